@@ -1,0 +1,1 @@
+"""Scripts that measure other AutoML systems, each in a virtual environment of its own."""

@@ -1,0 +1,1 @@
+"""Measures on your own data whether classical machine learning or deep learning is needed."""

@@ -1,0 +1,127 @@
+"""Whole-or-nothing writes, digests, and states of arrays and plain values on disk without pickle."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import secrets
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from safetensors.numpy import load_file, save_file
+
+State = dict[str, Any]
+"""A fitted thing as data: text, numbers, truth values, None, lists, dicts with text keys, and numpy arrays."""
+
+ARRAY_MARK = "$array"
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a file whole or not at all, and make it last before the old one is replaced."""
+    draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
+    try:
+        with draft.open("w", encoding="utf-8") as stream:
+            stream.write(text)
+            stream.flush()
+            os.fsync(stream.fileno())
+        draft.replace(path)
+    except BaseException:
+        draft.unlink(missing_ok=True)
+        raise
+    sync_folder(path.parent)
+
+
+def write_json(path: Path, value: object) -> None:
+    """Write a value as JSON, whole or not at all; NaN and infinity are refused."""
+    write_text(path, json.dumps(value, ensure_ascii=False, indent=1, allow_nan=False))
+
+
+def read_json(path: Path) -> Any:
+    """Read a JSON file."""
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def sync_folder(folder: Path) -> None:
+    """Make the names in a folder last (fsync of the folder), where the system can."""
+    if os.name == "nt":
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def sync_tree(folder: Path) -> None:
+    """Make every file below a folder, and the folders' names, last."""
+    for path in sorted(folder.rglob("*"), reverse=True):
+        if path.is_dir():
+            sync_folder(path)
+        else:
+            with path.open("rb") as stream:
+                os.fsync(stream.fileno())
+    sync_folder(folder)
+
+
+def digest(path: Path) -> str:
+    """SHA-256 of a file's bytes, as hexadecimal text."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def size_bytes(folder: Path) -> int:
+    """Total size of the files below a folder."""
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+
+
+def write_state(folder: Path, name: str, state: Mapping[str, Any]) -> None:
+    """Write a state as `name.json`, its arrays in `name.safetensors` beside it."""
+    arrays: dict[str, np.ndarray[Any, Any]] = {}
+    folder.mkdir(parents=True, exist_ok=True)
+    plain = _pull_arrays(dict(state), arrays)
+    if arrays:
+        save_file(arrays, folder / f"{name}.safetensors")
+    text = json.dumps(plain, ensure_ascii=False, allow_nan=False)
+    (folder / f"{name}.json").write_text(text, encoding="utf-8")
+
+
+def read_state(folder: Path, name: str) -> State:
+    """Read what `write_state` wrote."""
+    path = folder / f"{name}.safetensors"
+    arrays = load_file(path) if path.exists() else {}
+    state: State = _put_arrays(read_json(folder / f"{name}.json"), arrays)
+    return state
+
+
+def _pull_arrays(value: Any, arrays: dict[str, np.ndarray[Any, Any]]) -> Any:
+    if isinstance(value, np.ndarray):
+        if value.dtype == object:
+            raise TypeError("an array of Python objects cannot be written; use a list of text")
+        key = f"a{len(arrays)}"
+        arrays[key] = np.ascontiguousarray(value)
+        # safetensors keeps no zero-dimensional shape apart from a one-element one on every version
+        return {ARRAY_MARK: key, "shape": list(value.shape)}
+    if isinstance(value, np.generic):
+        return value.item()
+    if isinstance(value, dict):
+        return {str(key): _pull_arrays(item, arrays) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_pull_arrays(item, arrays) for item in value]
+    if isinstance(value, float) and not np.isfinite(value):
+        return {"$float": repr(value)}
+    return value
+
+
+def _put_arrays(value: Any, arrays: Mapping[str, np.ndarray[Any, Any]]) -> Any:
+    if isinstance(value, dict):
+        if ARRAY_MARK in value:
+            return arrays[value[ARRAY_MARK]].reshape(value["shape"])
+        if "$float" in value:
+            return float(value["$float"])
+        return {key: _put_arrays(item, arrays) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_put_arrays(item, arrays) for item in value]
+    return value

@@ -1,0 +1,106 @@
+"""Find plug-ins by file name, and import one only when it is asked for."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.metadata
+import importlib.util
+import inspect
+import pkgutil
+from collections.abc import Iterator
+from typing import Generic, TypeVar
+
+from fathometer.errors import MissingExtra, UnknownName
+
+T = TypeVar("T")
+
+
+class Plugins(Generic[T]):
+    """The classes that keep a promise, one per file, in one or more packages.
+
+    A file whose name begins with an underscore is not a plug-in. A plug-in's name is its file's name. Packages
+    from outside add theirs through an entry point of the given group that names a class.
+    """
+
+    def __init__(
+        self, what: str, base: type[T], packages: tuple[str, ...], group: str, extras: dict[str, str]
+    ) -> None:
+        """`extras`: third-party package -> name of our extra that installs it."""
+        self.what = what
+        self.base = base
+        self.packages = packages
+        self.group = group
+        self.extras = extras
+
+    def names(self) -> list[str]:
+        """Every plug-in's name, sorted; nothing is imported."""
+        return sorted({name for name, _ in self._places()})
+
+    def get(self, name: str) -> type[T]:
+        """The class of that name; its file is imported now.
+
+        Raises:
+            UnknownName: there is none.
+            MissingExtra: it wraps a package that is not installed.
+        """
+        for entry in importlib.metadata.entry_points(group=self.group):
+            if entry.name == name:
+                loaded: type[T] = entry.load()
+                return loaded
+        module_name = dict(self._places()).get(name)
+        if module_name is None:
+            raise UnknownName(self.what, name, self.names())
+        try:
+            module = importlib.import_module(module_name)
+        except ModuleNotFoundError as error:
+            package = (error.name or "").split(".")[0]
+            if package in self.extras:
+                command = f'pip install "fathometer[{self.extras[package]}]"'
+                raise MissingExtra(f"The {self.what} {name!r}", package, command) from error
+            raise
+        return self._only_class(module_name, vars(module))
+
+    def usable(self) -> list[str]:
+        """The names whose packages are installed; every file is imported."""
+        return [name for name in self.names() if self._is_usable(name)]
+
+    def missing(self) -> list[tuple[str, str]]:
+        """Pairs (name, command to type) of those whose packages are not installed."""
+        found = []
+        for name in self.names():
+            try:
+                self.get(name)
+            except MissingExtra as error:
+                found.append((name, str(error)))
+        return found
+
+    def _is_usable(self, name: str) -> bool:
+        try:
+            self.get(name)
+        except MissingExtra:
+            return False
+        return True
+
+    def _places(self) -> Iterator[tuple[str, str]]:
+        for package in self.packages:
+            spec = importlib.util.find_spec(package)
+            if spec is None or spec.submodule_search_locations is None:
+                continue
+            for module in pkgutil.iter_modules(spec.submodule_search_locations):
+                if not module.name.startswith("_"):
+                    yield module.name, f"{package}.{module.name}"
+        for entry in importlib.metadata.entry_points(group=self.group):
+            yield entry.name, entry.value
+
+    def _only_class(self, module_name: str, members: dict[str, object]) -> type[T]:
+        found = [
+            member
+            for member in members.values()
+            if inspect.isclass(member)
+            and issubclass(member, self.base)
+            and not inspect.isabstract(member)
+            and member.__module__ == module_name
+        ]
+        if len(found) != 1:
+            raise TypeError(f"{module_name} must define exactly one {self.base.__name__}, found {len(found)}")
+        return found[0]

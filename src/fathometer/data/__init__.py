@@ -1,0 +1,1 @@
+"""From a file to typed rows: sources, schema, profile, splits, metrics."""

@@ -1,0 +1,164 @@
+"""What a learner, classical or deep, must do.
+
+A learner is a recipe: a frozen dataclass of settings that never holds data. `fit` returns a model; a model only
+predicts. One file in `learners/ml/` or `learners/dl/` is one learner, and its file name is its name.
+
+Laws, checked by `fathometer.testing.learners` for every learner on every kind of column and task it claims:
+- it learns from the training rows only, and may stop and choose by the validation rows;
+- it changes nothing it is given;
+- same rows, settings and seed: same predictions; all randomness comes from `run.seed`;
+- predictions are finite, one per row, do not depend on the other rows asked, and probabilities sum to one;
+- missing and never-seen values are legal, in training and after; so are a constant column and a column all missing;
+- a saved and loaded model predicts the same; what it saves is data (arrays, JSON, native model text), never pickle;
+- it ends near `run.seconds` of processor time with the best it has by then;
+- with signal in the data it beats the baseline.
+"""
+
+from __future__ import annotations
+
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any, ClassVar, TypeVar
+
+from fathometer.core.plugins import Plugins
+from fathometer.data.rows import Rows
+from fathometer.task import Prediction, Task
+
+T = TypeVar("T")
+
+
+@dataclass
+class Run:
+    """What one fit is given besides data.
+
+    seed: all randomness comes from it.
+    seconds: processor seconds this fit may use.
+    threads: how many threads it may start.
+    device: "cpu", or a torch device name.
+    decided: choices that depend on the clock, by name. A fit fills it; a replay starts with it filled and so
+        repeats the fit exactly.
+    curve: (step, validation loss) pairs as reported: the epoch curve.
+    """
+
+    seed: int = 0
+    seconds: float = 60.0
+    threads: int = 1
+    device: str = "cpu"
+    decided: dict[str, Any] = field(default_factory=dict)
+    curve: list[tuple[int, float]] = field(default_factory=list)
+    started: float = field(default_factory=time.process_time)
+    _replaying: bool = field(init=False, default=False)
+
+    def __post_init__(self) -> None:
+        self._replaying = bool(self.decided)
+
+    def used(self) -> float:
+        """Processor seconds used so far."""
+        return time.process_time() - self.started
+
+    def left(self) -> float:
+        """Processor seconds left; below zero when over."""
+        return self.seconds - self.used()
+
+    def decide(self, name: str, make: Callable[[], T]) -> T:
+        """A choice that depends on the clock: made now and remembered, or taken from the fit that is replayed.
+
+        The choice must be plain data (a number, text, or a list of them).
+        """
+        if name not in self.decided:
+            self.decided[name] = make()
+        choice: T = self.decided[name]
+        return choice
+
+    def goes_on(self, step: int) -> bool:
+        """Whether there is time for this step (counted from 0); a replay stops where the first fit stopped."""
+        if self._replaying:
+            return "stopped_at" not in self.decided or step < int(self.decided["stopped_at"])
+        if step > 0 and self.left() <= 0:
+            self.decided.setdefault("stopped_at", step)
+            return False
+        return True
+
+    def report(self, step: int, valid_loss: float) -> None:
+        """Record a point of the epoch curve."""
+        self.curve.append((step, float(valid_loss)))
+
+
+class Model(ABC):
+    """A fitted learner: it only predicts."""
+
+    @abstractmethod
+    def predict(self, rows: Rows) -> Prediction:
+        """(rows,) values, or (rows, classes) probabilities that sum to one."""
+
+    @abstractmethod
+    def save(self, folder: Path) -> None:
+        """Write arrays, native model text and JSON into the folder; nothing that runs on loading."""
+
+
+@dataclass(frozen=True)
+class Range:
+    """The values one setting may take: numbers from low to high (evenly, or in the logarithm), or a list."""
+
+    low: float = 0.0
+    high: float = 0.0
+    logarithmic: bool = False
+    whole: bool = False
+    among: tuple[Any, ...] = ()
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What is known of a fit before it: enough to say whether a learner suits, and to choose sizes."""
+
+    rows: int
+    columns: int
+    task: str
+    outputs: int
+    kinds: tuple[str, ...] = ()
+
+
+class Learner(ABC):
+    """A recipe. Subclasses are frozen dataclasses whose fields are the settings."""
+
+    family: ClassVar[str]  # "classical", "deep" or "baseline"
+    title: ClassVar[str]  # for people: "boosted trees (LightGBM)"
+    only: ClassVar[frozenset[str]] = frozenset()  # kinds of column it is limited to; empty: every kind
+    solves: ClassVar[frozenset[str]] = frozenset({"classification", "regression"})
+    presets: ClassVar[tuple[tuple[int, Mapping[str, Any]], ...]] = ()
+    """Strong fixed settings, tried in order of their number before any search: (turn, settings)."""
+
+    @classmethod
+    def space(cls, task: Task) -> dict[str, Range]:
+        """The settings worth searching; empty: none."""
+        return {}
+
+    @classmethod
+    def unsuited(cls, facts: Facts) -> str | None:
+        """Why this learner should not be tried on such data (too slow, too large, ...), or None."""
+        return None
+
+    @abstractmethod
+    def fit(self, train: Rows, valid: Rows, task: Task, run: Run) -> Model:
+        """Learn from the training rows; stop and keep the best by the validation rows."""
+
+    @classmethod
+    @abstractmethod
+    def load(cls, folder: Path) -> Model:
+        """The model that was saved there."""
+
+    def settings(self) -> dict[str, Any]:
+        """The recipe as plain data."""
+        return {item.name: getattr(self, item.name) for item in fields(self)}  # type: ignore[arg-type]
+
+
+LEARNERS: Plugins[Learner] = Plugins(
+    "learner",
+    Learner,  # type: ignore[type-abstract]
+    ("fathometer.learners.ml", "fathometer.learners.dl"),
+    "fathometer.learners",
+    {"catboost": "boost"},
+)

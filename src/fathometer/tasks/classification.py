@@ -1,0 +1,74 @@
+"""Predict one of two or more classes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from fathometer.task import Prediction, Task
+
+
+@dataclass(frozen=True)
+class Classification(Task):
+    """Predict one of two or more classes; `labels` in the order of a prediction's columns."""
+
+    name: ClassVar[str] = "classification"
+    labels: tuple[str, ...] = ()
+
+    @property
+    def outputs(self) -> int:
+        return len(self.labels)
+
+    @property
+    def fitting_metric(self) -> str:
+        # log-loss judges whole probabilities, so it needs far fewer validation rows than a count of errors
+        return "log_loss"
+
+    def knows(self, cells: pd.Series) -> npt.NDArray[np.bool_]:
+        return np.asarray(label_text(cells).isin(self.labels), dtype=bool)
+
+    def encode(self, cells: pd.Series) -> npt.NDArray[Any]:
+        codes = pd.Index(self.labels).get_indexer(pd.Index(label_text(cells)))
+        if (codes < 0).any():
+            raise ValueError("a target cell is not one of the labels")
+        return codes.astype(np.int64)
+
+    def average(self, predictions: list[Prediction], weights: list[float]) -> Prediction:
+        total = np.zeros_like(predictions[0])
+        for prediction, weight in zip(predictions, weights, strict=True):
+            total += weight * prediction
+        mean: Prediction = total / total.sum(axis=1, keepdims=True)
+        return mean
+
+    def answer(self, prediction: Prediction) -> pd.DataFrame:
+        table = pd.DataFrame({"prediction": np.asarray(self.labels, dtype=object)[prediction.argmax(axis=1)]})
+        for position, label in enumerate(self.labels):
+            table[f"probability_{label}"] = prediction[:, position]
+        return table
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "name": self.name,
+            "target": self.target,
+            "metric": self.metric,
+            "margin": self.margin,
+            "labels": list(self.labels),
+        }
+
+    @classmethod
+    def from_json(cls, value: dict[str, Any]) -> Classification:
+        return cls(value["target"], value["metric"], value["margin"], tuple(value["labels"]))
+
+
+def label_text(cells: pd.Series) -> pd.Series:
+    """Class labels as text, without blanks around them; whole numbers without a decimal point; missing stays so."""
+    if pd.api.types.is_float_dtype(cells.dtype):
+        whole = cells.dropna()
+        if len(whole) and bool((whole == whole.round()).all()):
+            cells = cells.astype("Int64")
+    text = cells.astype("string").str.strip()
+    return text.mask(text == "")
