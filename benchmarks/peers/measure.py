@@ -106,16 +106,16 @@ def _is_date_text(column: pd.Series) -> bool:
 def _process_table() -> dict[ProcessKey, tuple[int, int]]:
     """Map (process id, start tick) to (parent id, own user + system ticks) for all processes alive."""
     table: dict[ProcessKey, tuple[int, int]] = {}
-    for name in os.listdir("/proc"):
-        if not name.isdigit():
+    for folder in Path("/proc").iterdir():
+        if not folder.name.isdigit():
             continue
         try:
-            text = Path("/proc", name, "stat").read_text(encoding="ascii", errors="replace")
+            text = (folder / "stat").read_text(encoding="ascii", errors="replace")
         except OSError:
             continue  # the process ended between listing and reading
         # The command name is in brackets and may hold blanks; the fields after it may not.
         fields = text[text.rindex(")") + 2 :].split()
-        table[int(name), int(fields[19])] = (int(fields[1]), int(fields[11]) + int(fields[12]))
+        table[int(folder.name), int(fields[19])] = (int(fields[1]), int(fields[11]) + int(fields[12]))
     return table
 
 

@@ -68,13 +68,13 @@ def _command(order: Order, table: dict[str, Any]) -> list[str]:
 def _parents() -> dict[int, int]:
     """Map every process alive to its parent."""
     parents: dict[int, int] = {}
-    for name in os.listdir("/proc"):
-        if name.isdigit():
+    for folder in Path("/proc").iterdir():
+        if folder.name.isdigit():
             try:
-                text = Path("/proc", name, "stat").read_text(encoding="ascii", errors="replace")
+                text = (folder / "stat").read_text(encoding="ascii", errors="replace")
             except OSError:
                 continue  # the process ended between listing and reading
-            parents[int(name)] = int(text[text.rindex(")") + 2 :].split()[1])
+            parents[int(folder.name)] = int(text[text.rindex(")") + 2 :].split()[1])
     return parents
 
 
@@ -118,7 +118,9 @@ def run_one(order: Order) -> dict[str, Any]:
     clock = time.perf_counter()
     reason = "the script ended without a result"
     with order.log_path.open("w", encoding="utf-8") as log:
-        process = subprocess.Popen(_command(order, table), stdout=log, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL)
+        process = subprocess.Popen(
+            _command(order, table), stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT
+        )
         try:
             reason = f"{reason}, exit status {process.wait(timeout=limit)}"
         except subprocess.TimeoutExpired:
@@ -137,8 +139,12 @@ def run_one(order: Order) -> dict[str, Any]:
 
 def _orders(arguments: argparse.Namespace) -> Iterator[Order]:
     """All runs in their order: budget by budget, table by table, system by system."""
-    pythons: dict[str, Path | None] = {"autogluon": arguments.autogluon_python, "flaml": arguments.flaml_python}
-    names: list[str] = arguments.tables or sorted(path.parent.name for path in arguments.splits.glob("*/table.json"))
+    pythons: dict[str, Path | None] = {
+        "autogluon": arguments.autogluon_python,
+        "flaml": arguments.flaml_python,
+    }
+    present = sorted(path.parent.name for path in arguments.splits.glob("*/table.json"))
+    names: list[str] = arguments.tables or present
     for budget in arguments.budgets:
         for name in names:
             for system, python in pythons.items():
@@ -152,7 +158,7 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("--splits", type=Path, required=True, help="folder that benchmarks/tables.py wrote")
     parser.add_argument("--out", type=Path, required=True, help="folder of the results, one JSON a run")
     parser.add_argument("--budgets", type=float, nargs="+", required=True, help="seconds")
-    parser.add_argument("--tables", nargs="*", default=[], help="names; all that are in the splits by default")
+    parser.add_argument("--tables", nargs="*", default=[], help="names; by default all in the splits")
     parser.add_argument("--autogluon-python", type=Path)
     parser.add_argument("--flaml-python", type=Path)
     return parser.parse_args()
@@ -164,7 +170,8 @@ def main() -> int:
         if order.result_path.exists():
             continue
         result = run_one(order)
-        print(order.stem, result["scores"], f"{result['wall_seconds']:.1f} s", result["error"] or "", flush=True)
+        wall = f"{result['wall_seconds']:.1f} s"
+        print(order.stem, result["scores"], wall, result["error"] or "", flush=True)
     return 0
 
 
