@@ -1,0 +1,103 @@
+"""Cells as plain text, however the source held them."""
+
+from __future__ import annotations
+
+import math
+import numbers
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+MOST_SAMPLED = 4000  # cells looked at for a guess: enough for a share within two points
+MISSING_WORDS = frozenset(
+    {"na", "n/a", "n.a.", "#n/a", "#na", "<na>", "nan", "null", "none", "nil", "?", "-", "--", "---", ".", "..", "...",
+     "missing", "unknown", "not available", "nd", "n.d.", "#value!", "#div/0!", "#ref!", "nat"}
+)  # fmt: skip
+"""Lower case words for "no value" in a column that otherwise holds numbers or moments."""
+
+
+def is_text(cells: pd.Series) -> bool:
+    """Whether the cells are text, or objects of any type that must be read as text."""
+    dtype = cells.dtype
+    return dtype == object or isinstance(dtype, pd.StringDtype) or isinstance(dtype, pd.CategoricalDtype)
+
+
+def sample(cells: pd.Series, most: int = MOST_SAMPLED) -> pd.Series:
+    """At most so many present cells, evenly spread over the column, so that a sorted column is seen whole."""
+    present = cells[~missing(cells)]
+    if len(present) <= most:
+        return present
+    return present.iloc[np.linspace(0, len(present) - 1, most).astype(np.intp)]
+
+
+def missing(cells: pd.Series) -> npt.NDArray[np.bool_]:
+    """Which cells hold nothing: NaN, None, NaT, or text of blanks only; (rows,)."""
+    nothing = np.asarray(cells.isna(), dtype=bool)
+    if is_text(cells):
+        codes, texts = distinct_text(cells)
+        blank = np.array([text == "" for text in texts] + [False], dtype=bool)
+        nothing = nothing | blank[codes]
+    return nothing
+
+
+def distinct_text(cells: pd.Series) -> tuple[npt.NDArray[np.intp], list[str]]:
+    """Codes (rows,) into the distinct texts, -1 where missing; blanks around a text are taken off.
+
+    Work is done once per distinct text, which is what makes long columns cheap.
+    """
+    objects = cells.astype(object)
+    if isinstance(cells.dtype, pd.StringDtype) or pd.api.types.infer_dtype(objects, skipna=True) == "string":
+        codes, distinct = pd.factorize(objects)
+        stripped = [str(text).strip() for text in distinct]
+    else:
+        # 1, 1.0 and True are equal, so objects of mixed type are turned to text before they are told apart
+        stripped = []
+        codes, distinct = pd.factorize(np.array([cell_text(cell) for cell in objects], dtype=object))
+        stripped = list(distinct)
+    return merge_equal(codes.astype(np.intp), stripped)
+
+
+def merge_equal(
+    codes: npt.NDArray[np.intp], texts: list[str]
+) -> tuple[npt.NDArray[np.intp], list[str]]:
+    """Codes into the texts, each text once."""
+    merged, distinct = pd.factorize(np.array(texts, dtype=object))
+    places = np.append(merged, -1).astype(np.intp)
+    return places[codes], [str(text) for text in distinct]
+
+
+def cell_text(cell: Any) -> str | None:
+    """One cell as text without blanks around it; whole numbers without a decimal point; None when missing."""
+    if isinstance(cell, str):
+        return cell.strip()
+    if cell is None or cell is pd.NaT or cell is pd.NA:
+        return None
+    if isinstance(cell, bool | np.bool_):
+        return str(bool(cell))
+    if isinstance(cell, numbers.Integral):
+        return _long_text(int(cell))
+    if isinstance(cell, float | np.floating):
+        return _float_text(float(cell))
+    if isinstance(cell, bytes):
+        return cell.decode("utf-8", errors="replace").strip()
+    return str(cell).strip()
+
+
+def _float_text(number: float) -> str | None:
+    if math.isnan(number):
+        return None
+    if number.is_integer() and abs(number) < 1e16:
+        return str(int(number))
+    return repr(number)
+
+
+def _long_text(number: int) -> str:
+    # Python refuses to write integers of more than 4,300 digits in decimal
+    return str(number) if number.bit_length() < 10_000 else hex(number)
+
+
+def column_name(values: pd.Series) -> str:
+    """The column's name as text."""
+    return "" if values.name is None else str(values.name)
