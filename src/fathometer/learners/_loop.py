@@ -1,0 +1,208 @@
+"""The training loop: batches, schedule, report, stop, keep the best epoch."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+
+from fathometer.learner import Run
+from fathometer.learners._answers import Answers
+from fathometer.learners._network import Dropout
+from fathometer.learners._optimizer import AdamW
+from fathometer.learners._tensors import Tensors
+from fathometer.task import Prediction
+
+CHUNK = 2048  # rows predicted at a time
+KEPT_BACK = 0.08  # share of the time left that is not planned for: validation, noise, the last steps
+TIMED_STEPS = 4
+TIMED_SHARE = 0.02  # of the time left, spent on timing
+
+
+@dataclass(frozen=True)
+class Pace:
+    """How to train.
+
+    rate: the highest learning rate. decay: weight decay. schedule: "waves" or "slope". batch: rows per step.
+    epochs: at most. patience: share of the epochs after which to stop when none was better.
+    """
+
+    rate: float
+    decay: float
+    schedule: str
+    batch: int
+    epochs: int
+    patience: float
+    betas: tuple[float, float] = (0.9, 0.95)
+
+
+@dataclass(frozen=True)
+class Examples:
+    """Training rows as tensors, and what the outputs should come to."""
+
+    inputs: Tensors
+    goal: torch.Tensor
+
+
+Judge = Callable[[Prediction], float]
+"""Validation loss of a prediction of the validation rows."""
+
+
+def train(
+    network: nn.Module,
+    answers: Answers,
+    examples: Examples,
+    valid: Tensors,
+    judge: Judge,
+    pace: Pace,
+    run: Run,
+) -> None:
+    """Train the network within the run's time and leave it with the weights of its best epoch.
+
+    The untrained network, which gives the best constant prediction, counts as an epoch: learning nothing is better
+    than learning noise.
+    """
+    optimizer = AdamW(network, betas=pace.betas)
+    per_epoch = max(1, len(examples.inputs) // pace.batch)
+    best, best_weights, best_epoch = _judged(network, answers, valid, judge), optimizer.weights.clone(), 0
+    run.report(0, best)
+    steps = run.decide(
+        "steps", lambda: _planned_steps(network, answers, examples, valid, pace, per_epoch, optimizer, run)
+    )
+    patience = max(2.0, pace.patience * steps / per_epoch)
+    torch.manual_seed(run.seed + 1)
+    batches = _batches(len(examples.inputs), pace.batch, run)
+    step = 0
+    for epoch in range(1, math.ceil(steps / per_epoch) + 1):
+        last = min(steps, epoch * per_epoch)
+        while step < last and run.goes_on(step):
+            _set_dropout(network, flat_then_down(step / steps))
+            _learn(network, answers, examples, next(batches), optimizer, pace, step / steps)
+            step += 1
+        loss = _judged(network, answers, valid, judge)
+        run.report(epoch, loss)
+        if loss <= best:
+            best, best_epoch = loss, epoch
+            best_weights.copy_(optimizer.weights)
+        if step < last or epoch - best_epoch >= patience:
+            break
+    with torch.no_grad():
+        optimizer.weights.copy_(best_weights)
+    network.eval()
+
+
+def predict(network: nn.Module, answers: Answers, inputs: Tensors) -> Prediction:
+    """The network's prediction, some rows at a time."""
+    network.eval()
+    with torch.inference_mode():
+        starts = range(0, max(len(inputs), 1), CHUNK)
+        outputs = [network(inputs.part(start, start + CHUNK)) for start in starts]
+        return answers.prediction(torch.cat(outputs, dim=1))
+
+
+def waves(progress: float) -> float:
+    """Four cosine waves of doubling length, each from 0 up to 1 and down ("coslog4" of RealMLP)."""
+    return 0.5 - 0.5 * math.cos(2 * math.pi * math.log2(1 + 15 * progress))
+
+
+def slope(progress: float) -> float:
+    """Up to 1 over the first twentieth, then down to 0 along a cosine."""
+    if progress < 0.05:
+        return progress / 0.05
+    return 0.5 + 0.5 * math.cos(math.pi * (progress - 0.05) / 0.95)
+
+
+def flat_then_down(progress: float) -> float:
+    """1 over the first half, then down to 0 along a cosine."""
+    return 1.0 if progress < 0.5 else 0.5 + 0.5 * math.cos(math.pi * (2 * progress - 1))
+
+
+SCHEDULES = {"waves": waves, "slope": slope}
+
+
+@contextmanager
+def seeded(run: Run) -> Iterator[None]:
+    """torch with this run's seed and threads, and as it was before afterwards."""
+    threads = torch.get_num_threads()
+    devices = [torch.device(run.device)] if run.device.startswith("cuda") else []
+    with torch.random.fork_rng(devices=devices):
+        torch.manual_seed(run.seed)
+        torch.set_num_threads(run.threads)
+        try:
+            yield
+        finally:
+            torch.set_num_threads(threads)
+
+
+def _judged(network: nn.Module, answers: Answers, valid: Tensors, judge: Judge) -> float:
+    loss = judge(predict(network, answers, valid))
+    network.train()
+    return loss if math.isfinite(loss) else math.inf
+
+
+def _learn(
+    network: nn.Module,
+    answers: Answers,
+    examples: Examples,
+    index: torch.Tensor,
+    optimizer: AdamW,
+    pace: Pace,
+    progress: float,
+) -> None:
+    outputs = network(examples.inputs.take(index))
+    answers.loss(outputs, examples.goal.index_select(0, index)).backward()  # type: ignore[no-untyped-call]
+    with torch.no_grad():
+        optimizer.step(pace.rate * SCHEDULES[pace.schedule](progress), pace.decay * flat_then_down(progress))
+
+
+def _batches(rows: int, batch: int, run: Run) -> Iterator[torch.Tensor]:
+    """Endless shuffled batches; the few rows left over at the end of an epoch are others each time."""
+    generator = torch.Generator().manual_seed(run.seed)
+    while True:
+        order = torch.randperm(rows, generator=generator).to(run.device)
+        for start in range(0, max(rows - batch, 0) + 1, batch):
+            yield order[start : start + batch]
+
+
+def _set_dropout(network: nn.Module, factor: float) -> None:
+    for module in network.modules():
+        if isinstance(module, Dropout):
+            module.share = module.full_share * factor
+
+
+def _planned_steps(
+    network: nn.Module,
+    answers: Answers,
+    examples: Examples,
+    valid: Tensors,
+    pace: Pace,
+    per_epoch: int,
+    optimizer: AdamW,
+    run: Run,
+) -> int:
+    """How many steps fit into the time left, by timing a few; the network is then as before."""
+    before = optimizer.weights.clone()
+    started = time.process_time()
+    predict(network, answers, valid)
+    network.train()
+    per_valid = time.process_time() - started
+    batches = _batches(len(examples.inputs), pace.batch, run)
+    _learn(network, answers, examples, next(batches), optimizer, pace, 0.0)  # the first step also warms up
+    timed, started = 0, time.process_time()
+    enough = TIMED_SHARE * run.left()
+    while timed < TIMED_STEPS or (timed < 50 and time.process_time() - started < enough):
+        _learn(network, answers, examples, next(batches), optimizer, pace, 0.0)
+        timed += 1
+        if time.process_time() - started > 5 * enough:
+            break
+    per_step = (time.process_time() - started) / timed
+    with torch.no_grad():
+        optimizer.reset(before)
+    seconds = max(0.0, run.left() * (1 - KEPT_BACK) - per_valid)
+    epochs = min(float(pace.epochs), seconds / (per_step * per_epoch + per_valid))
+    return max(1, int(epochs * per_epoch))
