@@ -1,0 +1,145 @@
+"""Boosted trees that order rows to read categories without peeking: CatBoost."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+import catboost
+import numpy as np
+import pandas as pd
+
+from fathometer.core.files import read_state, write_state
+from fathometer.data.rows import Rows
+from fathometer.kind import Features
+from fathometer.learner import Facts, Learner, Model, Range, Run
+from fathometer.learners._inputs import Inputs
+from fathometer.learners._sklearn import normalised
+from fathometer.task import Prediction, Task
+
+MODEL_FILE = "trees.cbm"
+
+
+@dataclass(frozen=True)
+class CatboostModel(Model):
+    """CatBoost's own binary model, and how columns go in."""
+
+    inputs: Inputs
+    trees: Any
+    classes: int
+
+    def predict(self, rows: Rows) -> Prediction:
+        table = _table(self.inputs.features(rows))
+        if self.classes == 0:
+            return np.asarray(self.trees.predict(table, thread_count=1), dtype=np.float64)
+        raw = self.trees.predict(table, prediction_type="Probability", thread_count=1)
+        return normalised(np.asarray(raw))
+
+    def save(self, folder: Path) -> None:
+        write_state(folder, "model", {"inputs": self.inputs.state(), "classes": self.classes})
+        self.trees.save_model(str(folder / MODEL_FILE), format="cbm")
+
+
+@dataclass(frozen=True)
+class Catboost(Learner):
+    """CatBoost with ordered target statistics for categories [1].
+
+    [1] Prokhorenkova et al. (2018). CatBoost: unbiased boosting with categorical features.
+        https://arxiv.org/abs/1706.09516
+    """
+
+    family = "classical"
+    title = "boosted trees (CatBoost)"
+    presets: ClassVar[Any] = ((2, {}), (16, {"depth": 8, "rate": 0.05, "penalty": 1.0}))
+    depth: int = 6
+    rate: float = 0.06
+    penalty: float = 3.0
+    rounds: int = 2_000
+    patience: int = 50
+
+    @classmethod
+    def space(cls, task: Task) -> dict[str, Range]:
+        return {
+            "depth": Range(4, 9, whole=True),
+            "rate": Range(0.02, 0.15, logarithmic=True),
+            "penalty": Range(0.5, 20, logarithmic=True),
+        }
+
+    @classmethod
+    def unsuited(cls, facts: Facts) -> str | None:
+        if facts.outputs > 10 and facts.rows > 10_000:
+            return f"{facts.outputs} classes over {facts.rows:,} rows take it too long"
+        return None
+
+    def fit(self, train: Rows, valid: Rows, task: Task, run: Run) -> CatboostModel:
+        inputs = Inputs.fit(train)
+        features = inputs.features(train)
+        coded = list(range(features.numbers.shape[1], features.numbers.shape[1] + features.codes.shape[1]))
+        seen = task.outputs if task.outputs > 1 else 0
+        known = np.isin(valid.answers, np.unique(train.answers)) if seen else np.ones(len(valid), dtype=bool)
+        clock = _Clock(run, self.patience)
+        trees = catboost.CatBoost(self._parameters(task, run))
+        trees.fit(
+            catboost.Pool(_table(features), train.answers, cat_features=coded),
+            eval_set=catboost.Pool(
+                _table(inputs.features(valid)).loc[known], valid.answers[known], cat_features=coded
+            ),
+            callbacks=[clock],
+        )
+        trees.shrink(clock.best + 1)
+        return CatboostModel(inputs, trees, seen)
+
+    def _parameters(self, task: Task, run: Run) -> dict[str, Any]:
+        if task.outputs == 1:
+            aim: dict[str, Any] = {"loss_function": "MAE" if task.metric == "mae" else "RMSE"}
+        elif task.outputs == 2:
+            aim = {"loss_function": "Logloss"}
+        else:
+            aim = {"loss_function": "MultiClass", "classes_count": task.outputs}
+        return aim | {
+            "iterations": self.rounds,
+            "learning_rate": self.rate,
+            "depth": self.depth,
+            "l2_leaf_reg": self.penalty,
+            "thread_count": run.threads,
+            "random_seed": run.seed,
+            "use_best_model": False,
+            "allow_writing_files": False,
+            "logging_level": "Silent",
+            "max_ctr_complexity": 2,
+        }
+
+    @classmethod
+    def load(cls, folder: Path) -> CatboostModel:
+        state = read_state(folder, "model")
+        trees = catboost.CatBoost()
+        trees.load_model(str(folder / MODEL_FILE), format="cbm")
+        return CatboostModel(Inputs.from_state(state["inputs"]), trees, state["classes"])
+
+
+class _Clock:
+    """After each round: stop when time is up, or when nothing has improved for long."""
+
+    def __init__(self, run: Run, patience: int) -> None:
+        self.run = run
+        self.patience = patience
+        self.best = 0
+        self.lowest = np.inf
+
+    def after_iteration(self, info: Any) -> bool:
+        losses = next(iter(info.metrics["validation"].values()))
+        loss, step = float(losses[-1]), len(losses) - 1
+        if step % 10 == 0:
+            self.run.report(step, loss)
+        if loss < self.lowest:
+            self.lowest, self.best = loss, step
+        return step - self.best < self.patience and self.run.goes_on(step + 1)
+
+
+def _table(features: Features) -> pd.DataFrame:
+    """Numbers as they are, codes as whole numbers CatBoost reads as categories."""
+    numbers = pd.DataFrame(features.numbers, columns=range(features.numbers.shape[1]))
+    first = features.numbers.shape[1]
+    codes = pd.DataFrame(features.codes, columns=range(first, first + features.codes.shape[1]))
+    return pd.concat([numbers, codes], axis=1)
