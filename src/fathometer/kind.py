@@ -79,6 +79,10 @@ class Kind(ABC):
     def read(self, cells: pd.Series, reading: Reading) -> pd.Series:
         """Cells to values, same index, name and order. What cannot be read is missing."""
 
+    def describe(self, reading: Reading) -> str:
+        """How the cells are written, as a clause for people ("day before month"); empty when it is the usual way."""
+        return ""
+
     @abstractmethod
     def summary(self, values: pd.Series) -> dict[str, Any]:
         """Facts for people and later checks, as JSON: ranges, commonest values, ..."""

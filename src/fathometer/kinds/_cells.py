@@ -59,9 +59,7 @@ def distinct_text(cells: pd.Series) -> tuple[npt.NDArray[np.intp], list[str]]:
     return merge_equal(codes.astype(np.intp), stripped)
 
 
-def merge_equal(
-    codes: npt.NDArray[np.intp], texts: list[str]
-) -> tuple[npt.NDArray[np.intp], list[str]]:
+def merge_equal(codes: npt.NDArray[np.intp], texts: list[str]) -> tuple[npt.NDArray[np.intp], list[str]]:
     """Codes into the texts, each text once."""
     merged, distinct = pd.factorize(np.array(texts, dtype=object))
     places = np.append(merged, -1).astype(np.intp)

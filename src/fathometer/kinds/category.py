@@ -44,7 +44,9 @@ class Category(Kind):
         _, texts = _cells.distinct_text(cells)
         missing = {text for text in texts if text in MACHINE_WORDS}
         rest = [text for text in texts if text and text.lower() not in _cells.MISSING_WORDS]
-        all_numbers = bool(rest) and bool(pd.to_numeric(pd.Series(rest, dtype=object), errors="coerce").notna().all())
+        all_numbers = bool(rest) and bool(
+            pd.to_numeric(pd.Series(rest, dtype=object), errors="coerce").notna().all()
+        )
         if all_numbers:
             missing |= {text for text in texts if text.lower() in _cells.MISSING_WORDS}
         return {
@@ -56,11 +58,19 @@ class Category(Kind):
         """A pandas categorical of text, its levels in alphabetical order."""
         codes, texts = _cells.distinct_text(cells)
         if reading["whole"]:
-            texts = [WHOLE_DECIMAL.sub(r"\1", text) if WHOLE_DECIMAL.fullmatch(text) else text for text in texts]
+            texts = [
+                WHOLE_DECIMAL.sub(r"\1", text) if WHOLE_DECIMAL.fullmatch(text) else text for text in texts
+            ]
         nothing = {"", *reading["missing"]}
         values = np.array([None if text in nothing else text for text in texts] + [None], dtype=object)[codes]
         levels = sorted({text for text in texts if text not in nothing})
-        return pd.Series(pd.Categorical(values, categories=pd.Index(levels, dtype=object)), cells.index, name=cells.name)
+        return pd.Series(
+            pd.Categorical(values, categories=pd.Index(levels, dtype=object)), cells.index, name=cells.name
+        )
+
+    def describe(self, reading: Reading) -> str:
+        words = ", ".join(map(repr, reading["missing"]))
+        return f"{words} counts as missing" if words else ""
 
     def summary(self, values: pd.Series) -> dict[str, Any]:
         """How many levels there are, and the commonest with their counts."""
@@ -81,7 +91,9 @@ class Category(Kind):
 
     def load_features(self, state: State) -> CategoryFeaturizer:
         counts = state["counts"]
-        return CategoryFeaturizer(state["name"], tuple(state["levels"]), None if counts is None else dict(counts))
+        return CategoryFeaturizer(
+            state["name"], tuple(state["levels"]), None if counts is None else dict(counts)
+        )
 
     def toy(self, signal: npt.NDArray[np.float64], rng: np.random.Generator) -> pd.Series:
         names = np.array(["low", "lower middle", "middle", "upper middle", "high"], dtype=object)

@@ -41,7 +41,9 @@ STYLES = {
 """One pattern per way of writing; the column takes the one that reads most of its cells."""
 PATTERNS = {style: re.compile(pattern, re.IGNORECASE) for style, pattern in STYLES.items()}
 
-NAMED_TIME = re.compile(r"(?:^|[^a-z])(?:date|time|timestamp|datetime|epoch|day|when|at|on|ts|created|updated)(?:$|[^a-z])")
+NAMED_TIME = re.compile(
+    r"(?:^|[^a-z])(?:date|time|timestamp|datetime|epoch|day|when|at|on|ts|created|updated)(?:$|[^a-z])"
+)
 EPOCHS = {"epoch seconds": (1e9, 2.1e9, 1_000_000), "epoch milliseconds": (1e12, 2.1e12, 1_000)}
 """Style -> lowest and highest value believed (2001 to 2036), and microseconds per unit."""
 DAY = 86_400.0  # seconds
@@ -73,7 +75,9 @@ class Moment(Kind):
             return nothing
         codes, texts = _cells.distinct_text(cells)
         counts = np.bincount(codes[codes >= 0], minlength=len(texts))
-        places = [place for place, text in enumerate(texts) if text.lower() not in _cells.MISSING_WORDS and text]
+        places = [
+            place for place, text in enumerate(texts) if text.lower() not in _cells.MISSING_WORDS and text
+        ]
         spots = np.linspace(0, len(places) - 1, min(len(places), MOST_LEARNED)).astype(int)
         kept = [places[spot] for spot in spots] if places else []
         texts, weights = [texts[place] for place in kept], counts[kept].astype(float) if kept else np.zeros(0)
@@ -98,10 +102,22 @@ class Moment(Kind):
             moments = _read_objects(cells, lambda text: _moment_of(text, reading))
         return pd.Series(moments, index=cells.index, name=cells.name)
 
+    def describe(self, reading: Reading) -> str:
+        if reading["style"] in EPOCHS:
+            return f"{reading['style']} since 1970"
+        if reading["style"] != "year last":
+            return ""
+        order = "the day before the month" if reading["day_first"] else "the month before the day"
+        return order + (", though the cells could be read either way" if reading["is_ambiguous"] else "")
+
     def summary(self, values: pd.Series) -> dict[str, Any]:
         """First and last moment, as ISO text; None where there are none."""
         present = values.dropna()
-        facts = {"rows": len(values), "missing": int(len(values) - len(present)), "distinct": int(present.nunique())}
+        facts = {
+            "rows": len(values),
+            "missing": int(len(values) - len(present)),
+            "distinct": int(present.nunique()),
+        }
         if not len(present):
             return facts | {"low": None, "high": None}
         return facts | {"low": present.min().isoformat(), "high": present.max().isoformat()}
@@ -323,7 +339,14 @@ def _seconds_of(parts: dict[str, str | Any]) -> float | None:
         return 0.0
     hour, minute, second = int(parts["hour"]), int(parts["minute"]), int(parts.get("second") or 0)
     half = (parts.get("half") or "").lower()[:1]
-    if half and not 1 <= hour <= 12 or hour > 24 or minute > 59 or second > 60 or (hour == 24 and minute + second):
+    if (
+        half
+        and not 1 <= hour <= 12
+        or hour > 24
+        or minute > 59
+        or second > 60
+        or (hour == 24 and minute + second)
+    ):
         return None
     if half:
         hour = hour % 12 + (12 if half == "p" else 0)

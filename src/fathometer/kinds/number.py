@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections import Counter
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -35,7 +36,18 @@ UNITS = frozenset(
     " yr yrs year years month months week weeks w kw mw kwh mwh wh v mv a ma hz khz mhz ghz b kb mb gb tb kib mib gib"
     " bit bits px pt hp cc kmh mph rpm bar pa hpa kpa cal kcal mol ppm db x + pcs".split()
 )
-SCALES = {"": 1.0, "k": 1e3, "K": 1e3, "M": 1e6, "m": 1e6, "B": 1e9, "bn": 1e9, "Bn": 1e9, "G": 1e9, "T": 1e12}
+SCALES = {
+    "": 1.0,
+    "k": 1e3,
+    "K": 1e3,
+    "M": 1e6,
+    "m": 1e6,
+    "B": 1e9,
+    "bn": 1e9,
+    "Bn": 1e9,
+    "G": 1e9,
+    "T": 1e12,
+}
 SIGNS = str.maketrans({"\u2212": "-", "\u00a0": " ", "\u202f": " ", "\u2009": " ", "\u2019": "'"})
 STYLES = ((".", ""), (".", ","), (",", ""), (",", "."), (".", " "), (",", " "), (".", "'"), (",", "'"))
 """Pairs (decimal sign, thousands sign); of two that read equally many cells the earlier is taken."""
@@ -67,7 +79,7 @@ class Number(Kind):
         values = self.read(present, reading)
         told = present[~_is_missing_word(present, reading)]
         share = float(values.notna().sum()) / max(len(told), 1) if len(told) else 0.0
-        return round(0.9 * min(share, 1.0) ** 2 * _looks_counted(told, values), 4)
+        return round(0.9 * min(share, 1.0) ** 3 * _looks_counted(told, values, cells), 4)
 
     def learn_reading(self, cells: pd.Series) -> Reading:
         """Find decimal and thousands sign, a constant currency or unit, and the words for missing."""
@@ -85,7 +97,9 @@ class Number(Kind):
 
     def read(self, cells: pd.Series, reading: Reading) -> pd.Series:
         """Float64 values."""
-        if pd.api.types.is_datetime64_any_dtype(cells.dtype) or pd.api.types.is_timedelta64_dtype(cells.dtype):
+        if pd.api.types.is_datetime64_any_dtype(cells.dtype) or pd.api.types.is_timedelta64_dtype(
+            cells.dtype
+        ):
             numbers = np.full(len(cells), np.nan)
         elif not _cells.is_text(cells):
             numbers = _to_float(cells)
@@ -93,6 +107,17 @@ class Number(Kind):
             numbers = _read_texts(cells, reading)
         numbers[~np.isfinite(numbers)] = np.nan
         return pd.Series(numbers, index=cells.index, name=cells.name)
+
+    def describe(self, reading: Reading) -> str:
+        parts = [f"'{reading['decimal']}' is the decimal sign"] if reading["decimal"] != "." else []
+        parts += [f"{reading['thousands']!r} parts thousands"] if reading["thousands"] else []
+        parts += [f"{affix!r} is left out" for affix in (reading["prefix"], reading["suffix"]) if affix]
+        parts += ["k, M and B multiply"] if reading["scaled"] else []
+        parts += ["brackets mean minus"] if reading["parentheses"] else []
+        parts += (
+            [f"{', '.join(map(repr, reading['missing']))} counts as missing"] if reading["missing"] else []
+        )
+        return "; ".join(parts)
 
     def summary(self, values: pd.Series) -> dict[str, Any]:
         """Range, middle and deciles of the values; None where there are none."""
@@ -133,9 +158,7 @@ class NumberFeaturizer(Featurizer):
     def transform(self, values: pd.Series) -> Features:
         numbers = values.to_numpy(dtype=np.float64) - self.centre
         clipped = np.clip(numbers, -LARGEST_FEATURE, LARGEST_FEATURE).astype(np.float32)
-        return Features(
-            clipped[:, None], np.zeros((len(values), 0), dtype=np.int32), (self.name,), (), ()
-        )
+        return Features(clipped[:, None], np.zeros((len(values), 0), dtype=np.int32), (self.name,), (), ())
 
     def state(self) -> State:
         return {"name": self.name, "centre": self.centre}
@@ -189,7 +212,9 @@ def _parse(texts: list[str], reading: Reading) -> npt.NDArray[np.float64]:
         numbers = plain.to_numpy(dtype=np.float64, na_value=np.nan).copy()
     else:
         body = _body_pattern(reading["decimal"], reading["thousands"])
-        numbers = np.array([_parse_one(text.translate(SIGNS), reading, body) for text in texts], dtype=np.float64)
+        numbers = np.array(
+            [_parse_one(text.translate(SIGNS), reading, body) for text in texts], dtype=np.float64
+        )
     named = set(reading["missing"])
     if named and len(texts):
         numbers[np.array([text in named for text in texts], dtype=bool)] = np.nan
@@ -233,20 +258,15 @@ def _learn_style(texts: list[str], counts: npt.NDArray[np.float64]) -> Reading:
     bracketed = [text.startswith("(") and text.endswith(")") for text in texts]
     inside = [text[1:-1].strip() if held else text for text, held in zip(texts, bracketed, strict=True)]
     shells = [SHELL.fullmatch(text) for text in inside]
-    weights: dict[tuple[str, str], float] = {}
-    for shell, count in zip(shells, counts, strict=True):
-        if shell is not None:
-            key = (shell["prefix"], shell["suffix"].strip())
-            weights[key] = weights.get(key, 0.0) + float(count)
-    if not weights:
-        return reading
-    total = sum(weights.values())
-    reading["prefix"] = _agreed({pair[0] for pair in weights}, weights, 0, total)
-    suffixes = {pair[1] for pair in weights}
-    if len(suffixes) > 1 and suffixes <= set(SCALES):
+    # counted over distinct texts: a price of 0 is often written bare, and may be most of the rows
+    prefixes = Counter(shell["prefix"] for shell in shells if shell is not None)
+    suffixes = Counter(shell["suffix"].strip() for shell in shells if shell is not None)
+    reading["prefix"] = _agreed(prefixes)
+    in_scale = {suffix: count for suffix, count in suffixes.items() if suffix in SCALES and suffix}
+    if len(in_scale) > 1 and sum(in_scale.values()) + suffixes[""] >= 0.95 * suffixes.total():
         reading["scaled"] = True
     else:
-        reading["suffix"] = _agreed_unit(inside, suffixes, weights, total)
+        reading["suffix"] = _agreed_unit(inside, suffixes)
     bodies = [shell["inner"].strip() if shell is not None else "" for shell in shells]
     reading["decimal"], reading["thousands"] = _best_signs(bodies, counts)
     reading["parentheses"] = any(bracketed)
@@ -254,21 +274,17 @@ def _learn_style(texts: list[str], counts: npt.NDArray[np.float64]) -> Reading:
     return reading
 
 
-def _agreed(
-    affixes: set[str], weights: dict[tuple[str, str], float], side: int, total: float
-) -> str:
-    """The one affix that at least nine cells in ten have (a lone 0 is often left bare), or none."""
-    for affix in sorted(affixes - {""}):
-        if sum(weight for pair, weight in weights.items() if pair[side] == affix) >= 0.9 * total:
+def _agreed(affixes: Counter[str]) -> str:
+    """The one affix that at least eight distinct texts in ten have, or none."""
+    for affix, count in affixes.most_common(2):
+        if affix and count >= 0.8 * affixes.total():
             return affix
     return ""
 
 
-def _agreed_unit(
-    texts: list[str], suffixes: set[str], weights: dict[tuple[str, str], float], total: float
-) -> str:
+def _agreed_unit(texts: list[str], suffixes: Counter[str]) -> str:
     """A constant unit; letters that are no known unit need many different numbers before them (else: codes)."""
-    unit = _agreed(suffixes, weights, 1, total)
+    unit = _agreed(suffixes)
     is_known = unit.lower() in UNITS or re.fullmatch(CURRENCIES, unit) is not None
     return unit if is_known or len(set(texts)) >= 20 else ""
 
@@ -278,7 +294,9 @@ def _best_signs(bodies: list[str], counts: npt.NDArray[np.float64]) -> tuple[str
     for style in STYLES:
         pattern = _body_pattern(*style)
         read = sum(
-            float(count) for body, count in zip(bodies, counts, strict=True) if pattern.fullmatch(body) is not None
+            float(count)
+            for body, count in zip(bodies, counts, strict=True)
+            if pattern.fullmatch(body) is not None
         )
         if read > most:
             best, most = style, read
@@ -289,9 +307,7 @@ def _words_for_missing(texts: list[str], reading: Reading, counts: npt.NDArray[n
     """Up to three words that stand where a number should, in a column of otherwise many different numbers."""
     body = _body_pattern(reading["decimal"], reading["thousands"])
     unread = {text for text in texts if math.isnan(_parse_one(text, reading, body))}
-    read_count = sum(
-        float(count) for text, count in zip(texts, counts, strict=True) if text not in unread
-    )
+    read_count = sum(float(count) for text, count in zip(texts, counts, strict=True) if text not in unread)
     few = len(unread) <= 3 and len(texts) - len(unread) >= 20 and read_count >= 0.5 * float(counts.sum())
     return sorted(unread) if few else []
 
@@ -310,16 +326,16 @@ def _is_missing_word(cells: pd.Series, reading: Reading) -> npt.NDArray[np.bool_
     return nothing[codes]
 
 
-def _looks_counted(cells: pd.Series, values: pd.Series) -> float:
-    """A factor that is small for digits that name things instead of counting them."""
+def _looks_counted(cells: pd.Series, values: pd.Series, column: pd.Series) -> float:
+    """A factor that is small for digits that name things instead of counting them; `column` is all cells."""
     present = values.dropna()
     if not len(present):
         return 0.1
     whole = bool((present == present.round()).all())
     if whole and float(present.abs().max()) > LARGEST_EXACT:
         return 0.2
-    if whole and present.nunique() <= 2 and len(present) > 2:
-        return 0.4
+    if whole and len(present) > 2 and present.nunique() <= 2 and column.nunique() <= 4:
+        return 0.4  # (a word or two for missing may stand beside the flag's two values)
     if _cells.is_text(cells):
         codes, texts = _cells.distinct_text(cells)
         zeros = np.array([LEADING_ZERO.fullmatch(text) is not None for text in texts] + [False], dtype=bool)

@@ -18,7 +18,9 @@ from fathometer.core.files import State
 from fathometer.kind import Features, Featurizer, Kind, Reading
 from fathometer.kinds import _cells
 
-WORD = re.compile(r"[\u3040-\u30ff\u3400-\u9fff]|[^\W_]+(?:'[^\W_]+)?")  # scripts without blanks: each sign a word
+WORD = re.compile(
+    r"[\u3040-\u30ff\u3400-\u9fff]|[^\W_]+(?:'[^\W_]+)?"
+)  # scripts without blanks: each sign a word
 MOST_TERMS = 20_000
 MOST_TOPICS = 64
 MOST_WORDS = 400  # of one text: a review's verdict lies within, and time stays bounded
@@ -44,7 +46,9 @@ class Text(Kind):
         different = len(texts) / len(codes)
         shown = Counter(word for found in words for word in set(found))
         total = sum(shown.values())
-        shared = sum(count for word, count in shown.items() if count > 1 and not word.isdigit()) / max(total, 1)
+        shared = sum(count for word, count in shown.items() if count > 1 and not word.isdigit()) / max(
+            total, 1
+        )
         # names and codes have one to three words each; their words hardly ever come again
         wordy = 1 / (1 + math.exp(-2.0 * (in_mean - 3.0)))
         varied = min(1.0, different / 0.3) if in_mean < 8 else min(1.0, different / 0.05)
@@ -89,7 +93,10 @@ class Text(Kind):
         )
 
     def toy(self, signal: npt.NDArray[np.float64], rng: np.random.Generator) -> pd.Series:
-        good, bad = ["great", "lovely", "works", "happy", "fast"], ["awful", "broken", "slow", "refund", "angry"]
+        good, bad = (
+            ["great", "lovely", "works", "happy", "fast"],
+            ["awful", "broken", "slow", "refund", "angry"],
+        )
         filler = "the a item box it was we got order store day week again very still".split()
         texts = []
         for strength in np.clip(signal, 0, 1):
@@ -195,7 +202,11 @@ def _weighted(
         amounts.extend(amount / norm for amount in row)
         starts.append(len(columns))
     return scipy.sparse.csr_matrix(
-        (np.array(amounts, dtype=np.float32), np.array(columns, dtype=np.int32), np.array(starts, dtype=np.int64)),
+        (
+            np.array(amounts, dtype=np.float32),
+            np.array(columns, dtype=np.int32),
+            np.array(starts, dtype=np.int64),
+        ),
         shape=(len(texts), len(places)),
     )
 

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from fathometer.data.labels import label_text
 from fathometer.task import Prediction, Task
 
 
@@ -62,13 +63,3 @@ class Classification(Task):
     @classmethod
     def from_json(cls, value: dict[str, Any]) -> Classification:
         return cls(value["target"], value["metric"], value["margin"], tuple(value["labels"]))
-
-
-def label_text(cells: pd.Series) -> pd.Series:
-    """Class labels as text, without blanks around them; whole numbers without a decimal point; missing stays so."""
-    if pd.api.types.is_float_dtype(cells.dtype):
-        whole = cells.dropna()
-        if len(whole) and bool((whole == whole.round()).all()):
-            cells = cells.astype("Int64")
-    text = cells.astype("string").str.strip()
-    return text.mask(text == "")

@@ -1,0 +1,211 @@
+"""Columns, their kinds and how they are written: learned once, then new rows are read the same way."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import pandas as pd
+
+from fathometer.data.rows import Rows
+from fathometer.errors import UnknownColumn, UnknownName, UnsuitableData
+from fathometer.kind import KINDS, Kind, Reading
+
+
+@dataclass(frozen=True)
+class Column:
+    """One input column.
+
+    reading: how its cells are written. summary: facts about its values when the schema was learned.
+    guessed: False when the user named the kind. why: one sentence for people.
+    """
+
+    name: str
+    kind: str
+    reading: Reading
+    summary: dict[str, Any]
+    guessed: bool
+    why: str
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """A column that is not learned from.
+
+    reason: "asked", "empty", "constant", "id", "duplicate_column" or "leak".
+    overrule: what to type to learn from it all the same; empty where that makes no sense.
+    """
+
+    name: str
+    reason: str
+    sentence: str
+    overrule: str = ""
+
+
+@dataclass(frozen=True)
+class Schema:
+    """The input columns, in order."""
+
+    columns: tuple[Column, ...]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The columns' names, in order."""
+        return tuple(column.name for column in self.columns)
+
+    @property
+    def kinds(self) -> dict[str, str]:
+        """Column name -> name of its kind, in order."""
+        return {column.name: column.kind for column in self.columns}
+
+    def column(self, name: str) -> Column:
+        """The column of that name; raises UnknownColumn."""
+        for column in self.columns:
+            if column.name == name:
+                return column
+        raise UnknownColumn(name, self.names)
+
+    def without(self, names: Iterable[str]) -> Schema:
+        """The schema less these columns."""
+        left_out = set(names)
+        return Schema(tuple(column for column in self.columns if column.name not in left_out))
+
+    def read(self, frame: pd.DataFrame, *, fill_missing: bool = False) -> Rows:
+        """Cells to values as learned; order does not matter, further columns are ignored.
+
+        Args:
+            fill_missing: take a column that is not there as one with every cell missing.
+
+        Raises:
+            UnknownColumn, UnsuitableData: one column, or several, are not there.
+        """
+        frame = text_named(frame)
+        if not fill_missing:
+            self._demand(frame)
+        values = {column.name: _read_column(frame, column) for column in self.columns}
+        return Rows(pd.DataFrame(values, index=pd.RangeIndex(len(frame))), self.kinds)
+
+    def unread(self, frame: pd.DataFrame, rows: Rows) -> dict[str, int]:
+        """Column name -> how many cells hold something that could not be read, and so are missing in `rows`."""
+        frame = text_named(frame)
+        counts = {}
+        for name in self.names:
+            if name in frame.columns:
+                cells = frame[name].reset_index(drop=True)
+                told = cells.notna() & (cells.astype("string").str.strip().fillna("") != "")
+                counts[name] = int((told & rows.column(name).isna()).sum())
+        return {name: count for name, count in counts.items() if count}
+
+    def to_json(self) -> dict[str, Any]:
+        """The schema as plain data."""
+        return {"columns": [asdict(column) for column in self.columns]}
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> Schema:
+        """The schema of this plain data."""
+        return cls(tuple(Column(**column) for column in value["columns"]))
+
+    def _demand(self, frame: pd.DataFrame) -> None:
+        absent = [name for name in self.names if name not in frame.columns]
+        if len(absent) == 1:
+            raise UnknownColumn(absent[0], map(str, frame.columns))
+        if absent:
+            raise UnsuitableData(
+                f"These {len(absent)} columns are needed and not there: {_listed(absent)}. "
+                "Give them under the names used in training."
+            )
+
+
+def learn_schema(
+    frame: pd.DataFrame,
+    *,
+    target: str | None = None,
+    kinds: Mapping[str, str] | None = None,
+    drop: Sequence[str] = (),
+) -> tuple[Schema, tuple[LeftOut, ...]]:
+    """Decide the kind of every input column and how it is written.
+
+    Args:
+        frame: cells as the source held them.
+        target: the column to predict: no input.
+        kinds: column name -> kind, where the user knows better.
+        drop: columns not to learn from.
+
+    Raises:
+        UnknownColumn: a name given is not a column.
+        UnknownName: a kind given does not exist.
+        UnsuitableData: two columns have the same name, or none is left.
+    """
+    frame = text_named(frame)
+    asked = dict(kinds or {})
+    known = [str(name) for name in frame.columns]
+    for name in [*asked, *drop, *([target] if target is not None else [])]:
+        if name not in known:
+            raise UnknownColumn(name, known)
+    dropped = [name for name in known if name in set(drop) and name != target]
+    inputs = [name for name in known if name != target and name not in set(dropped)]
+    if not inputs:
+        raise UnsuitableData(
+            "No column is left to learn from. Give a table with more columns, or drop fewer."
+        )
+    columns = tuple(learn_column(frame[name], asked.get(name)) for name in inputs)
+    return Schema(columns), tuple(
+        LeftOut(name, "asked", f"You asked to leave out {name!r}.") for name in dropped
+    )
+
+
+def learn_column(cells: pd.Series, asked: str | None = None) -> Column:
+    """The kind of one column, and how it is written."""
+    if asked is not None and asked not in _kind_names():
+        raise UnknownName("kind of column", asked, _kind_names())
+    guesses = {} if asked is not None else {name: _kind(name).guess(cells) for name in _kind_names()}
+    name = asked or min(guesses, key=lambda kind: (-guesses[kind], kind))
+    kind = _kind(name)
+    reading = kind.learn_reading(cells)
+    values = kind.read(cells, reading)
+    summary = kind.summary(values)
+    why = _why(str(cells.name), name, asked is not None, summary, kind.describe(reading))
+    return Column(str(cells.name), name, reading, summary, asked is None, why)
+
+
+@functools.cache
+def _kind(name: str) -> Kind:
+    """The kind of that name; looked up once, for entry points are read from disk at every look-up."""
+    return KINDS.get(name)()
+
+
+@functools.cache
+def _kind_names() -> tuple[str, ...]:
+    return tuple(KINDS.usable())
+
+
+def text_named(frame: pd.DataFrame) -> pd.DataFrame:
+    """The frame with every column's name as text; refused when two are the same."""
+    names = [str(name) for name in frame.columns]
+    twice = sorted({name for name in names if names.count(name) > 1}) if len(set(names)) < len(names) else []
+    if twice:
+        raise UnsuitableData(f"Two columns have the same name: {_listed(twice)}. Rename one of each.")
+    return frame if names == list(frame.columns) else frame.set_axis(names, axis=1)
+
+
+def _read_column(frame: pd.DataFrame, column: Column) -> pd.Series:
+    if column.name in frame.columns:
+        cells = frame[column.name].reset_index(drop=True)
+    else:
+        cells = pd.Series([None] * len(frame), dtype=object, name=column.name)
+    return _kind(column.kind).read(cells, column.reading)
+
+
+def _why(name: str, kind: str, is_asked: bool, summary: Mapping[str, Any], written: str) -> str:
+    """One sentence: what the column is taken for, and how its cells are read."""
+    told = f"You said that {name!r} is of kind {kind}" if is_asked else f"{name!r} reads best as {kind}"
+    distinct, present = summary.get("distinct"), summary.get("rows", 0) - summary.get("missing", 0)
+    facts = f" ({distinct:,} different values in {present:,} cells)" if distinct is not None else ""
+    return f"{told}{facts}{'; ' + written if written else ''}."
+
+
+def _listed(names: Sequence[str]) -> str:
+    shown = ", ".join(repr(name) for name in names[:10])
+    return shown + (f" and {len(names) - 10} more" if len(names) > 10 else "")
