@@ -1,9 +1,9 @@
 """The fork server: a small process with the heavy packages loaded that forks one child per job.
 
 The engine starts it and speaks with it over one socket. A request carries two open files, the job to read and
-the answer to write, so nobody ever waits for a full pipe. The server itself watches time and memory (the engine
-may be busy elsewhere), waits for its children (so their processor time is exact, even of the killed), and ends
-with everything it started when the engine's process is gone.
+the answer to write, so nobody ever waits for a full pipe. The server itself watches time and memory (the
+engine may be busy elsewhere), waits for its children (so their processor time is exact, even of the killed),
+and ends with everything it started when the engine's process is gone.
 """
 
 from __future__ import annotations
@@ -109,7 +109,7 @@ def _load(preload: list[str], parent: int) -> None:
             # Loading early only saves time. A job that needs the package fails with the same error.
             traceback.print_exc()
     loaded.set()
-    watcher.join()  # fork from a process of one thread only
+    watcher.join()  # fork from one thread only
 
 
 @dataclass
@@ -138,13 +138,19 @@ class _Server:
         self.woken, self.wake = os.pipe()
         os.set_blocking(self.woken, False)
         os.set_blocking(self.wake, False)
+        self.ending = False
+        # Either signal writes to the pipe, which ends the wait in `serve`. Until here SIGTERM ends the process.
         signal.signal(signal.SIGCHLD, lambda *_: None)
+        signal.signal(signal.SIGTERM, self._end)
         signal.set_wakeup_fd(self.wake)
 
+    def _end(self, *_: object) -> None:
+        self.ending = True
+
     def serve(self) -> None:
-        """Until the engine's process closes the socket or is gone."""
+        """Until the engine's process says so, closes the socket or is gone."""
         try:
-            while os.getppid() == self.parent:
+            while not self.ending and os.getppid() == self.parent:
                 wait = TICK_SECONDS if self.running else IDLE_SECONDS
                 readable, _, _ = select.select([self.link.fileno(), self.woken], [], [], wait)
                 if self.woken in readable:
@@ -187,6 +193,7 @@ class _Server:
             os.setsid()
             signal.set_wakeup_fd(-1)
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
             signal.signal(signal.SIGINT, signal.default_int_handler)
             for number in (self.link.fileno(), self.woken, self.wake):
                 os.close(number)
@@ -367,7 +374,7 @@ def _do(job: int) -> Any:
 def _is_memory(error: BaseException) -> bool:
     """Also where native code says so in words: torch's allocator, C++'s bad_alloc in LightGBM."""
     words = ("can't allocate memory", "bad_alloc", "not enough memory", "out of memory")
-    return isinstance(error, MemoryError) or any(word in str(error) for word in words)
+    return isinstance(error, MemoryError) or any(word in one_line(error) for word in words)
 
 
 def one_line(error: BaseException) -> str:

@@ -202,8 +202,7 @@ class _Server:
         self.closed = True
         with contextlib.suppress(OSError):
             self._link.shutdown(socket.SHUT_RDWR)
-        if not self.ready:
-            self._process.kill()  # it is still loading packages, and has no children yet
+        self._process.terminate()  # ends it at once while it still loads packages; later it cleans up first
         try:
             self._process.wait(PATIENCE_SECONDS)
         except subprocess.TimeoutExpired:
