@@ -1,0 +1,212 @@
+"""Find out how a csv text separates and quotes its cells.
+
+Every candidate is tried on a sample with Python's csv module and scored by how regular the rows come out and how
+much their cells look like cells, after van den Burg, Nazabal & Sutton (2019), "Wrangling messy CSV files by
+detecting row and type patterns", https://doi.org/10.1007/s10618-019-00646-y. Unlike there, whether quote
+characters mean quoting is not scored but decided from where they stand: opening at a cell's beginning and closing
+at its end.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from fathometer.data.cells import look
+from fathometer.data.csv_structure import Structure, structure
+
+SAMPLE_BYTES = 1 << 18
+SCORED_ROWS = 400
+SCORED_CELLS = 4_000
+NO_DELIMITER = "\x1f"  # stands where cells of a one-column text would be separated
+BLANKS = " "  # one or more blanks or tabs between cells
+DELIMITERS = (",", ";", "\t", "|", BLANKS)
+ONE_COLUMN_SCORE = 0.1
+"""What a delimiter has to beat: the score of taking every line as one cell."""
+
+LOOK_SCORES = {"empty": 0.5, "missing": 0.9, "number": 1.0, "moment": 1.0, "word": 0.8, "text": 0.4}
+
+
+@dataclass(frozen=True)
+class Quoting:
+    """How cells are separated and quoted.
+
+    delimiter: one character; BLANKS stands for any run of blanks and tabs, "" for a single column.
+    quote: the quote character, or "" where quote characters are ordinary ones.
+    escape: a backslash where it takes the special meaning from the next character, else "".
+    blank_after: whether blanks after a delimiter belong to the delimiter.
+    """
+
+    delimiter: str
+    quote: str = ""
+    escape: str = ""
+    blank_after: bool = False
+
+    @property
+    def splits_at(self) -> str:
+        """The one character at which prepared text is split (see `prepare`)."""
+        return {"": NO_DELIMITER, BLANKS: "\t"}.get(self.delimiter, self.delimiter)
+
+
+def find_quoting(data: bytes, delimiter: str | None = None) -> Quoting:
+    """The likeliest way of separating and quoting; `delimiter`: the one to take, where it is known."""
+    sample = first_lines(data, SAMPLE_BYTES)
+    if delimiter is not None:
+        return settle_quotes(data, _candidate(sample, delimiter))
+    best, best_score = Quoting(""), ONE_COLUMN_SCORE
+    for possible in DELIMITERS:
+        if possible.encode() not in sample:
+            continue
+        candidate = _candidate(sample, possible)
+        score = _score(sample, candidate)
+        if score > best_score:
+            best, best_score = candidate, score
+    return settle_quotes(data, best)
+
+
+def settle_quotes(data: bytes, found: Quoting) -> Quoting:
+    """The quoting of the whole text, where a sample suggested this one: stray quotes may come late."""
+    prepared = prepare(data, found)
+    quote, escape = _choose_quote(prepared, found.splits_at, found.blank_after, whole=True)
+    return Quoting(found.delimiter, quote, escape, found.blank_after)
+
+
+def first_lines(data: bytes, size: int) -> bytes:
+    """The text's beginning, cut at the last line end where it is cut."""
+    if len(data) <= size:
+        return data
+    cut = max(data.rfind(b"\n", 0, size), data.rfind(b"\r", 0, size))
+    return data[: cut + 1] if cut >= 0 else data[:size]
+
+
+def prepare(data: bytes, quoting: Quoting) -> bytes:
+    """Text whose cells are separated by one character: runs of blanks become a tab outside quoted cells."""
+    if quoting.delimiter != BLANKS:
+        return data
+    if b'"' in data:
+        return _BLANKS_OR_QUOTED.sub(lambda match: match[1] or b"\t", _EDGE_BLANKS.sub(b"", data))
+    return _RUNS.sub(b"\t", _EDGE_BLANKS.sub(b"", data))
+
+
+_EDGE_BLANKS = re.compile(rb"(?m)^[ \t]+|[ \t]+$|[ \t]+(?=\r)")
+_BLANKS_OR_QUOTED = re.compile(rb'((?<![^ \t\r\n])"[^"\r\n]*")|[ \t]+')
+_RUNS = re.compile(rb"[ \t]+")
+
+
+def parse(text: str, quoting: Quoting) -> Iterator[tuple[int, list[str]]]:
+    """Rows of prepared text as Python's csv module reads them, each with the number of its last line.
+
+    Raises:
+        csv.Error: a cell is longer than csv.field_size_limit().
+    """
+    reader = csv.reader(
+        io.StringIO(text, newline=""),
+        delimiter=quoting.splits_at,
+        quotechar=quoting.quote or None,
+        quoting=csv.QUOTE_MINIMAL if quoting.quote else csv.QUOTE_NONE,
+        escapechar=quoting.escape or None,
+        skipinitialspace=quoting.blank_after,
+    )
+    for row in reader:
+        yield reader.line_num, row
+
+
+def _candidate(sample: bytes, delimiter: str) -> Quoting:
+    bare = Quoting(delimiter)
+    prepared = prepare(sample, bare)
+    blank_after = delimiter != BLANKS and _has_blanks_after(prepared, delimiter)
+    quote, escape = _choose_quote(prepared, bare.splits_at, blank_after, whole=False)
+    return Quoting(delimiter, quote, escape, blank_after)
+
+
+def _has_blanks_after(sample: bytes, delimiter: str) -> bool:
+    """Whether cells after the first nearly always begin with a blank."""
+    begins = Counter[bool]()
+    for _, row in _some_rows(sample, Quoting(delimiter, '"')):
+        begins.update(cell[0] == " " for cell in row[1:] if cell.strip())
+    return begins[True] >= 0.7 * begins.total() > 0
+
+
+def _some_rows(sample: bytes, quoting: Quoting) -> Iterator[tuple[int, list[str]]]:
+    count = 0
+    try:
+        for line, row in parse(sample.decode("utf-8", "replace"), quoting):
+            if row:
+                yield line, row
+                count += 1
+            if count >= SCORED_ROWS:
+                return
+    except csv.Error:
+        return
+
+
+def _choose_quote(data: bytes, delimiter: str, blank_after: bool, *, whole: bool) -> tuple[str, str]:
+    """The quote character and the escape character, each "" where there is none."""
+    plain = structure(data, delimiter)
+    escaped = _escape_helps(data, delimiter, plain)
+    if b'"' in data:
+        quoted = structure(data, delimiter, '"', blank_before=blank_after)
+        if b'\\"' in data and (quoted.malformed or (quoted.is_open and whole)):
+            with_escape = structure(data, delimiter, '"', "\\", blank_before=blank_after)
+            if with_escape.malformed < quoted.malformed and _is_better(with_escape, plain, whole):
+                return '"', "\\"
+        if quoted.quoted and _is_better(quoted, plain, whole):
+            return '"', "\\" if escaped else ""
+    if b"'" in data and not escaped:
+        single = structure(data, delimiter, "'", blank_before=blank_after)
+        closed = not single.malformed and not single.is_open
+        if closed and single.quoted > 1 and single.usual_share >= plain.usual_share:
+            return "'", ""
+    return "", "\\" if escaped else ""
+
+
+def _is_better(quoted: Structure, plain: Structure, whole: bool) -> bool:
+    """Whether the quote characters mean quoting, judged by where they stand and how regular the rows get."""
+    faults = quoted.malformed + (5 if quoted.is_open and whole else 0)
+    if faults == 0:
+        return True
+    if faults > 0.5 * quoted.quoted:
+        return False
+    if faults <= 0.02 * quoted.quoted:
+        return quoted.usual_share >= plain.usual_share - 0.1 or quoted.usual_width > 1
+    return quoted.usual_share > plain.usual_share + 0.02
+
+
+def _escape_helps(data: bytes, delimiter: str, plain: Structure) -> bool:
+    """Whether a backslash before a delimiter makes it an ordinary character."""
+    if b"\\" + delimiter.encode() not in data:
+        return False
+    escaped = structure(data, delimiter, "", "\\")
+    return escaped.usual_share > plain.usual_share
+
+
+def _score(sample: bytes, quoting: Quoting) -> float:
+    """How much the sample looks like a table under this quoting, 0 to 1."""
+    rows = [row for _, row in _some_rows(prepare(sample, quoting), quoting)]
+    if not rows:
+        return 0.0
+    width, count = Counter(len(row) for row in rows).most_common(1)[0]
+    if width < 2:
+        width, count = _second_width(rows)
+    if width < 2:
+        return 0.0
+    cells = [cell for row in rows if len(row) == width for cell in row][:SCORED_CELLS]
+    looks = Counter(look(cell) for cell in cells)
+    if quoting.delimiter == BLANKS and looks["number"] + looks["moment"] < 0.3 * len(cells):
+        return 0.0  # words of a text
+    plausible = sum(LOOK_SCORES[kind] * times for kind, times in looks.items()) / len(cells)
+    # rows of another width speak less against the delimiter than rows it does not split at all
+    others = sum(1 < len(row) != width for row in rows)
+    share = (count + 0.5 * others) / len(rows)
+    prior = 0.7 if quoting.delimiter == BLANKS else 1.0
+    return prior * plausible * share**2 * (width - 1) / width
+
+
+def _second_width(rows: list[list[str]]) -> tuple[int, int]:
+    """Commonest width above one: a short table may lie under a longer preamble."""
+    wide = Counter(len(row) for row in rows if len(row) > 1)
+    return wide.most_common(1)[0] if wide else (0, 0)

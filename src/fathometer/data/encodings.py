@@ -1,0 +1,189 @@
+"""Find out how a file's bytes spell text, and turn them into UTF-8."""
+
+from __future__ import annotations
+
+import codecs
+import re
+from dataclasses import dataclass
+
+from charset_normalizer import from_bytes
+
+from fathometer.errors import UnknownName, UnreadableData
+
+BYTE_ORDER_MARKS = (
+    (codecs.BOM_UTF32_LE, "utf-32"),  # before UTF-16: its mark begins with the same two bytes
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF8, "utf-8-sig"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+SAMPLE_BYTES = 65_536
+CONTROL_SHARE = 0.02
+"""More control characters than this among a file's characters: it is no text."""
+
+GUESSED_ENCODINGS = (
+    *("cp1250", "cp1251", "cp1252", "cp1253", "cp1254", "cp1255", "cp1256", "cp1257", "koi8_r"),
+    *("big5", "gb18030", "cp932", "euc_jp", "cp949"),
+)
+LATIN_ENCODINGS = ("cp1250", "cp1252", "cp1254", "cp1257")
+LANGUAGES_WITH_THEIR_OWN = frozenset(
+    {
+        "Polish",
+        "Czech",
+        "Slovak",
+        "Hungarian",
+        "Romanian",
+        "Slovene",
+        "Croatian",
+        "Turkish",
+        "Lithuanian",
+        "Latvian",
+    }
+    | {"Estonian"}
+)
+"""Where a Latin alphabet is guessed and the language is none of these, cp1252 is the likelier one."""
+
+_CONTROLS = re.compile("[\x01-\x08\x0e-\x1a\x7f]")
+_WINDOWS = {0xDC00 + byte: bytes([byte]).decode("cp1252", "replace") for byte in range(0x80, 0x100)}
+
+
+@dataclass(frozen=True)
+class Decoded:
+    """A file's text.
+
+    data: the text as UTF-8, without byte-order mark and NUL characters.
+    encoding: how the file spelled it, as Python names it.
+    notes: what was decided or repaired.
+    """
+
+    data: bytes
+    encoding: str
+    notes: tuple[str, ...]
+
+
+def decode(raw: bytes, wanted: str | None = None) -> Decoded:
+    """Turn a file's bytes into UTF-8 text, in the wanted encoding or in the one found out.
+
+    Raises:
+        UnknownName: the wanted encoding does not exist.
+        UnreadableData: the bytes are not text, or not text in the wanted encoding.
+    """
+    if wanted is not None:
+        text, encoding, notes = _decode_as(raw, wanted)
+    elif raw.isascii() and b"\0" not in raw:  # UTF-16 of Western text is ASCII and NULs
+        text, encoding, notes = raw.decode("ascii"), "utf-8", ()
+    else:
+        text, encoding, notes = _find_out(raw)
+    nulls = text.count("\0")
+    if nulls:
+        text = text.replace("\0", "")
+        notes += (f"{nulls:,} NUL characters were removed.",)
+    controls = len(_CONTROLS.findall(text[:SAMPLE_BYTES]))
+    if nulls + controls > CONTROL_SHARE * (len(text) + nulls) + 2:
+        raise UnreadableData("Expected a table of text, but the file holds binary data.")
+    # surrogates cannot be written as UTF-8; they only come from broken UTF-16 or UTF-7
+    data = text.encode("utf-8", "replace")
+    return Decoded(data.removeprefix(codecs.BOM_UTF8), encoding, notes)
+
+
+def _decode_as(raw: bytes, wanted: str) -> tuple[str, str, tuple[str, ...]]:
+    try:
+        name = codecs.lookup(wanted).name
+        if not codecs.lookup(name)._is_text_encoding:
+            raise LookupError(wanted)
+    except (LookupError, ValueError) as error:
+        raise UnknownName("encoding", wanted, ["cp1252", "latin-1", "utf-16", "utf-8"]) from error
+    try:
+        return raw.decode(name), name, ()
+    except UnicodeError as error:
+        raise UnreadableData(
+            f"The file is not text in the encoding {wanted}. Leave the encoding out to have it found out."
+        ) from error
+
+
+def _find_out(raw: bytes) -> tuple[str, str, tuple[str, ...]]:
+    for mark, encoding in BYTE_ORDER_MARKS:
+        if raw.startswith(mark):
+            return _decode_marked(raw, encoding)
+    wide = _wide_without_mark(raw)
+    if wide is not None:
+        return raw.decode(wide, "replace"), wide, (f"The text is {wide.upper()} without a byte-order mark.",)
+    try:
+        return raw.decode("utf-8"), "utf-8", ()
+    except UnicodeDecodeError:
+        return _mostly_utf8(raw) or _one_byte_or_asian(raw)
+
+
+def _decode_marked(raw: bytes, encoding: str) -> tuple[str, str, tuple[str, ...]]:
+    text = raw.decode(encoding, "replace")
+    shown = "UTF-8" if encoding == "utf-8-sig" else encoding.upper()
+    notes: tuple[str, ...] = ()
+    if encoding != "utf-8-sig":
+        notes = (f"The text is {shown}, as its byte-order mark says.",)
+    broken = text.count("�")
+    if broken:
+        notes += (f"{broken:,} characters could not be read as {shown} and were replaced.",)
+    return text, encoding, notes
+
+
+def _wide_without_mark(raw: bytes) -> str | None:
+    """UTF-16 without its mark: in mostly Western text every second byte is NUL."""
+    sample = raw[: 4096 & ~1]
+    if len(sample) < 4 or len(raw) % 2:
+        return None
+    evens, odds = sample[0::2].count(0), sample[1::2].count(0)
+    half = len(sample) / 2
+    if odds > 0.4 * half and evens < 0.05 * half:
+        return "utf-16-le"
+    if evens > 0.4 * half and odds < 0.05 * half:
+        return "utf-16-be"
+    return None
+
+
+def _mostly_utf8(raw: bytes) -> tuple[str, str, tuple[str, ...]] | None:
+    """UTF-8 with a few stray bytes of Windows text, as files have that were put together from several."""
+    text = raw.decode("utf-8", "surrogateescape")
+    strays = sum(1 for character in text if 0xDC80 <= ord(character) <= 0xDCFF)
+    proper = sum(1 for character in text if ord(character) > 0x7F) - strays
+    if strays * 5 > proper:
+        return None
+    note = f"The text is UTF-8 with {strays:,} bytes that are not; these were read as Windows-1252."
+    return text.translate(_WINDOWS), "utf-8", (note,)
+
+
+def _one_byte_or_asian(raw: bytes) -> tuple[str, str, tuple[str, ...]]:
+    encoding = _likeliest(raw)
+    try:
+        text = raw.decode(encoding)
+    except UnicodeError:
+        encoding = "latin-1"
+        text = raw.decode(encoding)
+    note = f"The text is not UTF-8; {encoding} was taken as the likeliest encoding."
+    return text, encoding, (note,)
+
+
+def _likeliest(raw: bytes) -> str:
+    lines = [line for line in raw.splitlines() if not line.isascii()]
+    sample = b"\n".join(lines)[:SAMPLE_BYTES]
+    if _looks_western(sample):
+        return "cp1252"
+    best = from_bytes(sample, cp_isolation=list(GUESSED_ENCODINGS)).best()
+    if best is None or (best.encoding in LATIN_ENCODINGS and best.language not in LANGUAGES_WITH_THEIR_OWN):
+        return "cp1252"
+    return best.encoding
+
+
+def _looks_western(sample: bytes) -> bool:
+    """Whether the bytes above 127, read as Windows-1252, are what Western European text has."""
+    try:
+        text = sample.decode("cp1252")
+    except UnicodeDecodeError:
+        return False
+    high = [character for character in text if ord(character) > 0x7F]
+    usual = sum(character in _WESTERN for character in high)
+    return usual >= 0.9 * len(high) and len(high) < 0.25 * len(text)
+
+
+_WESTERN = frozenset(
+    "àâäáãåæçèéêëìíîïñòóôöõøœùúûüÿßÀÂÄÁÅÆÇÈÉÊËÍÎÏÑÓÔÖÕØÙÚÛÜŒ€£¥§°²³´µ·½¼«»“”„‘’‚–—…•™©®¡¿ªº±×\xa0"
+)

@@ -1,0 +1,72 @@
+"""Write a table to a file, whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from pathlib import Path
+
+import pandas as pd
+
+from fathometer.core.files import sync_folder
+from fathometer.errors import UnknownName, UserError
+
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+"""A spreadsheet program takes a cell that begins so for a formula and may run it
+(https://owasp.org/www-community/attacks/CSV_Injection)."""
+
+ENDINGS = (".csv", ".json", ".jsonl", ".parquet")
+
+
+def write_table(frame: pd.DataFrame, path: Path | str) -> None:
+    """Write a table as csv, parquet, JSON (an array) or JSON lines, as the file's ending says.
+
+    In csv a text cell (or column name) that a spreadsheet program could run as a formula gets an apostrophe before
+    it.
+
+    Raises:
+        UnknownName: the ending stands for no known format.
+        UserError: the file cannot be written.
+    """
+    path = Path(path)
+    ending = path.suffix.lower()
+    if ending not in ENDINGS:
+        raise UnknownName("file ending", ending, ENDINGS)
+    draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
+    try:
+        _write(frame, draft, ending)
+        with draft.open("rb") as stream:
+            os.fsync(stream.fileno())
+        draft.replace(path)
+        sync_folder(path.parent)
+    except OSError as error:
+        raise UserError(f"The file {path} cannot be written: {error.strerror or error}.") from error
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def _write(frame: pd.DataFrame, draft: Path, ending: str) -> None:
+    if ending == ".csv":
+        without_formulas(frame).to_csv(draft, index=False, encoding="utf-8", lineterminator="\n")
+    elif ending == ".parquet":
+        frame.to_parquet(draft, index=False)
+    else:
+        lines = ending == ".jsonl"
+        frame.to_json(
+            draft, orient="records", lines=lines, force_ascii=False, date_format="iso", double_precision=15
+        )
+
+
+def without_formulas(frame: pd.DataFrame) -> pd.DataFrame:
+    """The same table with an apostrophe before every text that begins like a formula; numbers stay."""
+    safe = frame.copy()
+    for position in range(len(frame.columns)):
+        cells = frame.iloc[:, position]
+        if not pd.api.types.is_numeric_dtype(cells) and not pd.api.types.is_datetime64_any_dtype(cells):
+            safe.isetitem(position, cells.astype(object).map(_defused).array)
+    safe.columns = pd.Index([_defused(name) for name in frame.columns])
+    return safe
+
+
+def _defused(cell: object) -> object:
+    return f"'{cell}" if isinstance(cell, str) and cell.startswith(FORMULA_STARTS) else cell

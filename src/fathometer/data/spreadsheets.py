@@ -1,0 +1,154 @@
+"""Read a sheet of a workbook (xlsx, xls, ods) as a table."""
+
+from __future__ import annotations
+
+import datetime
+import io
+import re
+import zipfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+from python_calamine import CalamineWorkbook
+
+from fathometer.data.column_names import tidy_names
+from fathometer.data.header import find_layout
+from fathometer.data.table import Table, refuse_too_wide, without_empty
+from fathometer.errors import UnknownName, UnreadableData
+
+LAYOUT_ROWS = 400
+CELLS_LIMIT = 50_000_000
+"""A sheet's cells are laid out in full, from the first used one to the last: a stray cell makes a huge sheet."""
+
+_ROW = re.compile(rb'<(?:\w+:)?row [^>]*?r="(\d{1,9})"')
+_COLUMN = re.compile(rb'<(?:\w+:)?c [^>]*?r="([A-Z]{1,3})\d')
+_REPEATED = re.compile(rb'number-(?:columns|rows)-repeated="(\d{1,9})"')
+
+
+@dataclass(frozen=True)
+class SheetWanted:
+    """What the user says about the workbook; None: to be found out."""
+
+    sheet: str | None = None
+    header: bool | None = None
+    skip_lines: int | None = None
+
+
+def read_workbook(raw: bytes, origin: str, wanted: SheetWanted | None = None) -> Table:
+    """The table on a workbook's first sheet that holds anything, or on the wanted one.
+
+    Raises:
+        UnreadableData: the workbook is damaged, protected, empty, or too large.
+        UnknownName: there is no sheet of that name.
+    """
+    wanted = wanted or SheetWanted()
+    refuse_sparse_giant(raw, origin)
+    name, rows, others = _pick_sheet(raw, origin, wanted.sheet)
+    texts = [[_as_text(cell) for cell in row] for row in rows[:LAYOUT_ROWS]]
+    layout = find_layout(texts, wanted.header, wanted.skip_lines)
+    if layout.preamble >= len(rows):
+        raise UnreadableData(f"Expected a table, but the sheet {name!r} of {origin} is empty.")
+    width = max(len(row) for row in rows)
+    refuse_too_wide(width)
+    given = (*layout.names, *[""] * (width - len(layout.names)))[:width]
+    names, name_notes = tidy_names(given)
+    body = rows[layout.preamble + layout.header :]
+    frame = pd.DataFrame({column: _typed([row[i] for row in body]) for i, column in enumerate(names)})
+    notes = [f"Sheet {name!r} was read." + (f" Others: {', '.join(others)}." if others else "")]
+    if layout.preamble:
+        notes.append(f"{layout.preamble:,} rows before the table were left out.")
+    if not layout.header:
+        notes.append(
+            "There is no header (the first row looks like the others); the columns are called column_1, ..."
+        )
+    elif layout.header > 1:
+        notes.append(f"The header has {layout.header} rows; their cells were joined.")
+    table = without_empty(Table(frame, tuple(notes), origin), [bool(cell.strip()) for cell in given])
+    renamed = tuple(note for note in name_notes if "no name" not in note)
+    return Table(table.frame, table.notes + renamed, origin)
+
+
+def refuse_sparse_giant(raw: bytes, origin: str) -> None:
+    """Raise UnreadableData where a few cells far apart would be laid out as billions."""
+    if not raw.startswith(b"PK"):
+        return
+    try:
+        with zipfile.ZipFile(io.BytesIO(raw)) as archive:
+            for member in archive.namelist():
+                if re.fullmatch(r"xl/worksheets/[^/]+\.xml", member) or member == "content.xml":
+                    _refuse_sparse_sheet(archive.read(member), origin)
+    except (
+        zipfile.BadZipFile,
+        ValueError,
+        OSError,
+        EOFError,
+        NotImplementedError,
+        RuntimeError,
+        KeyError,
+    ) as error:
+        raise UnreadableData(f"The workbook {origin} is damaged or protected by a password.") from error
+
+
+def _refuse_sparse_sheet(xml: bytes, origin: str) -> None:
+    last_row = max((int(row) for row in _ROW.findall(xml)), default=1)
+    columns = {_column_number(letters) for letters in set(_COLUMN.findall(xml))}
+    cells = last_row * max(columns, default=1)
+    if cells > CELLS_LIMIT:
+        raise UnreadableData(
+            f"A sheet of {origin} reaches over {cells:,} cells, more than {CELLS_LIMIT:,}. "
+            "Save the table alone, without cells far outside it, or as csv."
+        )
+
+
+def _column_number(letters: bytes) -> int:
+    number = 0
+    for letter in letters:
+        number = number * 26 + letter - ord("A") + 1
+    return number
+
+
+def _pick_sheet(raw: bytes, origin: str, wanted: str | None) -> tuple[str, list[list[Any]], list[str]]:
+    try:
+        workbook = CalamineWorkbook.from_filelike(io.BytesIO(raw))
+        names = list(workbook.sheet_names)
+        if wanted is not None and wanted not in names:
+            raise UnknownName(f"sheet in {origin}", wanted, names)
+        for name in [wanted] if wanted is not None else names:
+            rows: list[list[Any]] = workbook.get_sheet_by_name(name).to_python(skip_empty_area=True)
+            if any(_as_text(cell).strip() for row in rows for cell in row):
+                return name, rows, [other for other in names if other != name]
+    except (UnknownName, KeyboardInterrupt, SystemExit, MemoryError):
+        raise
+    except BaseException as error:  # the reader is written in Rust: its panics are no Exception
+        raise UnreadableData(f"The workbook {origin} is damaged, protected or of an unknown kind.") from error
+    raise UnreadableData(f"Expected a table, but {origin} has no sheet with a filled cell.")
+
+
+def _typed(cells: Sequence[Any]) -> pd.Series:
+    """A column in the one type its filled cells have, else as text."""
+    filled = [cell for cell in cells if not (cell is None or cell == "")]
+    kinds = {type(cell) for cell in filled}
+    blanked = [None if cell is None or cell == "" else cell for cell in cells]
+    if kinds and kinds <= {int, float}:
+        numbers = pd.Series(blanked, dtype="float64")
+        whole = numbers.notna().all() and (numbers == numbers.round()).all() and numbers.abs().max() < 2**53
+        return numbers.astype("int64") if whole else numbers
+    if kinds == {bool}:
+        return pd.Series(blanked, dtype="bool" if len(filled) == len(cells) else "boolean")
+    if kinds and kinds <= {datetime.date, datetime.datetime}:
+        moments = pd.to_datetime(pd.Series(blanked, dtype="object"), errors="coerce")
+        if int(moments.notna().sum()) == len(filled):
+            return moments
+    return pd.Series([_as_text(cell) or None for cell in cells], dtype="str")
+
+
+def _as_text(cell: Any) -> str:
+    if cell is None:
+        return ""
+    if isinstance(cell, float) and cell.is_integer() and abs(cell) < 1e15:
+        return str(int(cell))
+    if isinstance(cell, datetime.datetime) and cell.time() == datetime.time(0):
+        return cell.date().isoformat()
+    return str(cell)
