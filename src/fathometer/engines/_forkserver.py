@@ -139,7 +139,7 @@ class _Server:
         os.set_blocking(self.woken, False)
         os.set_blocking(self.wake, False)
         self.ending = False
-        # Either signal writes to the pipe, which ends the wait in `serve`. Until here SIGTERM ends the process.
+        # A signal writes to the pipe, which ends the wait in `serve`. Before this, SIGTERM ended the process.
         signal.signal(signal.SIGCHLD, lambda *_: None)
         signal.signal(signal.SIGTERM, self._end)
         signal.set_wakeup_fd(self.wake)
@@ -247,6 +247,7 @@ class _Server:
         for process in psutil.process_iter(["ppid"]):
             below.setdefault(process.info["ppid"], []).append(process)
         for child in self.running.values():
+            child.descendants = {pid: known for pid, known in child.descendants.items() if known.is_running()}
             waiting = list(below.get(child.pid, ()))
             while waiting:
                 process = waiting.pop()

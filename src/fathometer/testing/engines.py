@@ -2,8 +2,8 @@
 
 >>> check_engine(lambda: MyEngine(workers=2))  # doctest: +SKIP
 
-`LAWS` maps a law's name to a function that takes a maker of fresh engines and asserts. The engine must run jobs
-on this machine, because the laws look for processes that should be gone.
+`LAWS` maps a law's name to a function that takes a maker of fresh engines and asserts. The engine must run
+jobs on this machine, because the laws look for processes that should be gone.
 """
 
 from __future__ import annotations
