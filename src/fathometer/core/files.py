@@ -14,9 +14,10 @@ import numpy as np
 from safetensors.numpy import load_file, save_file
 
 State = dict[str, Any]
-"""A fitted thing as data: text, numbers, truth values, None, lists, dicts with text keys, and numpy arrays."""
+"""A fitted thing as data: text, numbers, truth values, None, lists, dicts with text keys, numpy arrays."""
 
 ARRAY_MARK = "$array"
+FLOAT_MARK = "$float"
 
 
 def write_text(path: Path, text: str) -> None:
@@ -98,20 +99,21 @@ def read_state(folder: Path, name: str) -> State:
 
 def _pull_arrays(value: Any, arrays: dict[str, np.ndarray[Any, Any]]) -> Any:
     if isinstance(value, np.ndarray):
-        if value.dtype == object:
-            raise TypeError("an array of Python objects cannot be written; use a list of text")
+        if value.dtype.kind not in "biuf":
+            raise TypeError(f"an array of {value.dtype} cannot be written; use numbers, or a list of text")
         key = f"a{len(arrays)}"
         arrays[key] = np.ascontiguousarray(value)
         # safetensors keeps no zero-dimensional shape apart from a one-element one on every version
         return {ARRAY_MARK: key, "shape": list(value.shape)}
     if isinstance(value, np.generic):
-        return value.item()
+        value = value.item()
     if isinstance(value, dict):
-        return {str(key): _pull_arrays(item, arrays) for key, item in value.items()}
+        # A key from people's data may look like one of our marks: a second $ tells them apart.
+        return {_escape(str(key)): _pull_arrays(item, arrays) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [_pull_arrays(item, arrays) for item in value]
     if isinstance(value, float) and not np.isfinite(value):
-        return {"$float": repr(value)}
+        return {FLOAT_MARK: repr(value)}
     return value
 
 
@@ -119,9 +121,17 @@ def _put_arrays(value: Any, arrays: Mapping[str, np.ndarray[Any, Any]]) -> Any:
     if isinstance(value, dict):
         if ARRAY_MARK in value:
             return arrays[value[ARRAY_MARK]].reshape(value["shape"])
-        if "$float" in value:
-            return float(value["$float"])
-        return {key: _put_arrays(item, arrays) for key, item in value.items()}
+        if FLOAT_MARK in value:
+            return float(value[FLOAT_MARK])
+        return {_unescape(key): _put_arrays(item, arrays) for key, item in value.items()}
     if isinstance(value, list):
         return [_put_arrays(item, arrays) for item in value]
     return value
+
+
+def _escape(key: str) -> str:
+    return f"${key}" if key.startswith("$") else key
+
+
+def _unescape(key: str) -> str:
+    return key.removeprefix("$")

@@ -18,8 +18,8 @@ T = TypeVar("T")
 class Plugins(Generic[T]):
     """The classes that keep a promise, one per file, in one or more packages.
 
-    A file whose name begins with an underscore is not a plug-in. A plug-in's name is its file's name. Packages
-    from outside add theirs through an entry point of the given group that names a class.
+    A file whose name begins with an underscore is not a plug-in. A plug-in's name is its file's name.
+    Packages from outside add theirs through an entry point of the given group that names a class.
     """
 
     def __init__(
@@ -93,14 +93,15 @@ class Plugins(Generic[T]):
             yield entry.name, entry.value
 
     def _only_class(self, module_name: str, members: dict[str, object]) -> type[T]:
-        found = [
+        found = {
             member
             for member in members.values()
             if inspect.isclass(member)
             and issubclass(member, self.base)
             and not inspect.isabstract(member)
-            and member.__module__ == module_name
-        ]
+            # A plug-in that is a folder may define its class in one of its files.
+            and f"{member.__module__}.".startswith(f"{module_name}.")
+        }
         if len(found) != 1:
             raise TypeError(f"{module_name} must define exactly one {self.base.__name__}, found {len(found)}")
-        return found[0]
+        return found.pop()
