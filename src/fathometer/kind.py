@@ -80,7 +80,7 @@ class Kind(ABC):
         """Cells to values, same index, name and order. What cannot be read is missing."""
 
     def describe(self, reading: Reading) -> str:
-        """How the cells are written, as a clause for people ("day before month"); empty when it is the usual way."""
+        """How the cells are written, as a clause for people; empty when it is the usual way."""
         return ""
 
     @abstractmethod

@@ -6,7 +6,7 @@ import pandas as pd
 
 
 def label_text(cells: pd.Series) -> pd.Series:
-    """Class labels as text, without blanks around them; whole numbers without a decimal point; missing stays so."""
+    """Class labels as text, stripped; whole numbers without a decimal point; missing stays so."""
     if pd.api.types.is_float_dtype(cells.dtype):
         whole = cells.dropna()
         if len(whole) and bool((whole == whole.round()).all()) and float(whole.abs().max()) < 2**53:

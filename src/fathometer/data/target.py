@@ -56,8 +56,8 @@ class Target:
         if self.rare:
             listed = ", ".join(f"{label!r} ({rows})" for label, rows in self.rare[:10])
             told.append(
-                f"Classes with fewer than {FEWEST_OF_A_CLASS} rows cannot be learned and tested, their rows are left "
-                f"out: {listed}{' and more' if len(self.rare) > 10 else ''}."
+                f"Classes with fewer than {FEWEST_OF_A_CLASS} rows cannot be learned and tested, their rows are "
+                f"left out: {listed}{' and more' if len(self.rare) > 10 else ''}."
             )
         return tuple(told)
 
@@ -100,8 +100,8 @@ def learn_target(cells: pd.Series, *, asked: str | None = None, metric: str | No
         raise UnsuitableData(f"The target {name!r} has no value in any row. Choose a column that is filled.")
     if len(counts) == 1:
         raise UnsuitableData(
-            f"The target {name!r} has the same value {counts.index[0]!r} in every row, so there is nothing to predict. "
-            "Choose another column, or add rows with other values."
+            f"The target {name!r} has the same value {counts.index[0]!r} in every row, so there is nothing to "
+            "predict. Choose another column, or add rows with other values."
         )
     number = KINDS.get("number")()
     reading = number.learn_reading(cells)
@@ -157,7 +157,7 @@ def _decide(
 
 
 def _looks_like_classes(numbers: np.ndarray[Any, np.dtype[np.float64]]) -> bool:
-    """Whether numbers name classes: whole, few, each often; up to 30 if they count 0, 1, 2 ... about equally often."""
+    """Whether numbers name classes: whole, few, each often; up to 30 if they are 0, 1, 2 ... equally often."""
     values, counts = np.unique(numbers, return_counts=True)
     if (
         not (values == np.round(values)).all()
@@ -174,8 +174,8 @@ def _looks_like_classes(numbers: np.ndarray[Any, np.dtype[np.float64]]) -> bool:
 def _refuse_row_numbers(name: str, numbers: np.ndarray[Any, np.dtype[np.float64]]) -> None:
     if len(numbers) >= 20 and bool((np.diff(numbers) == 1).all()):
         raise UnsuitableData(
-            f"The target {name!r} only numbers the rows ({numbers[0]:.0f}, {numbers[1]:.0f}, ...), so there is nothing to "
-            "predict. Choose another column, or say --task regression."
+            f"The target {name!r} only numbers the rows ({numbers[0]:.0f}, {numbers[1]:.0f}, ...), so there is "
+            "nothing to predict. Choose another column, or say --task regression."
         )
 
 
@@ -188,8 +188,8 @@ def _refuse_unless_classes(name: str, cells: pd.Series, counts: pd.Series) -> No
         )
     if len(counts) > 20 and len(counts) > 0.5 * float(counts.sum()):
         raise UnsuitableData(
-            f"The target {name!r} has a different text in nearly every row (for example {counts.index[0]!r}), so it is an "
-            "identifier or free text. Choose a column with few different values, or with numbers."
+            f"The target {name!r} has a different text in nearly every row (for example {counts.index[0]!r}), so it "
+            "is an identifier or free text. Choose a column with few different values, or with numbers."
         )
 
 
@@ -211,13 +211,13 @@ def _classification(name: str, why: str, counts: pd.Series, rows: int) -> Target
     kept = {str(label): int(count) for label, count in counts.items() if count >= FEWEST_OF_A_CLASS}
     if len(kept) < 2:
         raise UnsuitableData(
-            f"The target {name!r} has {len(counts):,} classes, but fewer than two of them have {FEWEST_OF_A_CLASS} rows or "
-            "more, the least that can be learned and tested. Add rows, or merge classes."
+            f"The target {name!r} has {len(counts):,} classes, but fewer than two of them have {FEWEST_OF_A_CLASS} "
+            "rows or more, the least that can be learned and tested. Add rows, or merge classes."
         )
     if len(kept) > MOST_CLASSES:
         raise UnsuitableData(
-            f"The target {name!r} has {len(kept):,} classes; at most {MOST_CLASSES} can be learned. Merge classes, or, if "
-            "they are amounts, say --task regression."
+            f"The target {name!r} has {len(kept):,} classes; at most {MOST_CLASSES} can be learned. Merge classes, "
+            "or, if they are amounts, say --task regression."
         )
     labels = label_order(list(kept))
     return Target(

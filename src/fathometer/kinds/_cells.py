@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import numbers
+import re
 from typing import Any
 
 import numpy as np
@@ -11,9 +12,10 @@ import numpy.typing as npt
 import pandas as pd
 
 MOST_SAMPLED = 4000  # cells looked at for a guess: enough for a share within two points
+SURROGATE = re.compile(r"[\ud800-\udfff]")
 MISSING_WORDS = frozenset(
-    {"na", "n/a", "n.a.", "#n/a", "#na", "<na>", "nan", "null", "none", "nil", "?", "-", "--", "---", ".", "..", "...",
-     "missing", "unknown", "not available", "nd", "n.d.", "#value!", "#div/0!", "#ref!", "nat"}
+    {"na", "n/a", "n.a.", "#n/a", "#na", "<na>", "nan", "null", "none", "nil", "?", "-", "--", "---", ".",
+     "..", "...", "missing", "unknown", "not available", "nd", "n.d.", "#value!", "#div/0!", "#ref!", "nat"}
 )  # fmt: skip
 """Lower case words for "no value" in a column that otherwise holds numbers or moments."""
 
@@ -21,7 +23,7 @@ MISSING_WORDS = frozenset(
 def is_text(cells: pd.Series) -> bool:
     """Whether the cells are text, or objects of any type that must be read as text."""
     dtype = cells.dtype
-    return dtype == object or isinstance(dtype, pd.StringDtype) or isinstance(dtype, pd.CategoricalDtype)
+    return pd.api.types.is_object_dtype(dtype) or isinstance(dtype, pd.StringDtype | pd.CategoricalDtype)
 
 
 def sample(cells: pd.Series, most: int = MOST_SAMPLED) -> pd.Series:
@@ -50,12 +52,11 @@ def distinct_text(cells: pd.Series) -> tuple[npt.NDArray[np.intp], list[str]]:
     objects = cells.astype(object)
     if isinstance(cells.dtype, pd.StringDtype) or pd.api.types.infer_dtype(objects, skipna=True) == "string":
         codes, distinct = pd.factorize(objects)
-        stripped = [str(text).strip() for text in distinct]
+        stripped = [_clean(str(text)) for text in distinct]
     else:
         # 1, 1.0 and True are equal, so objects of mixed type are turned to text before they are told apart
-        stripped = []
-        codes, distinct = pd.factorize(np.array([cell_text(cell) for cell in objects], dtype=object))
-        stripped = list(distinct)
+        codes, texts = pd.factorize(np.array([cell_text(cell) for cell in objects], dtype=object))
+        stripped = list(texts)
     return merge_equal(codes.astype(np.intp), stripped)
 
 
@@ -69,7 +70,7 @@ def merge_equal(codes: npt.NDArray[np.intp], texts: list[str]) -> tuple[npt.NDAr
 def cell_text(cell: Any) -> str | None:
     """One cell as text without blanks around it; whole numbers without a decimal point; None when missing."""
     if isinstance(cell, str):
-        return cell.strip()
+        return _clean(cell)
     if cell is None or cell is pd.NaT or cell is pd.NA:
         return None
     if isinstance(cell, bool | np.bool_):
@@ -80,7 +81,15 @@ def cell_text(cell: Any) -> str | None:
         return _float_text(float(cell))
     if isinstance(cell, bytes):
         return cell.decode("utf-8", errors="replace").strip()
-    return str(cell).strip()
+    return _clean(str(cell))
+
+
+def _clean(text: str) -> str:
+    """Text without blanks around it that can be written as UTF-8 (JSON may bring half a surrogate pair)."""
+    text = text.strip()
+    if text.isascii() or SURROGATE.search(text) is None:
+        return text
+    return SURROGATE.sub("\ufffd", text)
 
 
 def _float_text(number: float) -> str | None:

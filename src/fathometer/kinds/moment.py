@@ -17,7 +17,7 @@ from fathometer.kinds import _cells
 
 Moments = npt.NDArray[np.datetime64]
 
-MONTHS = "jan feb mar apr may jun jul aug sep oct nov dec".split()
+MONTHS = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"]
 CLOCK = (
     r"(?P<hour>[0-9]{1,2})[:.h](?P<minute>[0-9]{2})(?:[:.](?P<second>[0-9]{2})(?:[.,](?P<fraction>[0-9]{1,9}))?)?"
     r"\s?(?P<half>[AaPp]\.?[Mm]\.?)?\s?(?P<zone>Z|UTC|GMT|[+-][0-9]{2}:?[0-9]{2}|[+-][0-9]{2})?"
@@ -27,10 +27,12 @@ WEEKDAY = r"(?:(?:mon|tue|wed|thu|fri|sat|sun)[a-z]*\.?,?\s+)?"
 MONTH = r"(?P<word>[a-z]{3,9})\.?"
 STYLES = {
     "year first": rf"(?P<year>[0-9]{{4}})([-/.])(?P<month>[0-9]{{1,2}})\2(?P<day>[0-9]{{1,2}}){AFTER_DATE}",
-    "year last": rf"(?P<first>[0-9]{{1,2}})([-/. ])(?P<other>[0-9]{{1,2}})\2(?P<year>[0-9]{{4}}|[0-9]{{2}}){AFTER_DATE}",
+    "year last": rf"(?P<first>[0-9]{{1,2}})([-/. ])(?P<other>[0-9]{{1,2}})\2"
+    rf"(?P<year>[0-9]{{4}}|[0-9]{{2}}){AFTER_DATE}",
     "day month": rf"{WEEKDAY}(?P<day>[0-9]{{1,2}})(?:st|nd|rd|th)?[-\s./]*{MONTH}[-\s.,/]*"
     rf"(?P<year>[0-9]{{4}}|[0-9]{{2}}){AFTER_DATE}",
-    "month day": rf"{WEEKDAY}{MONTH}\s*(?P<day>[0-9]{{1,2}})(?:st|nd|rd|th)?,?\s+(?P<year>[0-9]{{4}}){AFTER_DATE}",
+    "month day": rf"{WEEKDAY}{MONTH}\s*(?P<day>[0-9]{{1,2}})(?:st|nd|rd|th)?,?\s+"
+    rf"(?P<year>[0-9]{{4}}){AFTER_DATE}",
     "year at end": rf"{WEEKDAY}{MONTH}\s+(?P<day>[0-9]{{1,2}})\s+{CLOCK}\s+(?P<year>[0-9]{{4}})",
     "month": rf"{MONTH}[-\s.,/]*(?P<year>[0-9]{{4}})",
     "year month": r"(?P<year>[0-9]{4})[-/](?P<month>[0-9]{1,2})",
@@ -208,7 +210,8 @@ class MomentFeaturizer(Featurizer):
 
 
 def _seconds_of_day(moments: Moments) -> npt.NDArray[np.float64]:
-    return (moments - moments.astype("datetime64[D]")).astype(np.int64) / 1e6
+    seconds: npt.NDArray[np.float64] = (moments - moments.astype("datetime64[D]")).astype(np.int64) / 1e6
+    return seconds
 
 
 def _commonest_style(texts: list[str], weights: npt.NDArray[np.float64], column: str) -> str:
@@ -277,7 +280,7 @@ def _share_rising(texts: list[str], day_first: bool) -> float:
 
 def _read_objects(cells: pd.Series, read_text: Callable[[str], np.datetime64]) -> Moments:
     """Moments of a column of text, or of objects that may themselves be dates."""
-    if pd.api.types.infer_dtype(cells, skipna=True) in ("date", "datetime", "datetime64", "mixed"):
+    if pd.api.types.is_object_dtype(cells.dtype) and pd.api.types.infer_dtype(cells, skipna=True) != "string":
         return np.array([_moment_of_object(cell, read_text) for cell in cells], dtype="datetime64[us]")
     codes, texts = _cells.distinct_text(cells)
     return np.array([read_text(text) for text in texts] + ["NaT"], dtype="datetime64[us]")[codes]
@@ -293,7 +296,7 @@ def _moment_of_object(cell: Any, read_text: Callable[[str], np.datetime64]) -> n
 
 
 def _read_epochs(cells: pd.Series, style: str) -> Moments:
-    low, high, unit = EPOCHS[style]
+    _, high, unit = EPOCHS[style]
     codes, texts = _cells.distinct_text(cells)
     numbers = pd.to_numeric(pd.Series(texts, dtype=object), errors="coerce").to_numpy(dtype=np.float64)
     believed = np.isfinite(numbers) & (np.abs(numbers) <= 10 * high)
@@ -339,14 +342,8 @@ def _seconds_of(parts: dict[str, str | Any]) -> float | None:
         return 0.0
     hour, minute, second = int(parts["hour"]), int(parts["minute"]), int(parts.get("second") or 0)
     half = (parts.get("half") or "").lower()[:1]
-    if (
-        half
-        and not 1 <= hour <= 12
-        or hour > 24
-        or minute > 59
-        or second > 60
-        or (hour == 24 and minute + second)
-    ):
+    is_clock = hour <= 23 or (hour == 24 and minute + second == 0)
+    if not is_clock or minute > 59 or second > 60 or (half and not 1 <= hour <= 12):
         return None
     if half:
         hour = hour % 12 + (12 if half == "p" else 0)

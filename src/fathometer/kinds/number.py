@@ -30,11 +30,100 @@ PLAIN: Reading = {
 LARGEST_EXACT = 2**53  # whole numbers above lose digits in float64
 LARGEST_FEATURE = 1e30  # float32 ends at 3e38, and learners square
 MOST_ANALYSED = 20_000  # distinct texts from which the writing is learned
-CURRENCIES = r"[$€£¥₹₽₩₺₫₪₴฿]|(?:US|CA|AU|NZ|HK|S|R)\$|(?:USD|EUR|GBP|CHF|JPY|CNY|INR|SEK|NOK|DKK|PLN|CZK|BRL|Rs|kr|zł)\.?"
+CURRENCIES = r"[$€£¥₹₽₩₺₫₪₴฿]|(?:US|CA|AU|NZ|HK|S|R)\$|"
+CURRENCIES += r"(?:USD|EUR|GBP|CHF|JPY|CNY|INR|SEK|NOK|DKK|PLN|CZK|BRL|Rs|kr|zł)\.?"
 UNITS = frozenset(
-    "% ‰ ° °c °f k kg g mg µg t lb lbs oz km m cm mm µm mi ft in yd l ml cl gal h hr hrs min mins s sec ms d day days"
-    " yr yrs year years month months week weeks w kw mw kwh mwh wh v mv a ma hz khz mhz ghz b kb mb gb tb kib mib gib"
-    " bit bits px pt hp cc kmh mph rpm bar pa hpa kpa cal kcal mol ppm db x + pcs".split()
+    [
+        "%",
+        "‰",
+        "°",
+        "°c",
+        "°f",
+        "k",
+        "kg",
+        "g",
+        "mg",
+        "µg",
+        "t",
+        "lb",
+        "lbs",
+        "oz",
+        "km",
+        "m",
+        "cm",
+        "mm",
+        "µm",
+        "mi",
+        "ft",
+        "in",
+        "yd",
+        "l",
+        "ml",
+        "cl",
+        "gal",
+        "h",
+        "hr",
+        "hrs",
+        "min",
+        "mins",
+        "s",
+        "sec",
+        "ms",
+        "d",
+        "day",
+        "days",
+        "yr",
+        "yrs",
+        "year",
+        "years",
+        "month",
+        "months",
+        "week",
+        "weeks",
+        "w",
+        "kw",
+        "mw",
+        "kwh",
+        "mwh",
+        "wh",
+        "v",
+        "mv",
+        "a",
+        "ma",
+        "hz",
+        "khz",
+        "mhz",
+        "ghz",
+        "b",
+        "kb",
+        "mb",
+        "gb",
+        "tb",
+        "kib",
+        "mib",
+        "gib",
+        "bit",
+        "bits",
+        "px",
+        "pt",
+        "hp",
+        "cc",
+        "kmh",
+        "mph",
+        "rpm",
+        "bar",
+        "pa",
+        "hpa",
+        "kpa",
+        "cal",
+        "kcal",
+        "mol",
+        "ppm",
+        "db",
+        "x",
+        "+",
+        "pcs",
+    ]
 )
 SCALES = {
     "": 1.0,
@@ -53,7 +142,8 @@ STYLES = ((".", ""), (".", ","), (",", ""), (",", "."), (".", " "), (",", " "), 
 """Pairs (decimal sign, thousands sign); of two that read equally many cells the earlier is taken."""
 
 SHELL = re.compile(
-    rf"(?P<sign>[+-]?)\s?(?P<prefix>{CURRENCIES}|)\s?(?P<inner>[+-]?[0-9.,][0-9., ']*?(?:[eE][+-]?[0-9]{{1,3}})?)"
+    rf"(?P<sign>[+-]?)\s?(?P<prefix>{CURRENCIES}|)\s?"
+    r"(?P<inner>[+-]?[0-9.,][0-9., ']*?(?:[eE][+-]?[0-9]{1,3})?)"
     r"(?P<gap>\s?)(?P<suffix>[^0-9\s.,'+-][^0-9]{0,11}|\+|)"
 )
 LEADING_ZERO = re.compile(r"0[0-9]+")
@@ -165,7 +255,7 @@ class NumberFeaturizer(Featurizer):
 
 
 def _centre(numbers: npt.NDArray[np.float64]) -> float:
-    """A middle worth subtracting before the cast: only for large numbers close together (float32 has 7 digits)."""
+    """A middle worth subtracting before the cast: for large numbers close together (float32 has 7 digits)."""
     present = numbers[np.isfinite(numbers)]
     if not len(present):
         return 0.0
@@ -178,6 +268,8 @@ def _centre(numbers: npt.NDArray[np.float64]) -> float:
 
 def _to_float(cells: pd.Series) -> npt.NDArray[np.float64]:
     """Numbers of a column of numbers; complex and other odd types give missing."""
+    if pd.api.types.is_complex_dtype(cells.dtype):
+        return np.full(len(cells), np.nan)
     try:
         return np.array(cells.to_numpy(dtype=np.float64, na_value=np.nan))
     except (TypeError, ValueError):
@@ -201,7 +293,7 @@ def _read_texts(cells: pd.Series, reading: Reading) -> npt.NDArray[np.float64]:
     # numbers among text are numbers already: the reading is for what was written down
     numbers[~is_word] = [_float_of(cell) for cell in objects[~is_word]]
     if is_word.any():
-        numbers[is_word] = _read_texts(objects[is_word].astype("str"), reading)
+        numbers[is_word] = _read_texts(objects[is_word], reading)
     return numbers
 
 
@@ -283,7 +375,7 @@ def _agreed(affixes: Counter[str]) -> str:
 
 
 def _agreed_unit(texts: list[str], suffixes: Counter[str]) -> str:
-    """A constant unit; letters that are no known unit need many different numbers before them (else: codes)."""
+    """A constant unit; letters that are no known unit need many different numbers before them."""
     unit = _agreed(suffixes)
     is_known = unit.lower() in UNITS or re.fullmatch(CURRENCIES, unit) is not None
     return unit if is_known or len(set(texts)) >= 20 else ""

@@ -7,6 +7,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any, ClassVar
 
 import numpy as np
@@ -97,7 +98,21 @@ class Text(Kind):
             ["great", "lovely", "works", "happy", "fast"],
             ["awful", "broken", "slow", "refund", "angry"],
         )
-        filler = "the a item box it was we got order store day week again very still".split()
+        filler = [
+            "the",
+            "a",
+            "item",
+            "box",
+            "it",
+            "was",
+            "we",
+            "got",
+            "order",
+            "store",
+            "day",
+            "week",
+            "again",
+        ]
         texts = []
         for strength in np.clip(signal, 0, 1):
             told = [str(rng.choice(good if rng.random() < strength else bad)) for _ in range(6)]
@@ -107,7 +122,7 @@ class Text(Kind):
 
 @dataclass(frozen=True, eq=False)
 class TextFeaturizer(Featurizer):
-    """Counts of what is in a text, and its topics: TF-IDF of words and pairs reduced by latent semantic analysis [1].
+    """Counts of what is in a text, and its topics: TF-IDF reduced by latent semantic analysis [1].
 
     terms: words and pairs of words, most shown first. weights: (terms,) inverse document frequency.
     topics: (terms, topics) float32, the right singular vectors. longest: words in a term.
@@ -172,7 +187,7 @@ def _terms(text: str, longest: int) -> Iterator[str]:
     words = WORD.findall(text.lower())[:MOST_WORDS]
     yield from words
     if longest > 1:
-        yield from (f"{left} {right}" for left, right in zip(words, words[1:], strict=False))
+        yield from (f"{left} {right}" for left, right in pairwise(words))
 
 
 def _vocabulary(texts: list[str], longest: int) -> tuple[tuple[str, ...], npt.NDArray[np.float64]]:
@@ -192,7 +207,8 @@ def _weighted(
     texts: list[str], places: dict[str, int], weights: npt.NDArray[np.float64], longest: int
 ) -> scipy.sparse.csr_matrix:
     """(texts, terms) float32: (1 + log count) * weight, each row of length one (or zero)."""
-    starts, columns, amounts = [0], [], []
+    starts, columns = [0], list[int]()
+    amounts: list[float] = []
     for text in texts:
         counts = Counter(place for term in _terms(text, longest) if (place := places.get(term)) is not None)
         found = sorted(counts)
@@ -212,7 +228,7 @@ def _weighted(
 
 
 def _topics(matrix: scipy.sparse.csr_matrix) -> npt.NDArray[np.float32]:
-    """(terms, topics) right singular vectors by random projection and power iterations [1]; the same every time.
+    """(terms, topics) right singular vectors by random projection and power iterations [1]; always the same.
 
     [1] Halko, Martinsson & Tropp (2011). https://doi.org/10.1137/090771806
     """
