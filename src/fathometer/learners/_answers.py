@@ -18,7 +18,7 @@ BEYOND = 0.05  # predicted numbers stay within the range seen in training and th
 
 
 class Answers(ABC):
-    """Outputs (members, rows, outputs) of a network and what they mean; members of an ensemble answer apart."""
+    """What the outputs (members, rows, outputs) of a network mean; members of an ensemble answer apart."""
 
     @abstractmethod
     def goal(self, target: npt.NDArray[Any]) -> torch.Tensor:
@@ -61,7 +61,8 @@ class Classes(Answers):
 
     def prediction(self, outputs: torch.Tensor) -> Prediction:
         shares: Prediction = outputs.double().softmax(dim=2).mean(dim=0).cpu().numpy()
-        return shares / shares.sum(axis=1, keepdims=True)
+        shares /= shares.sum(axis=1, keepdims=True)
+        return shares
 
     def state(self) -> State:
         return {"of": "classes", "shares": list(self.shares), "smoothing": self.smoothing}

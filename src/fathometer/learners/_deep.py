@@ -31,7 +31,7 @@ class DeepLearner(Learner):
 
     @abstractmethod
     def network(self, layout: Layout, start: torch.Tensor) -> nn.Module:
-        """A new network: Tensors in, (members, rows, outputs) out; untrained it gives `start` for every row."""
+        """A new network: Tensors to (members, rows, outputs); untrained it gives `start` for every row."""
 
     @abstractmethod
     def pace(self, rows: int, task: Task) -> Pace:

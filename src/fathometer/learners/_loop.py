@@ -21,6 +21,7 @@ from fathometer.task import Prediction
 CHUNK = 2048  # rows predicted at a time
 KEPT_BACK = 0.08  # share of the time left that is not planned for: validation, noise, the last steps
 TIMED_STEPS = 4
+MOST_TIMED = 50
 TIMED_SHARE = 0.02  # of the time left, spent on timing
 
 
@@ -64,8 +65,8 @@ def train(
 ) -> None:
     """Train the network within the run's time and leave it with the weights of its best epoch.
 
-    The untrained network, which gives the best constant prediction, counts as an epoch: learning nothing is better
-    than learning noise.
+    The untrained network, which gives the best constant prediction, counts as an epoch: learning nothing is
+    better than learning noise.
     """
     optimizer = AdamW(network, betas=pace.betas)
     per_epoch = max(1, len(examples.inputs) // pace.batch)
@@ -187,22 +188,54 @@ def _planned_steps(
 ) -> int:
     """How many steps fit into the time left, by timing a few; the network is then as before."""
     before = optimizer.weights.clone()
-    started = time.process_time()
+    batches = _batches(len(examples.inputs), pace.batch, run)
+
+    def learn() -> None:
+        _learn(network, answers, examples, next(batches), optimizer, pace, 0.0)
+
+    learn()  # the first step warms up
+    enough = TIMED_SHARE * max(run.left(), 0.0)
+    watch, timed = Watch(run), 0
+    while timed < TIMED_STEPS or (timed < MOST_TIMED and watch.seconds() < enough):
+        learn()
+        timed += 1
+        if watch.seconds() > 5 * enough:
+            break
+    per_step = watch.shares(timed)
+    watch = Watch(run)
     predict(network, answers, valid)
     network.train()
-    per_valid = time.process_time() - started
-    batches = _batches(len(examples.inputs), pace.batch, run)
-    _learn(network, answers, examples, next(batches), optimizer, pace, 0.0)  # the first step also warms up
-    timed, started = 0, time.process_time()
-    enough = TIMED_SHARE * run.left()
-    while timed < TIMED_STEPS or (timed < 50 and time.process_time() - started < enough):
-        _learn(network, answers, examples, next(batches), optimizer, pace, 0.0)
-        timed += 1
-        if time.process_time() - started > 5 * enough:
-            break
-    per_step = (time.process_time() - started) / timed
+    per_valid = watch.shares(1)
     with torch.no_grad():
         optimizer.reset(before)
-    seconds = max(0.0, run.left() * (1 - KEPT_BACK) - per_valid)
-    epochs = min(float(pace.epochs), seconds / (per_step * per_epoch + per_valid))
-    return max(1, int(epochs * per_epoch))
+    # shares of the time left, by the processor's clock and by the one on the wall; the scarcer decides
+    epochs = min(
+        (1 - KEPT_BACK - valid_share) / (step_share * per_epoch + valid_share)
+        for step_share, valid_share in zip(per_step, per_valid, strict=True)
+    )
+    return max(1, int(min(float(pace.epochs), epochs) * per_epoch))
+
+
+class Watch:
+    """How much of a run's time something takes."""
+
+    def __init__(self, run: Run) -> None:
+        self.run = run
+        self.processor, self.wall = time.process_time(), time.monotonic()
+
+    def seconds(self) -> float:
+        """Processor seconds since it was made."""
+        return time.process_time() - self.processor
+
+    def shares(self, times: int) -> tuple[float, float]:
+        """One of so many times it was done, as shares of the processor seconds and of the wall seconds left."""
+        processor = (time.process_time() - self.processor) / times
+        wall = (time.monotonic() - self.wall) / times
+        processor_left = self.run.seconds - self.run.used()
+        wall_left = self.run.wall_seconds - (time.monotonic() - self.run.started_wall)
+        return _share(processor, processor_left), _share(wall, wall_left)
+
+
+def _share(part: float, whole: float) -> float:
+    """Part of a whole, not below a very small one; all of it where nothing is left."""
+    return max(part / whole, 1e-9) if whole > part else 1.0

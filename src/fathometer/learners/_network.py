@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable
 from typing import ClassVar
@@ -52,8 +53,9 @@ class Scale(Part):
 class Dense(Part):
     """A linear layer in the neural tangent parametrisation.
 
-    Weights of unit size divided by sqrt(width of the input) at a common learning rate are, under Adam, the same
-    as weights of size 1 / sqrt(width) whose learning rate is divided by sqrt(width); the second costs nothing.
+    Weights of unit size divided by sqrt(width of the input) at a common learning rate are, under Adam, the
+    same as weights of size 1 / sqrt(width) whose learning rate is divided by sqrt(width); the second costs
+    nothing.
     """
 
     still: ClassVar[frozenset[str]] = frozenset({"bias"})
@@ -108,9 +110,7 @@ class Piecewise(Part):
     def __init__(self, edges: tuple[tuple[float, ...], ...]) -> None:
         super().__init__()
         bins = [
-            (column, low, high)
-            for column, cuts in enumerate(edges)
-            for low, high in zip(cuts[:-1], cuts[1:], strict=True)
+            (column, low, high) for column, cuts in enumerate(edges) for low, high in itertools.pairwise(cuts)
         ]
         slopes = [1.0 / (high - low) for _, low, high in bins]
         starts = [-low * slope for (_, low, _), slope in zip(bins, slopes, strict=True)]

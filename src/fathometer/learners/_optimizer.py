@@ -1,7 +1,7 @@
 """AdamW on one flat tensor.
 
-torch.optim imports the compiler with its first optimiser (about one second of processor time in every process), and
-treats parameters one by one; this does the same sums on all of them at once.
+torch.optim imports the compiler with its first optimiser (about one second of processor time in every
+process), and treats parameters one by one; this does the same sums on all of them at once.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Features as tensors that networks train well on.
 
-Numbers are centred by their median, divided by their interquartile range and squeezed smoothly into (-3, 3), as in
-RealMLP (Holzmueller, Grinsztajn & Steinwart 2024, https://arxiv.org/abs/2407.04491); gaps become the median and a
-flag of their own. Columns that never vary in training are left out.
+Numbers are centred by their median, divided by their interquartile range and squeezed smoothly into (-3, 3),
+as in RealMLP (Holzmueller, Grinsztajn & Steinwart 2024, https://arxiv.org/abs/2407.04491); gaps become the
+median and a flag of their own. Columns that never vary in training are left out.
 """
 
 from __future__ import annotations
@@ -123,8 +123,9 @@ class Scaling:
 class Layout:
     """What a network must know of its input to be built.
 
-    numbers, flags: how many of each. sizes: of each code column; zero_seen: whether its code 0 was in training.
-    edges: per number column the edges of its bins, increasing, from the squeezed training values; empty
+    numbers, flags: how many of each. sizes: of each code column; zero_seen: whether its code 0 was in
+    training. edges: per number column the edges of its bins, increasing, from the squeezed training values;
+    empty
         unless asked for.
     outputs: columns of the answer.
     """
@@ -158,7 +159,7 @@ def _some_rows(values: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
 
 
 def _centre_and_factor(values: npt.NDArray[np.float32]) -> tuple[float, float]:
-    """Median and one over the interquartile range (or half the range); factor 0 for a column that never varies."""
+    """Median and one over the interquartile range (or half the range); factor 0 if nothing varies."""
     known = values[np.isfinite(values)].astype(np.float64)
     if len(known) == 0:
         return 0.0, 0.0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -21,8 +22,8 @@ from fathometer.task import Task
 class Mlp(DeepLearner):
     """Dense layers behind learned embeddings of numbers and categories, in the manner of RealMLP [1].
 
-    embedding: of numbers: "periodic", "piecewise" or "none". frequency: of the periodic one. cuts: bins of the
-    piecewise one. activation: "selu", "mish", "silu", "relu", or "auto" (by the task).
+    embedding: of numbers: "periodic", "piecewise" or "none". frequency: of the periodic one. cuts: bins of
+    the piecewise one. activation: "selu", "mish", "silu", "relu", or "auto" (by the task).
 
     [1] Holzmueller, Grinsztajn & Steinwart (2024). Better by default. https://arxiv.org/abs/2407.04491
     """
@@ -95,7 +96,7 @@ class Perceptron(nn.Module):
         self.front = front
         self.scale = Scale(front.width)
         widths = [front.width] + [width] * depth
-        self.layers = nn.ModuleList(Dense(a, b) for a, b in zip(widths[:-1], widths[1:], strict=True))
+        self.layers = nn.ModuleList(Dense(a, b) for a, b in itertools.pairwise(widths))
         self.dropout = Dropout(dropout)
         self.activation = ACTIVATIONS[activation]
         self.last = Dense(width, len(start), zero=True)

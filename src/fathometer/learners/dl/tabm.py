@@ -83,7 +83,8 @@ class Shared(Part):
     """A dense layer whose members multiply its inputs and outputs by factors of their own.
 
     (rows, inputs) or (members, rows, inputs) -> (members, rows, outputs). The members' weights are worked out
-    first: cheaper than multiplying every row by the factors as soon as a batch has more rows than a layer inputs.
+    first: cheaper than multiplying every row by the factors as soon as a batch has more rows than a layer
+    inputs.
     """
 
     still: ClassVar[frozenset[str]] = frozenset({"bias", "before", "after"})
