@@ -7,7 +7,9 @@ Laws, checked by `fathometer.testing.engines`:
 - every job started has exactly one outcome, whatever it does: return, raise, hang, die, eat memory;
 - a job over its time or memory is ended, and says so; the others are not disturbed;
 - outcomes carry what the job cost;
-- closing the engine ends every job still running, and leaves no process behind.
+- closing the engine ends every job still running, asks for no more, and leaves no process behind; so does a
+  caller who stops early or is interrupted; a closed engine may be used again;
+- it maps one iterator at a time.
 """
 
 from __future__ import annotations
@@ -77,4 +79,6 @@ class Engine(ABC):
         """End everything that is still running."""
 
 
-ENGINES: Plugins[Engine] = Plugins("engine", Engine, ("fathometer.engines",), "fathometer.engines", {"ray": "ray"})  # type: ignore[type-abstract]
+ENGINES: Plugins[Engine] = Plugins(
+    "engine", Engine, ("fathometer.engines",), "fathometer.engines", {"ray": "ray"}
+)  # type: ignore[type-abstract]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import importlib
 import os
 import signal
 import subprocess
@@ -81,6 +82,10 @@ def print_everywhere() -> None:
     ctypes.CDLL(None).fflush(None)
 
 
+def close_output() -> None:
+    sys.stdout.close()
+
+
 def number_of_server() -> int:
     return os.getppid()
 
@@ -136,8 +141,7 @@ def test_jobs_see_the_callers_folder_and_modules(tmp_path: Path, monkeypatch: py
         outcomes_of(engine, job(add, first=1, second=1))
         monkeypatch.chdir(tmp_path)
         monkeypatch.syspath_prepend("")
-        import made_later  # type: ignore[import-not-found]
-
+        made_later = importlib.import_module("made_later")
         assert outcomes_of(engine, job(made_later.where))["job"].value == str(tmp_path)
 
 
@@ -247,8 +251,7 @@ def test_preloaded_packages_are_there(tmp_path: Path, monkeypatch: pytest.Monkey
         "import os\nloader = os.getpid()\ndef numbers():\n    return loader, os.getppid()\n"
     )
     monkeypatch.syspath_prepend(tmp_path)
-    import loaded_early  # type: ignore[import-not-found]
-
+    loaded_early = importlib.import_module("loaded_early")
     with closing(Local(workers=1, preload=("loaded_early",))) as engine:
         loader, server = outcomes_of(engine, job(loaded_early.numbers))["job"].value
     assert loader == server
@@ -348,6 +351,11 @@ def test_the_engine_works_in_a_thread() -> None:
     thread.start()
     thread.join(PATIENCE_SECONDS)
     assert [outcome.value for outcome in found] == [2] * 4
+
+
+def test_a_job_that_closes_its_output_is_done() -> None:
+    with closing(Local(workers=1)) as engine:
+        assert outcomes_of(engine, job(close_output))["job"].status == "done"
 
 
 def test_two_engines_do_not_disturb_each_other() -> None:

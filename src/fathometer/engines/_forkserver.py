@@ -126,7 +126,7 @@ class _Child:
     seen: Cost = NOTHING
     descendants: dict[int, psutil.Process] = field(default_factory=dict)
     code: int | None = None
-    stopped: float = 0.0
+    stopped: float = field(default_factory=time.monotonic)
 
 
 class _Server:
@@ -213,7 +213,7 @@ class _Server:
             self._scan()
             self.scanned = now
         for child in self.running.values():
-            if child.code is not None:
+            if child.code is not None or child.ended_by:
                 continue
             self._measure(child)
             if child.seen.peak_bytes > child.memory_bytes:
@@ -357,8 +357,11 @@ def _work(job: int, answer: int) -> None:
             stream.truncate()
             trace = traceback.format_exc()[-TRACE_CHARACTERS:]
             pickle.dump((status, one_line(error), trace, None), stream, protocol=5)
-    sys.stdout.flush()
-    sys.stderr.flush()
+    for output in (sys.stdout, sys.stderr):
+        with contextlib.suppress(
+            OSError, ValueError, AttributeError
+        ):  # the job may have closed or replaced it
+            output.flush()
 
 
 def _do(job: int) -> Any:

@@ -11,6 +11,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import traceback
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -20,7 +21,7 @@ from typing import IO, Any
 from fathometer.core.cost import allowed_cores
 from fathometer.engine import Engine, Job, Outcome
 from fathometer.engines._forkserver import one_line, receive, send
-from fathometer.errors import FathometerError, UserError
+from fathometer.errors import FathometerError
 
 # One thread for each trial: with several at a time, more threads than cores make every one of them slower.
 SINGLE_THREADED = {
@@ -40,6 +41,8 @@ START = (
     "from fathometer.engines._forkserver import main; main(link, parent, preload)"
 )
 
+CLOSED = "the engine was closed"
+
 PATIENCE_SECONDS = 10.0  # for the server to end by itself, once told
 
 
@@ -54,12 +57,13 @@ class Local(Engine):
         self, workers: int | None = None, preload: tuple[str, ...] = (), log: Path | None = None
     ) -> None:
         """`workers`: as many as there are logical cores this process may use, unless given."""
-        if os.name != "posix":
-            raise UserError("The local engine needs Linux or macOS; this is Windows. Use WSL: wsl --install")
         self._workers = allowed_cores() if workers is None else max(1, workers)
         self._preload = preload
         self._log = log
         self._server: _Server | None = None
+        self._mapping = False
+        self._closings = 0
+        self._lock = threading.Lock()  # so that nothing is started by a map that `close` has just ended
 
     @property
     def workers(self) -> int:
@@ -69,64 +73,71 @@ class Local(Engine):
     def map(self, jobs: Iterator[Job | None]) -> Iterator[Outcome]:
         """Run jobs as workers are free; yield outcomes as they come.
 
-        When the caller stops early, or is interrupted, everything still running is ended.
+        When the caller stops early, or is interrupted, everything still running is ended. After `close` no
+        more jobs are asked for.
 
         Raises:
-            RuntimeError: the iterator gave None while nothing was running.
+            RuntimeError: the iterator gave None while nothing was running, or another map is not finished.
             FathometerError: the server could not start.
         """
-        exhausted = False
+        if self._mapping:
+            raise RuntimeError(
+                "this engine is still mapping other jobs; finish or close that generator first"
+            )
+        self._mapping = True
         try:
-            while True:
-                while not exhausted and self._running() < self.workers:
-                    job = next(jobs, _END)
-                    if job is None:
-                        break
-                    if isinstance(job, _End):
-                        exhausted = True
-                        break
-                    refused = self._start(job)
-                    if refused is not None:
-                        yield refused
-                if self._running():
-                    yield from self._next_outcomes()
-                elif exhausted:
-                    return
-                else:
-                    raise RuntimeError("no job is running and none was given to start")
+            yield from self._map(jobs, self._closings)
         finally:
-            if self._server is not None and self._running():
+            self._mapping = False
+            if self._server is not None and self._server.running:
                 self.close()
                 self._server.forget()
 
     def close(self) -> None:
         """End everything that is still running, and the server."""
+        with self._lock:
+            self._closings += 1
         if self._server is not None:
             self._server.close()
+
+    def _map(self, jobs: Iterator[Job | None], closings: int) -> Iterator[Outcome]:
+        exhausted = False
+        while True:
+            job: Job | None = None
+            while not exhausted and closings == self._closings and self._running() < self.workers:
+                try:
+                    job = next(jobs)
+                except StopIteration:
+                    exhausted = True
+                    break
+                if job is None:
+                    break
+                refused = self._start(job, closings)
+                if refused is not None:
+                    yield refused
+            if self._server is not None and self._server.running:
+                yield from self._server.wait()
+            elif exhausted or closings != self._closings:
+                return
+            elif job is None:
+                raise RuntimeError("no job is running and none was given to start")
 
     def _running(self) -> int:
         return len(self._server.running) if self._server is not None else 0
 
-    def _start(self, job: Job) -> Outcome | None:
-        """Hand a job to the server; the outcome at once if it cannot be sent."""
-        if self._server is None or (self._server.gone and not self._server.running):
-            self._server = _Server(self._preload, self._log)
+    def _start(self, job: Job, closings: int) -> Outcome | None:
+        """Hand a job to the server; its outcome at once if it cannot be started."""
+        with self._lock:
+            if closings != self._closings:
+                return Outcome(job, "stopped", CLOSED)
+            if self._server is None or (self._server.gone and not self._server.running):
+                self._server = _Server(self._preload, self._log)
+            server = self._server
         try:
-            self._server.start(job)
+            server.start(job)
         except _CannotBeSent as error:
             return Outcome(job, "failed", str(error))
         return None
-
-    def _next_outcomes(self) -> Iterator[Outcome]:
-        assert self._server is not None
-        yield from self._server.wait()
-
-
-class _End:
-    """No more jobs."""
-
-
-_END = _End()
 
 
 class _CannotBeSent(Exception):
@@ -199,6 +210,9 @@ class _Server:
 
     def close(self) -> None:
         """End the server, which ends everything it has started; safe to repeat, and from any thread."""
+        if self.closed:
+            self._process.wait()
+            return
         self.closed = True
         with contextlib.suppress(OSError):
             self._link.shutdown(socket.SHUT_RDWR)
@@ -208,7 +222,8 @@ class _Server:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
-        self._kill_groups()
+        if self._process.returncode != 0:
+            self._kill_groups()  # it had no time to do so itself
         self.gone = True
         self._link.close()
         self._log.close()
@@ -227,7 +242,7 @@ class _Server:
                 raise FathometerError(f"The process that starts trials did not start. It said: {tail}")
             status, reason = "killed", "the process that starts trials was ended from outside"
         else:
-            status, reason = "stopped", "the engine was closed"
+            status, reason = "stopped", CLOSED
         while self.running:
             running = self.running.popitem()[1]
             running.answer.close()
@@ -286,7 +301,8 @@ def _read(answer: IO[bytes], message: dict[str, Any], job: Job) -> tuple[str, st
         return "failed", by, "", None
     if code > 0:
         return "killed", f"ended by itself without an answer (exit code {code})", "", None
-    return "killed", f"ended from outside by {_signal_name(-code)}", "", None
+    hint = " (as systems do when memory runs out)" if -code == signal.SIGKILL else ""
+    return "killed", f"ended from outside by {_signal_name(-code)}{hint}", "", None
 
 
 def _signal_name(number: int) -> str:

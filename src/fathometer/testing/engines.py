@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import random
 import signal
 import subprocess
 import sys
@@ -17,6 +18,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -222,6 +224,24 @@ def a_job_without_an_answer_was_killed(make_engine: MakeEngine) -> None:
         assert all(name in found[name].reason for name in ("SIGKILL", "SIGSEGV"))
 
 
+def every_job_has_one_outcome(make_engine: MakeEngine) -> None:
+    """Jobs of all sorts, in any order and side by side, each come to their own end."""
+    sorts: dict[str, tuple[str, Job]] = {
+        "add": ("done", job(add, first=1, second=1)),
+        "spin": ("done", job(spin, cpu_seconds=0.05)),
+        "give": ("done", job(give, size_bytes=MEGABYTE)),
+        "fail": ("failed", job(fail, message="no")),
+        "leave": ("killed", job(leave, code=9)),
+        "die": ("killed", job(die, number=signal.SIGTERM)),
+        "hang": ("out_of_time", job(hang, seconds=0.2)),
+    }
+    names = random.Random(0).choices(list(sorts), k=60)
+    jobs = [replace(sorts[name][1], key=f"{name} {number}") for number, name in enumerate(names)]
+    with contextlib.closing(make_engine()) as engine:
+        for key, outcome in outcomes_of(engine, *jobs).items():
+            assert (key, outcome.status) == (key, sorts[key.split()[0]][0])
+
+
 def a_hanging_job_is_ended(make_engine: MakeEngine) -> None:
     """A job over its wall seconds is ended, and the others are not."""
     with contextlib.closing(make_engine()) as engine:
@@ -347,6 +367,19 @@ def what_a_job_starts_ends_with_it(make_engine: MakeEngine) -> None:
         _assert_gone([process for note in notes.values() for process in _noted(note)])
 
 
+def jobs_are_mapped_once_at_a_time(make_engine: MakeEngine) -> None:
+    """A second map while the first is not finished would take its outcomes: a mistake."""
+    with contextlib.closing(make_engine()) as engine:
+        first = engine.map(iter([job(add, "one", first=1, second=1), job(add, "two", first=1, second=1)]))
+        next(first)
+        try:
+            next(engine.map(iter([job(add, first=1, second=1)])))
+        except RuntimeError:
+            assert next(first).status == "done"
+        else:
+            raise AssertionError("a second map was accepted")
+
+
 def stopping_early_ends_everything(make_engine: MakeEngine) -> None:
     """When the caller wants no more outcomes, what is running is ended; the engine can be used again."""
     with tempfile.TemporaryDirectory() as folder, contextlib.closing(make_engine()) as engine:
@@ -372,9 +405,10 @@ def closing_stops_what_runs(make_engine: MakeEngine) -> None:
 
         closer = threading.Thread(target=close_when_all_run)
         closer.start()
-        found = outcomes_of(engine, *(job(hang, note, note=note) for note in notes))
+        # There are more jobs than are running when the engine is closed; those are not asked for.
+        found = list(engine.map(job(hang, note, note=note) for note in [*notes, "", "", ""]))
         closer.join()
-        assert {outcome.status for outcome in found.values()} == {"stopped"}
+        assert [outcome.status for outcome in found] == ["stopped"] * len(notes)
         engine.close()
     _assert_gone(psutil.Process().children(recursive=True))
 
@@ -404,6 +438,7 @@ LAWS: dict[str, Callable[[MakeEngine], None]] = {
         an_error_is_an_outcome,
         what_cannot_be_sent_is_a_failure,
         a_job_without_an_answer_was_killed,
+        every_job_has_one_outcome,
         a_hanging_job_is_ended,
         a_busy_job_is_ended,
         a_job_that_eats_memory_is_ended,
@@ -413,6 +448,7 @@ LAWS: dict[str, Callable[[MakeEngine], None]] = {
         many_jobs_leave_nothing,
         a_job_is_asked_for_when_a_worker_is_free,
         nothing_to_wait_for_is_an_error,
+        jobs_are_mapped_once_at_a_time,
         what_a_job_starts_ends_with_it,
         stopping_early_ends_everything,
         closing_stops_what_runs,
