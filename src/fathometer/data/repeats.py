@@ -1,0 +1,108 @@
+"""Rows and columns that say the same: duplicates, contradictions, and columns that repeat one another."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from fathometer.data.rows import Rows
+
+Codes = npt.NDArray[np.intp]
+
+FEWEST_COMBINATIONS = 0.5  # distinct rows per row: below it rows repeat because there are few ways to differ
+LARGEST_CLUSTER = 0.1  # of all rows
+
+
+@dataclass(frozen=True)
+class Repeats:
+    """Rows with equal inputs.
+
+    clusters: (rows,) int64; rows with equal inputs share a number, so that they can be kept in one fold.
+    repeated: rows that have an equal before them. whole: those equal in the target too.
+    contradicting: rows whose equals have another target.
+    least_error: share of rows any model must get wrong (classes), for equals with different targets.
+    by_nature: the table has so few combinations that equal rows are no copies; clusters are then single rows.
+    """
+
+    clusters: npt.NDArray[np.int64]
+    repeated: int
+    whole: int
+    contradicting: int
+    least_error: float
+    by_nature: bool
+
+
+def find_repeats(rows: Rows, columns: Sequence[str], answers: pd.Series | None) -> Repeats:
+    """Find rows that are equal in these columns.
+
+    Args:
+        answers: (rows,) the target's values, missing where unknown; None without a target.
+    """
+    count = len(rows)
+    clusters = row_codes([rows.column(name) for name in columns], count)
+    sizes = np.bincount(clusters, minlength=1)
+    distinct = int((sizes > 0).sum())
+    by_nature = count > 0 and (
+        distinct < FEWEST_COMBINATIONS * count or int(sizes.max()) > LARGEST_CLUSTER * count
+    )
+    whole = contradicting = 0
+    least_error = 0.0
+    if answers is not None and count:
+        known = answers.notna().to_numpy()
+        targets = pd.factorize(answers[known])[0]
+        pairs = pd.DataFrame({"cluster": clusters[known], "target": targets})
+        whole = int(pairs.duplicated().sum())
+        per_pair = pairs.value_counts(sort=False).reset_index(name="rows")
+        per_cluster = per_pair.groupby("cluster")["rows"].agg(["size", "sum", "max"])
+        torn = per_cluster[per_cluster["size"] > 1]
+        contradicting = int(torn["sum"].sum())
+        least_error = float((torn["sum"] - torn["max"]).sum()) / max(int(known.sum()), 1)
+    kept = np.arange(count) if by_nature else clusters
+    return Repeats(kept.astype(np.int64), count - distinct, whole, contradicting, least_error, by_nature)
+
+
+def row_codes(columns: Sequence[pd.Series], rows: int) -> Codes:
+    """(rows,) numbers from 0; two rows have the same if all their values are equal (missing equals missing)."""
+    codes = np.zeros(rows, dtype=np.int64)
+    for values in columns:
+        mine = pd.factorize(values, use_na_sentinel=False)[0].astype(np.int64)
+        # after each column the codes are made small again, so the product never overflows
+        codes = pd.factorize(codes * (int(mine.max(initial=0)) + 1) + mine)[0].astype(np.int64)
+        if len(codes) and int(codes.max()) == rows - 1:
+            break  # every row already differs
+    return codes.astype(np.intp)
+
+
+def same_columns(rows: Rows) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
+    """Pairs (kept, repeated): columns with equal values, and columns that stand for each other one to one.
+
+    One to one is told only of columns whose values come again often: any two columns of different values
+    everywhere would do.
+    """
+    equal: list[tuple[str, str]] = []
+    one_to_one: list[tuple[str, str]] = []
+    firsts: dict[tuple[str, bytes], list[str]] = {}
+    for name, kind in rows.kinds.items():
+        codes, distinct = pd.factorize(rows.column(name), use_na_sentinel=False)
+        key = ("", codes.tobytes())
+        for other in firsts.setdefault(key, []):
+            if kind == rows.kinds[other] and _equal(rows.column(other), rows.column(name)):
+                equal.append((other, name))
+                break
+            if 2 < len(distinct) <= len(codes) / 2:
+                one_to_one.append((other, name))
+                break
+        else:
+            firsts[key].append(name)
+    return equal, one_to_one
+
+
+def _equal(left: pd.Series, right: pd.Series) -> bool:
+    absent = left.isna().to_numpy()
+    if not (absent == right.isna().to_numpy()).all():
+        return False
+    return bool((left[~absent].astype(object).to_numpy() == right[~absent].astype(object).to_numpy()).all())
