@@ -16,6 +16,7 @@ Laws, checked by `fathometer.testing.learners` for every learner on every kind o
 
 from __future__ import annotations
 
+import math
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
@@ -35,11 +36,11 @@ class Run:
     """What one fit is given besides data.
 
     seed: all randomness comes from it.
-    seconds: processor seconds this fit may use.
+    seconds: processor seconds this fit may use. wall_seconds: seconds by the clock on the wall, for a busy machine.
     threads: how many threads it may start.
     device: "cpu", or a torch device name.
-    decided: choices that depend on the clock, by name. A fit fills it; a replay starts with it filled and so
-        repeats the fit exactly.
+    decided: choices that depend on the clock, by name. A fit fills it; a replay (`replaying`) starts with it filled,
+        does not look at the clock, and so repeats the fit exactly.
     curve: (step, validation loss) pairs as reported: the epoch curve.
     """
 
@@ -49,19 +50,19 @@ class Run:
     device: str = "cpu"
     decided: dict[str, Any] = field(default_factory=dict)
     curve: list[tuple[int, float]] = field(default_factory=list)
+    wall_seconds: float = math.inf
     started: float = field(default_factory=time.process_time)
-    _replaying: bool = field(init=False, default=False)
-
-    def __post_init__(self) -> None:
-        self._replaying = bool(self.decided)
+    started_wall: float = field(default_factory=time.monotonic)
+    replaying: bool = False
 
     def used(self) -> float:
         """Processor seconds used so far."""
         return time.process_time() - self.started
 
     def left(self) -> float:
-        """Processor seconds left; below zero when over."""
-        return self.seconds - self.used()
+        """Seconds left of whichever runs out first; below zero when over."""
+        waited = time.monotonic() - self.started_wall
+        return min(self.seconds - self.used(), self.wall_seconds - waited)
 
     def decide(self, name: str, make: Callable[[], T]) -> T:
         """A choice that depends on the clock: made now and remembered, or taken from the fit that is replayed.
@@ -75,7 +76,7 @@ class Run:
 
     def goes_on(self, step: int) -> bool:
         """Whether there is time for this step (counted from 0); a replay stops where the first fit stopped."""
-        if self._replaying:
+        if self.replaying:
             return "stopped_at" not in self.decided or step < int(self.decided["stopped_at"])
         if step > 0 and self.left() <= 0:
             self.decided.setdefault("stopped_at", step)

@@ -1,0 +1,348 @@
+"""The verbs. Every command and every button is one call of these."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from fathometer.bundle import Bundle, Member, open_bundle, pack
+from fathometer.core.cost import allowed_cores, machine, versions
+from fathometer.core.files import read_json, write_json
+from fathometer.data.outputs import write_table
+from fathometer.data.schema import Schema
+from fathometer.data.sources import ReadOptions, Table, read_table
+from fathometer.engine import ENGINES, Engine
+from fathometer.errors import BadRun, UserError
+from fathometer.study.budget import FAMILY_SHARE, parse_seconds
+from fathometer.study.ledger import Ledger
+from fathometer.study.outcome import COMPETITORS, Outcome, measure
+from fathometer.study.prepare import Request, Understood, as_facts, sentences, understand
+from fathometer.study.run import PRELOADED, Lock, Progress, Watcher, begin, read_run, work
+from fathometer.verdict.axes import Attempt, Standing, leaderboard, standings
+from fathometer.verdict.decide import Verdict, decide
+from fathometer.verdict.result import RESULT_FORMAT, as_json
+
+PACKAGES = (
+    "fathometer",
+    "numpy",
+    "pandas",
+    "pyarrow",
+    "scikit-learn",
+    "lightgbm",
+    "catboost",
+    "torch",
+    "safetensors",
+)
+
+
+@dataclass(frozen=True)
+class Study:
+    """A run and what came of it. Read from the run's folder, so it can be opened any time later."""
+
+    folder: Path
+    outcome: Outcome
+    standings: Mapping[str, Standing]
+    verdict: Verdict
+
+    @property
+    def table(self) -> pd.DataFrame:
+        """One row per competitor: score and interval, trials, cost, speed, size."""
+        columns = []
+        for name, standing in self.standings.items():
+            facts = asdict(standing)
+            found = facts.pop("score")
+            ends = {key: found[key] for key in ("score", "low", "high")} if found else {}
+            columns.append({"name": name, **ends, **{k: v for k, v in facts.items() if k != "name"}})
+        return pd.DataFrame(columns).set_index("name")
+
+    @property
+    def leaderboard(self) -> pd.DataFrame:
+        """One row per recipe tried, failures included."""
+        return pd.DataFrame([asdict(attempt) for attempt in self.attempts])
+
+    @cached_property
+    def attempts(self) -> list[Attempt]:
+        """Every recipe tried, failures included."""
+        return leaderboard(self.outcome)
+
+    @cached_property
+    def model(self) -> Bundle:
+        """The model that was left in the run folder; `model.predict(frame)` answers."""
+        return open_bundle(self.folder / "model")
+
+    @property
+    def understood(self) -> list[str]:
+        """What was understood of the data, in sentences."""
+        return list(self.outcome.run["understood"])
+
+    def to_json(self) -> dict[str, Any]:
+        """What result.json holds (docs/result.md)."""
+        return as_json(self.outcome, self.standings, self.attempts, self.verdict)
+
+
+@dataclass(frozen=True)
+class Inspection:
+    """What the data is, before any training."""
+
+    table: Table
+    understood: Understood | None
+    schema: Schema
+
+    @property
+    def sentences(self) -> list[str]:
+        """What was understood, in sentences."""
+        return sentences(self.table, self.understood) if self.understood else list(self.table.notes)
+
+
+def compare(
+    data: Any,
+    target: str,
+    *,
+    budget: str | float = "5m",
+    out: str | Path | None = None,
+    kinds: Mapping[str, str] | None = None,
+    drop: Sequence[str] = (),
+    keep: Sequence[str] = (),
+    group: str | None = None,
+    time_column: str | None = None,
+    task: str | None = None,
+    metric: str | None = None,
+    margin: float | None = None,
+    learners: Sequence[str] = (),
+    seed: int = 0,
+    workers: int | None = None,
+    model: str = "best",
+    read: ReadOptions | None = None,
+    watcher: Watcher | None = None,
+) -> Study:
+    """Train classical ML and deep learning on the data under one fair budget, and judge.
+
+    Args:
+        data: a file (csv, tsv, xlsx, ods, parquet, json lines, gz of these), a DataFrame, or a database address.
+        target: the column to predict.
+        budget: wall time for everything, as "90s", "5m", "1h".
+        out: folder for the run; `runs/<name>-<time>` unless given.
+        kinds: column -> kind, where the guess is wrong. drop, keep: columns to leave out, or to keep all the same.
+        group: rows with the same value in this column stay on one side of every split.
+        time_column: judge forward in time by this column; "none" never does.
+        task, metric, margin: found out unless given. margin is in points, or per cent for losses.
+        learners: only these; all unless given. seed: all randomness comes from it.
+        workers: trials at a time; one per core unless given.
+        model: "best" ships the bag of all folds' models, "small" one model trained again on all rows.
+        watcher: called with a `Progress` after every trial.
+
+    Raises:
+        UserError: one clear sentence about what to put right.
+    """
+    started = time.monotonic()
+    seconds = parse_seconds(budget)
+    _check_model_size(model)
+    request = Request(
+        target,
+        dict(kinds or {}),
+        tuple(drop),
+        tuple(keep),
+        group,
+        time_column,
+        task,
+        metric,
+        margin,
+        tuple(learners),
+        seed,
+    )
+    table = read_table(data, read or ReadOptions())
+    understood = understand(table, request)
+    folder = Path(out) if out is not None else _new_folder(table.origin)
+    engine = _engine(workers, folder)
+    facts = as_facts(table, understood, request) | _circumstances(seconds, engine.workers, model)
+    folder.mkdir(parents=True, exist_ok=True)
+    with Lock(folder):
+        begin(folder, understood.rows, understood.splits, facts, understood.clusters)
+        if watcher is not None:
+            watcher(Progress(time.monotonic() - started, seconds, {}, (), None))
+        work(folder, engine, watcher, started)
+        return _conclude(folder)
+
+
+def resume(run: str | Path, *, watcher: Watcher | None = None, budget: str | float | None = None) -> Study:
+    """Go on with a run that was interrupted or killed; finished trials are kept and not repeated.
+
+    Args:
+        budget: a new budget for the whole run, what was used before included.
+    """
+    started = time.monotonic()
+    folder = Path(run)
+    facts = read_run(folder)
+    with Lock(folder):
+        if budget is not None:
+            facts["budget"] = parse_seconds(budget)
+            write_json(folder / "run.json", facts)
+        work(folder, _engine(int(facts["workers"]), folder), watcher, started)
+        return _conclude(folder)
+
+
+def replay(run: str | Path, *, out: str | Path, watcher: Watcher | None = None) -> Study:
+    """Repeat exactly the trials of a run's record, in another folder; the numbers are the same on the same machine."""
+    started = time.monotonic()
+    source, folder = Path(run), Path(out)
+    facts = read_run(source)
+    done = [trial for trial in Ledger(source).trials() if trial.status == "done"]
+    if (folder / "run.json").exists():
+        raise BadRun(f"{folder} already holds a run. Name another folder.")
+    (folder / "trials").mkdir(parents=True, exist_ok=True)
+    with Lock(folder):
+        for name in ("rows.feather", "folds.safetensors"):
+            shutil.copyfile(source / name, folder / name)
+        facts["replay"] = [
+            {
+                name: asdict(trial)[name]
+                for name in ("learner", "family", "title", "turn", "settings", "fold", "stage", "seed", "decided")
+            }
+            for trial in done
+        ]
+        write_json(folder / "run.json", facts)
+        work(folder, _engine(int(facts["workers"]), folder), watcher, started)
+        return _conclude(folder)
+
+
+def judge(run: str | Path) -> Study:
+    """Draw the verdict again from a run's record; trains nothing."""
+    folder = Path(run)
+    outcome = measure(folder)
+    table = standings(outcome)
+    return Study(folder, outcome, table, decide(outcome, table))
+
+
+def inspect(
+    data: Any,
+    target: str | None = None,
+    *,
+    kinds: Mapping[str, str] | None = None,
+    drop: Sequence[str] = (),
+    keep: Sequence[str] = (),
+    read: ReadOptions | None = None,
+) -> Inspection:
+    """What the data is: kinds of columns and, with a target, the task and the audit. Trains nothing."""
+    table = read_table(data, read or ReadOptions())
+    if target is None:
+        return Inspection(table, None, _schema_only(table, kinds or {}, drop))
+    request = Request(target, dict(kinds or {}), tuple(drop), tuple(keep))
+    understood = understand(table, request)
+    return Inspection(table, understood, understood.schema)
+
+
+def predict(
+    model: str | Path,
+    data: Any,
+    *,
+    family: str | None = None,
+    out: str | Path | None = None,
+    read: ReadOptions | None = None,
+) -> pd.DataFrame:
+    """Answers of a run's model, or of a model folder, for the rows of `data`, in their order.
+
+    Args:
+        family: "classical", "deep" or "together"; the verdict's choice unless given.
+        out: also write them there: csv, parquet, json or jsonl by ending.
+    """
+    bundle = open_model(model)
+    table = read_table(data, read or ReadOptions())
+    answers = bundle.predict(table.frame, family)
+    if out is not None:
+        write_table(answers, Path(out))
+    return answers
+
+
+def open_model(model: str | Path) -> Bundle:
+    """The model of a run folder, or of a model folder."""
+    folder = Path(model)
+    return open_bundle(folder if (folder / "manifest.json").exists() else folder / "model")
+
+
+def _conclude(folder: Path) -> Study:
+    study = judge(folder)
+    _pack(study)
+    write_json(folder / "result.json", study.to_json())
+    return study
+
+
+def _pack(study: Study) -> None:
+    """Leave the model: every competitor's members of the first pass; the verdict's choice answers by default."""
+    run, outcome = study.outcome.run, study.outcome
+    if outcome.folds == 0:
+        return
+    ledger = Ledger(study.folder)
+    mixes: dict[str, list[dict[str, float]]] = {}
+    for name in COMPETITORS:
+        folds = [fold for fold in outcome.results[name] if fold.repeat == 0]
+        # forward in time the latest fold has seen most, and what is nearest to what comes
+        folds = folds[:1] if run["splits"]["how"] == "forward" else folds
+        mixes[name] = [dict(fold.members) for fold in folds]
+    keys = sorted({key for several in mixes.values() for mix in several for key in mix})
+    trials = {trial.key: trial for trial in outcome.trials}
+    pack(
+        study.folder / "model",
+        schema=Schema.from_json(run["schema"]),
+        task=outcome.task,
+        members=[
+            Member(key, trials[key].learner, trials[key].title, ledger.model_folder(trials[key])) for key in keys
+        ],
+        mixes=mixes,
+        default=study.verdict.use,
+        about={"verdict": study.verdict.sentence, "origin": run["data"]["origin"], "created": run["created"]},
+    )
+
+
+def _circumstances(seconds: float, workers: int, model: str) -> dict[str, Any]:
+    return {
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "budget": seconds,
+        "workers": workers,
+        "family_share": FAMILY_SHARE,
+        "model": model,
+        "machine": machine(),
+        "versions": versions(PACKAGES),
+    }
+
+
+def _engine(workers: int | None, folder: Path) -> Engine:
+    local: Any = ENGINES.get("local")
+    engine: Engine = local(workers=workers or allowed_cores(), preload=PRELOADED, log=folder / "run.log")
+    return engine
+
+
+def _new_folder(origin: str) -> Path:
+    name = "".join(c if c.isalnum() or c in "-_" else "-" for c in Path(origin).stem)[:60] or "table"
+    stamp = datetime.now().strftime("%Y%m%d-%H%M%S")
+    return Path("runs") / f"{name}-{stamp}"
+
+
+def _check_model_size(model: str) -> None:
+    if model not in ("best", "small"):
+        raise UserError(f"A model is 'best' (the bag of all folds) or 'small' (one model); got {model!r}.")
+
+
+__all__ = [
+    "RESULT_FORMAT",
+    "Inspection",
+    "Progress",
+    "Study",
+    "compare",
+    "inspect",
+    "judge",
+    "open_model",
+    "predict",
+    "read_json",
+    "replay",
+    "resume",
+]

@@ -1,0 +1,94 @@
+"""Write a model folder: manifest, description, and every member's own files."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from fathometer.core.files import digest, sync_folder, sync_tree, write_json
+from fathometer.data.schema import Schema
+from fathometer.task import Task
+
+BUNDLE_FORMAT = 1
+
+Mix = Mapping[str, float]
+"""Member key -> weight; the weights of one mix sum to one."""
+
+
+@dataclass(frozen=True)
+class Member:
+    """One fitted model: which learner reads it, and the folder it saved itself in."""
+
+    key: str
+    learner: str
+    title: str
+    folder: Path
+
+
+def pack(
+    folder: Path,
+    *,
+    schema: Schema,
+    task: Task,
+    members: Sequence[Member],
+    mixes: Mapping[str, Sequence[Mix]],
+    default: str,
+    about: Mapping[str, Any],
+) -> None:
+    """Write a model folder, whole or not at all; one that is there already is replaced.
+
+    Args:
+        mixes: competitor -> one mix per fold; its answer is the mean of the mixes' answers.
+        default: the competitor that answers unless another is asked for.
+        about: facts for people, plain data.
+    """
+    draft = folder.with_name(f".{folder.name}-{secrets.token_hex(4)}")
+    try:
+        (draft / "members").mkdir(parents=True)
+        for member in members:
+            _copy(member.folder, draft / "members" / member.key)
+        write_json(
+            draft / "model.json",
+            {
+                "schema": schema.to_json(),
+                "task": task.to_json(),
+                "members": {m.key: {"learner": m.learner, "title": m.title} for m in members},
+                "mixes": {name: [dict(mix) for mix in several] for name, several in mixes.items()},
+                "default": default,
+                "about": dict(about),
+            },
+        )
+        write_json(draft / "manifest.json", {"format": BUNDLE_FORMAT, "files": _listed(draft)})
+        sync_tree(draft)
+        if folder.exists():
+            shutil.rmtree(folder)
+        draft.rename(folder)
+        sync_folder(folder.parent)
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+
+
+def _copy(source: Path, place: Path) -> None:
+    """The same files without a second copy on disk where the system allows that."""
+    for path in sorted(source.rglob("*")):
+        there = place / path.relative_to(source)
+        if path.is_dir():
+            continue
+        there.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            os.link(path, there)
+        except OSError:
+            shutil.copyfile(path, there)
+
+
+def _listed(folder: Path) -> list[dict[str, Any]]:
+    return [
+        {"path": path.relative_to(folder).as_posix(), "size": path.stat().st_size, "sha256": digest(path)}
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    ]

@@ -1,0 +1,1 @@
+"""The making side, first half: plan trials, run them, keep the record."""

@@ -1,0 +1,63 @@
+"""One budget, shared fairly between the two families.
+
+Both families get the same processor seconds, whatever they do with them; failures count. What a family leaves
+unspent is reported, and never given to the other.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from fathometer.errors import UserError
+
+FAMILIES = ("classical", "deep")
+FAMILY_SHARE = 0.4  # of the budget's processor seconds, for each family
+TRAINING_ENDS = 0.88  # of the budget's wall seconds; the rest is for ensembles, verdict and model
+KILL_AT = 0.93  # of the budget's wall seconds: whatever still runs is ended
+SEARCH_SHARE = 0.3  # of a family's share may go into searched settings before repeats
+
+UNITS = {"": 1, "s": 1, "sec": 1, "second": 1, "seconds": 1, "m": 60, "min": 60, "minute": 60, "minutes": 60}
+UNITS |= {"h": 3600, "hour": 3600, "hours": 3600}
+
+
+@dataclass(frozen=True)
+class Budget:
+    """Wall seconds for the whole run, on so many workers."""
+
+    seconds: float
+    workers: int
+
+    @property
+    def family_seconds(self) -> float:
+        """Processor seconds of each family."""
+        return FAMILY_SHARE * self.seconds * self.workers
+
+    @property
+    def training_ends(self) -> float:
+        """Wall second after which no trial should still be fitting."""
+        return TRAINING_ENDS * self.seconds
+
+    @property
+    def kill_at(self) -> float:
+        """Wall second at which trials still running are ended."""
+        return KILL_AT * self.seconds
+
+
+def parse_seconds(text: str | float) -> float:
+    """Seconds of "90", "90s", "5m", "1.5h", "1h30m".
+
+    Raises:
+        UserError: not a length of time, or under ten seconds.
+    """
+    if isinstance(text, int | float):
+        seconds = float(text)
+    else:
+        parts = re.findall(r"(\d+(?:\.\d+)?)\s*([a-z]*)", text.strip().lower())
+        whole = re.fullmatch(r"(?:\d+(?:\.\d+)?\s*[a-z]*\s*)+", text.strip().lower())
+        if not whole or any(unit not in UNITS for _, unit in parts):
+            raise UserError(f"A budget is a length of time such as 90s, 5m or 1h30m; got {text!r}.")
+        seconds = sum(float(number) * UNITS[unit] for number, unit in parts)
+    if not 10 <= seconds <= 7 * 24 * 3600:
+        raise UserError(f"A budget is between 10 seconds and 7 days; got {text!r}.")
+    return seconds

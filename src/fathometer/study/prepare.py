@@ -1,0 +1,200 @@
+"""From a table and a question to typed rows, a task and folds: everything decided before the first trial."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from fathometer.data.metrics import METRICS
+from fathometer.data.profile import Audit, audit
+from fathometer.data.rows import Rows
+from fathometer.data.schema import LeftOut, Schema, learn_schema
+from fathometer.data.splits import Splits, make_splits
+from fathometer.data.table import Table
+from fathometer.data.target import Target, learn_target
+from fathometer.errors import UnknownColumn, UnknownName, UnsuitableData, UserError
+from fathometer.task import Task
+from fathometer.tasks.classification import Classification
+from fathometer.tasks.regression import Regression
+
+ROWS_LEAST = 20
+RARE_SHARE = 0.10  # a class rarer than this, with two classes, makes accuracy say nothing
+NUMBER_STEPS = 10  # a number's range is cut into so many steps, to be spread evenly over folds
+
+
+@dataclass(frozen=True)
+class Request:
+    """What the user asks, beside the data.
+
+    kinds: column -> kind. drop, keep: columns left out, or kept against the audit. group: rows with the same value in
+    this column stay together. time: a column by which rows are ordered, or "none". task, metric, margin: found out
+    unless given. learners: only these; empty: all.
+    """
+
+    target: str
+    kinds: Mapping[str, str]
+    drop: tuple[str, ...] = ()
+    keep: tuple[str, ...] = ()
+    group: str | None = None
+    time: str | None = None
+    task: str | None = None
+    metric: str | None = None
+    margin: float | None = None
+    learners: tuple[str, ...] = ()
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class Understood:
+    """What will be learned from, and how it will be judged."""
+
+    schema: Schema
+    left_out: tuple[LeftOut, ...]
+    target: Target
+    task: Task
+    metric_reason: str
+    rows: Rows
+    clusters: npt.NDArray[np.int64]
+    splits: Splits
+    audit: Audit
+    table_rows: int
+
+
+def understand(table: Table, request: Request) -> Understood:
+    """Decide kinds, task, metric, what is left out, and the folds.
+
+    Raises:
+        UserError: the table cannot answer the question; the sentence says why.
+    """
+    frame = table.frame
+    if request.target not in frame.columns:
+        raise UnknownColumn(request.target, map(str, frame.columns))
+    target = learn_target(frame[request.target], asked=request.task, metric=request.metric)
+    cells = target.read(frame[request.target]).reset_index(drop=True)
+    usable = cells.notna().to_numpy()
+    if int(usable.sum()) < ROWS_LEAST:
+        raise UnsuitableData(
+            f"Expected at least {ROWS_LEAST} rows with a target to learn from and judge by, got {int(usable.sum())}. "
+            "Bring more rows."
+        )
+    frame = frame.loc[usable].reset_index(drop=True)
+    cells = cells[usable].reset_index(drop=True)
+    schema, asked = learn_schema(frame, target=request.target, kinds=request.kinds, drop=request.drop)
+    rows = schema.read(frame)
+    found = audit(frame, rows, schema, target, keep=request.keep, group=request.group, time=request.time)
+    clusters = found.clusters if found.group is None else _merged(found.clusters, frame[found.group])
+    order = None if found.time is None else _order(rows, found.time)
+    schema = schema.without(item.name for item in found.left_out)
+    task, metric_reason = _task(target, cells, request)
+    rows = Rows(rows.frame[list(schema.names)], schema.kinds, task.encode(cells))
+    splits = make_splits(_strata(rows, task), clusters, order, found.group is not None, request.seed)
+    return Understood(
+        schema=schema,
+        left_out=(*asked, *found.left_out),
+        target=target,
+        task=task,
+        metric_reason=metric_reason,
+        rows=rows,
+        clusters=clusters,
+        splits=splits,
+        audit=found,
+        table_rows=len(table.frame),
+    )
+
+
+def as_facts(table: Table, understood: Understood, request: Request) -> dict[str, Any]:
+    """What was asked and understood, as plain data for the run's record."""
+    return {
+        "request": {**asdict(request), "kinds": dict(request.kinds)},
+        "seed": request.seed,
+        "learners": list(request.learners),
+        "task": understood.task.to_json(),
+        "target": understood.target.to_json(),
+        "schema": understood.schema.to_json(),
+        "data": {
+            "origin": table.origin,
+            "table_rows": understood.table_rows,
+            "rows": len(understood.rows),
+            "columns": len(understood.schema.columns),
+            "train_rows": len(understood.splits.folds[0].train),
+        },
+        "understood": sentences(table, understood),
+        "left_out": [asdict(item) for item in understood.left_out],
+        "findings": [asdict(finding) for finding in understood.audit.findings],
+    }
+
+
+def sentences(table: Table, understood: Understood) -> list[str]:
+    """What was understood, for people, in the order of the work."""
+    told = [*table.notes, *understood.target.sentences, understood.metric_reason]
+    told.append(f"Judged on {understood.splits.sentence}.")
+    return told
+
+
+def _task(target: Target, cells: pd.Series, request: Request) -> tuple[Task, str]:
+    metric, reason = _metric(target, request)
+    if request.margin is not None and not 0 < request.margin < 100:
+        raise UserError(f"A margin is a number above 0 and below 100; got {request.margin!r}.")
+    margin = request.margin or METRICS[metric].margin
+    if target.task == "classification":
+        return Classification(request.target, metric, margin, target.labels), reason
+    return Regression(request.target, metric, margin), reason
+
+
+def _metric(target: Target, request: Request) -> tuple[str, str]:
+    classes = target.task == "classification"
+    if request.metric is not None:
+        fitting = {name for name, metric in METRICS.items() if metric.for_classes == classes}
+        if request.metric not in fitting:
+            raise UnknownName(f"metric for {target.task}", request.metric, fitting)
+        return request.metric, f"Judged by {METRICS[request.metric].title}, as asked."
+    if not classes:
+        return "rmse", "Judged by RMSE (root mean squared error), in the target's unit."
+    share = min(target.label_rows) / sum(target.label_rows)
+    # with k classes of one size each has 1 / k of the rows, so rareness is counted against that
+    if share * len(target.labels) / 2 <= RARE_SHARE:
+        rarest = target.labels[int(np.argmin(target.label_rows))]
+        return (
+            "log_loss",
+            f"Judged by log-loss, because only {share:.1%} of the rows are {rarest!r}: with a class so rare, accuracy "
+            "would praise a model that never finds it.",
+        )
+    return "accuracy", "Judged by accuracy, the share of rows answered rightly."
+
+
+def _merged(clusters: npt.NDArray[np.int64], groups: pd.Series) -> npt.NDArray[np.int64]:
+    """Rows are together that share a group, or equal inputs, or are linked by a chain of both."""
+    labels, _ = pd.factorize(groups.astype("string").fillna(""))
+    labels = labels.astype(np.int64)
+    while True:
+        lowest = pd.Series(labels).groupby(clusters).transform("min")
+        spread = lowest.groupby(pd.factorize(groups.astype("string").fillna(""))[0]).transform("min").to_numpy()
+        if (spread == labels).all():
+            return labels
+        labels = spread
+
+
+def _order(rows: Rows, column: str) -> npt.NDArray[np.int64]:
+    """Rank of every row in time; rows without a time come first, for nothing may be learned from them later."""
+    kind = rows.kinds.get(column)
+    if kind not in ("moment", "number"):
+        raise UserError(
+            f"Expected the time column to hold dates, times or numbers, but {column!r} was read as {kind}. "
+            f"Name its kind (--kind {column}=moment), or split at random (--time none)."
+        )
+    ranks = rows.column(column).rank(method="first", na_option="top")
+    return ranks.to_numpy(dtype=np.float64).astype(np.int64)
+
+
+def _strata(rows: Rows, task: Task) -> npt.NDArray[np.int64]:
+    answers = rows.answers
+    if task.outputs > 1:
+        return answers.astype(np.int64)
+    steps = max(1, min(NUMBER_STEPS, len(answers) // 20))
+    edges = np.quantile(answers, np.linspace(0, 1, steps + 1)[1:-1])
+    return np.searchsorted(edges, answers, side="right").astype(np.int64)

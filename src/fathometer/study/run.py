@@ -1,0 +1,337 @@
+"""The loop: plan, give to the engine, enter into the ledger."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Generator, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import psutil
+from safetensors.numpy import save_file
+
+from fathometer.core.files import read_json, write_json
+from fathometer.data.rows import Rows
+from fathometer.data.splits import Splits
+from fathometer.engine import Engine, Job, Outcome
+from fathometer.errors import BadRun
+from fathometer.learner import Facts
+from fathometer.study.budget import FAMILIES, Budget
+from fathometer.study.ledger import RUN_FORMAT, Ledger, Lock, Trial
+from fathometer.study.plan import Candidate, Lane, Unit, baseline_units
+from fathometer.study.trial import Order, list_candidates, run_trial
+
+PRELOADED = (
+    "numpy",
+    "pandas",
+    "sklearn.linear_model",
+    "sklearn.ensemble",
+    "sklearn.svm",
+    "lightgbm",
+    "torch",
+    "torch.optim",
+    "fathometer.study.trial",
+)
+"""What the engine loads once, before the first trial."""
+
+MEMORY_SHARE = 0.8  # of the machine's memory may be used by all trials together
+
+
+@dataclass(frozen=True)
+class FamilyProgress:
+    """How far one family is. best_loss: on validation rows, mean over folds; not comparable across families."""
+
+    trials: int
+    failed: int
+    spent_seconds: float
+    share_seconds: float
+    best_title: str
+    best_loss: float | None
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a run is: true figures, no promises."""
+
+    elapsed: float
+    budget: float
+    families: Mapping[str, FamilyProgress]
+    running: tuple[str, ...]
+    last: Trial | None
+
+
+Watcher = Callable[[Progress], None]
+
+
+def begin(
+    folder: Path,
+    rows: Rows,
+    splits: Splits,
+    facts: Mapping[str, Any],
+    clusters: npt.NDArray[np.int64],
+) -> None:
+    """Make the run folder: typed rows, folds, and what was asked and understood (`facts`, plain data).
+
+    Raises:
+        BadRun: the folder already holds a run.
+    """
+    if (folder / "run.json").exists():
+        raise BadRun(f"{folder} already holds a run. Resume it with --resume {folder}, or name another folder.")
+    (folder / "trials").mkdir(parents=True, exist_ok=True)
+    rows.frame.to_feather(folder / "rows.feather", compression="uncompressed")
+    arrays = {"target": np.ascontiguousarray(rows.answers), "clusters": np.ascontiguousarray(clusters)}
+    for fold in splits.folds:
+        for part in ("train", "valid", "test"):
+            arrays[f"{fold.name}.{part}"] = getattr(fold, part).astype(np.int32)
+    save_file(arrays, folder / "folds.safetensors")
+    told = {
+        "how": splits.how,
+        "first": splits.first,
+        "overlap": splits.overlap,
+        "sentence": splits.sentence,
+        "folds": [[fold.name, fold.repeat] for fold in splits.folds],
+    }
+    write_json(folder / "run.json", {"format": RUN_FORMAT, **facts, "splits": told})
+
+
+def read_run(folder: Path) -> dict[str, Any]:
+    """What was asked and understood.
+
+    Raises:
+        BadRun: no run there, or one of another format.
+    """
+    path = folder / "run.json"
+    if not path.is_file():
+        raise BadRun(f"{folder} holds no run: there is no run.json in it. Give the folder that compare wrote.")
+    try:
+        run: dict[str, Any] = read_json(path)
+    except ValueError as error:
+        raise BadRun(f"{path} is damaged ({error}). Restore it from a copy, or run compare again.") from error
+    if run.get("format") != RUN_FORMAT:
+        raise BadRun(
+            f"{folder} is a run of format {run.get('format')}, and this version reads {RUN_FORMAT}. Run compare again."
+        )
+    return run
+
+
+def work(folder: Path, engine: Engine, watcher: Watcher | None, started: float) -> str:
+    """Run trials until the budget or the plan is used up, or someone interrupts; resumes what is there.
+
+    Args:
+        started: `time.monotonic()` at which this sitting began, reading of the data included.
+
+    Returns:
+        Why it ended: "budget", "plan" or "interrupted".
+    """
+    run = read_run(folder)
+    ledger = Ledger(folder)
+    ledger.mend()
+    desk = _Desk(folder, run, ledger, engine, started, watcher)
+    try:
+        for outcome in engine.map(desk.jobs()):
+            desk.enter(outcome)
+        why = "budget" if desk.clock() >= 0.8 * desk.budget.training_ends else "plan"
+    except KeyboardInterrupt:
+        why = "interrupted"
+    finally:
+        engine.close()
+    ledger.note_end(desk.clock(), why)
+    return why
+
+
+class _Desk:
+    """Gives the engine jobs and enters their outcomes."""
+
+    def __init__(
+        self,
+        folder: Path,
+        run: dict[str, Any],
+        ledger: Ledger,
+        engine: Engine,
+        started: float,
+        watcher: Watcher | None,
+    ) -> None:
+        self.folder = folder
+        self.run = run
+        self.ledger = ledger
+        self.engine = engine
+        self.watcher = watcher
+        self.before = ledger.elapsed()
+        self.started = started
+        self.budget = Budget(float(run["budget"]), engine.workers)
+        self.finished = ledger.trials()
+        self.units: dict[str, tuple[Unit, Path, float]] = {}
+        self.lanes: dict[str, Lane] = {}
+        self.memory_bytes = int(MEMORY_SHARE * psutil.virtual_memory().total / engine.workers)
+
+    def clock(self) -> float:
+        """Wall seconds of the run, over all its sittings."""
+        return self.before + time.monotonic() - self.started
+
+    def jobs(self) -> Iterator[Job | None]:
+        """The next job whenever a worker is free; None while the plan waits for an outcome."""
+        if self.run.get("replay"):
+            yield from (self._job(unit) for unit in _replayed(self.run["replay"], self.finished))
+            return
+        candidates = yield from self._candidates()
+        folds = tuple((str(name), int(repeat)) for name, repeat in self.run["splits"]["folds"])
+        baselines = [c for c in candidates if c.family == "baseline"]
+        for unit in baseline_units(baselines, [name for name, _ in folds], int(self.run["seed"]), self.finished):
+            yield self._job(unit)
+        for family in FAMILIES:
+            mine = [c for c in candidates if c.family == family]
+            first, seed = int(self.run["splits"]["first"]), int(self.run["seed"])
+            self.lanes[family] = Lane(
+                family, mine, folds, first, self.budget, seed, self.finished, self.clock
+            )
+        while True:
+            unit = self._next_unit()
+            if unit is not None:
+                yield self._job(unit)
+            elif self.units:
+                yield None
+            else:
+                return
+
+    def _candidates(self) -> Generator[Job | None, None, list[Candidate]]:
+        """Asks a worker what there is to try; its outcome arrives through `enter`."""
+        path = self.folder / "learners.json"
+        self.listed: dict[str, Any] | None = read_json(path) if path.exists() else None
+        if self.listed is None:
+            task = self.run["task"]
+            facts = Facts(
+                rows=int(self.run["data"]["train_rows"]),
+                columns=len(self.run["schema"]["columns"]),
+                task=task["name"],
+                outputs=len(task.get("labels", [])) or 1,
+                kinds=tuple(sorted({column["kind"] for column in self.run["schema"]["columns"]})),
+            )
+            arguments = {"task_json": task, "facts": facts, "only": tuple(self.run.get("learners") or ())}
+            yield Job("candidates", list_candidates, arguments, 120.0, 120.0, self.memory_bytes)
+            while self.listed is None:
+                yield None
+        return [Candidate(**item) for item in self.listed["candidates"]]
+
+    def _next_unit(self) -> Unit | None:
+        """From the lane that has used less, running trials counted at what they may use."""
+        for lane in sorted(self.lanes.values(), key=lambda lane: lane.spent() + sum(lane.running.values())):
+            unit = lane.next()
+            if unit is not None:
+                return unit
+        return None
+
+    def _job(self, unit: Unit) -> Job:
+        scratch = self.ledger.scratch()
+        wall = max(self.budget.kill_at - self.clock(), 5.0)
+        order = Order(
+            folder=str(self.folder),
+            learner=unit.candidate.learner,
+            settings=dict(unit.candidate.settings),
+            fold=unit.fold,
+            seed=unit.seed,
+            seconds=unit.seconds,
+            wall_seconds=max(self.budget.training_ends - self.clock(), 1.0),
+            scratch=str(scratch),
+            decided=dict(unit.decided),
+            replaying=unit.replaying,
+        )
+        self.units[unit.key] = (unit, scratch, self.clock())
+        # a learner that looks at the clock ends by itself; the rest is ended a little later
+        most = 1e9 if unit.replaying else 1.3 * unit.seconds + 3.0
+        return Job(unit.key, run_trial, {"order": order}, 1e9 if unit.replaying else wall, most, self.memory_bytes)
+
+    def enter(self, outcome: Outcome) -> None:
+        """Put an outcome into the record."""
+        if outcome.job.key == "candidates":
+            if outcome.status != "done":
+                raise RuntimeError(f"the learners could not be listed: {outcome.reason}\n{outcome.trace}")
+            self.listed = outcome.value
+            write_json(self.folder / "learners.json", outcome.value)
+            return
+        unit, scratch, _ = self.units.pop(outcome.job.key)
+        trial = _entry(unit, outcome, self.clock())
+        done = trial.status == "done"
+        self.ledger.commit(trial, scratch if done else None)
+        if not done:
+            _clear(scratch, self.folder, trial, outcome)
+        self.finished.append(trial)
+        if unit.candidate.family in self.lanes:
+            self.lanes[unit.candidate.family].end(unit.key)
+        if self.watcher is not None:
+            self.watcher(self.progress(trial))
+
+    def progress(self, last: Trial | None) -> Progress:
+        """How far the run is."""
+        running = tuple(f"{unit.candidate.title} on {unit.fold}" for unit, _, _ in self.units.values())
+        families = {family: _family_progress(family, self.finished, self.budget) for family in FAMILIES}
+        return Progress(self.clock(), self.budget.seconds, families, running, last)
+
+
+def _replayed(trials: list[dict[str, Any]], finished: list[Trial]) -> Iterator[Unit]:
+    done = {trial.key for trial in finished}
+    for item in trials:
+        candidate = Candidate(
+            item["learner"], item["family"], item["title"], int(item["turn"]), item["settings"], {}
+        )
+        unit = Unit(candidate, item["fold"], item["stage"], int(item["seed"]), 1e9, item["decided"], True)
+        if unit.key not in done:
+            yield unit
+
+
+def _entry(unit: Unit, outcome: Outcome, at: float) -> Trial:
+    value: Mapping[str, Any] = outcome.value or {}
+    return Trial(
+        key=unit.key,
+        family=unit.candidate.family,
+        learner=unit.candidate.learner,
+        title=unit.candidate.title,
+        settings=dict(unit.candidate.settings),
+        turn=unit.candidate.turn,
+        fold=unit.fold,
+        seed=unit.seed,
+        stage=unit.stage,
+        status=outcome.status,
+        reason=outcome.reason,
+        cpu_seconds=outcome.cpu_seconds,
+        wall_seconds=outcome.wall_seconds,
+        peak_bytes=outcome.peak_bytes,
+        at=at,
+        **{name: value[name] for name in value},
+    )
+
+
+def _clear(scratch: Path, folder: Path, trial: Trial, outcome: Outcome) -> None:
+    """A failure leaves its traceback in the log and nothing else."""
+    for path in sorted(scratch.rglob("*"), reverse=True):
+        path.rmdir() if path.is_dir() else path.unlink()
+    scratch.rmdir()
+    with (folder / "run.log").open("a", encoding="utf-8") as log:
+        log.write(f"{trial.key}: {trial.status}: {outcome.reason}\n{outcome.trace}\n")
+
+
+def _family_progress(family: str, finished: list[Trial], budget: Budget) -> FamilyProgress:
+    mine = [trial for trial in finished if trial.family == family]
+    losses: dict[str, list[float]] = {}
+    titles: dict[str, str] = {}
+    for trial in mine:
+        if trial.valid_loss is not None:
+            losses.setdefault(trial.recipe, []).append(trial.valid_loss)
+            titles[trial.recipe] = trial.title
+    most = max((len(values) for values in losses.values()), default=0)
+    # recipes are compared over the same number of folds, or an easy fold would win
+    full = {recipe: float(np.mean(values)) for recipe, values in losses.items() if len(values) == most}
+    best = min(full, key=lambda recipe: full[recipe], default=None)
+    return FamilyProgress(
+        trials=len(mine),
+        failed=sum(trial.status != "done" for trial in mine),
+        spent_seconds=sum(trial.cpu_seconds for trial in mine),
+        share_seconds=budget.family_seconds,
+        best_title=titles[best] if best else "",
+        best_loss=full[best] if best else None,
+    )
+
+
+__all__ = ["PRELOADED", "FamilyProgress", "Lock", "Progress", "Watcher", "begin", "read_run", "work"]

@@ -1,0 +1,76 @@
+"""Is a difference more than noise? Paired, per test row."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from fathometer.study.outcome import FoldResult, Outcome
+from fathometer.verdict.posterior import Belief, Spread, believe, spread_of
+
+
+@dataclass(frozen=True)
+class Score:
+    """A competitor's score with its 95 % interval, in the metric's own unit."""
+
+    score: float
+    low: float
+    high: float
+    fold_scores: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class Contrast:
+    """The gap between two competitors, in the units of the margin; above 0 the second is better.
+
+    low, high: 95 % interval of the gap as measured. belief: probabilities after the prior.
+    """
+
+    first: str
+    second: str
+    gap: float
+    low: float
+    high: float
+    unit: str
+    margin: float
+    belief: Belief
+    spread: Spread
+    folds: int
+
+
+def score(outcome: Outcome, name: str) -> Score:
+    """How good a competitor is on rows no choice was made on."""
+    results = outcome.results[name]
+    measure = outcome.task.measure
+    spread = _spread(outcome, [fold.losses for fold in results], results)
+    low, high = spread.interval()
+    least = 0.0
+    ends = sorted((measure.score(max(low, least)), measure.score(max(high, least))))
+    if measure.unit == "%":
+        ends = [min(max(end, 0.0), 100.0) for end in ends]
+    return Score(
+        measure.score(spread.mean),
+        ends[0],
+        ends[1],
+        tuple(measure.score(float(fold.losses.mean())) for fold in results),
+    )
+
+
+def contrast(outcome: Outcome, first: str, second: str) -> Contrast:
+    """The gap between two competitors on the same test rows; above 0 when the second is better."""
+    ones, others = outcome.results[first], outcome.results[second]
+    measure, margin = outcome.task.measure, outcome.task.margin
+    means = [(float(a.losses.mean()), float(b.losses.mean())) for a, b in zip(ones, others, strict=True)]
+    level = sum(a + b for a, b in means) / (2 * len(means))
+    scale = measure.gap_scale(level)
+    differences = [scale * (a.losses - b.losses) for a, b in zip(ones, others, strict=True)]
+    spread = _spread(outcome, differences, ones)
+    low, high = spread.interval()
+    belief = believe(spread, margin)
+    return Contrast(
+        first, second, spread.mean, low, high, measure.gap_unit, margin, belief, spread, len(ones)
+    )
+
+
+def _spread(outcome: Outcome, values: list, results: tuple[FoldResult, ...]) -> Spread:  # type: ignore[type-arg]
+    rows = [fold.rows for fold in results]
+    return spread_of(values, rows, outcome.clusters, float(outcome.run["splits"]["overlap"]))
