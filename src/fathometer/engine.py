@@ -1,7 +1,7 @@
 """Where work runs.
 
-An engine takes jobs from an iterator one at a time, whenever it has a free worker, and gives back outcomes as they
-come; so whoever makes the jobs can decide each one knowing every outcome before it.
+An engine takes jobs from an iterator one at a time, whenever it has a free worker, and gives back outcomes as
+they come; so whoever makes the jobs can decide each one knowing every outcome before it.
 
 Laws, checked by `fathometer.testing.engines`:
 - every job started has exactly one outcome, whatever it does: return, raise, hang, die, eat memory;

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -96,6 +96,38 @@ def count_up(size: int) -> npt.NDArray[np.float64]:
 
 def crash() -> None:
     ctypes.string_at(0)
+
+
+def sample() -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    rng = np.random.default_rng(0)
+    features = rng.normal(size=(2000, 20))
+    return features, (features[:, 0] > 0).astype(np.float64)
+
+
+def fit_lightgbm() -> float:
+    lightgbm = importlib.import_module("lightgbm")
+    model = lightgbm.LGBMClassifier(n_estimators=20, verbose=-1).fit(*sample())
+    return float(model.predict_proba(sample()[0])[:, 1].sum())
+
+
+def fit_sklearn() -> float:
+    forest = importlib.import_module("sklearn.ensemble").RandomForestClassifier(20, random_state=0, n_jobs=2)
+    return float(forest.fit(*sample()).predict_proba(sample()[0])[:, 1].sum())
+
+
+def fit_torch() -> float:
+    torch = importlib.import_module("torch")
+    assert torch.get_num_threads() == 1
+    torch.manual_seed(0)
+    features, target = (torch.from_numpy(part).float() for part in sample())
+    network = torch.nn.Sequential(torch.nn.Linear(20, 64), torch.nn.ReLU(), torch.nn.Linear(64, 1))
+    steps = torch.optim.Adam(network.parameters())
+    for _ in range(20):
+        loss = torch.nn.functional.binary_cross_entropy_with_logits(network(features)[:, 0], target)
+        steps.zero_grad()
+        loss.backward()
+        steps.step()
+    return float(loss)
 
 
 def assert_gone(processes: list[psutil.Process]) -> None:
@@ -255,6 +287,17 @@ def test_preloaded_packages_are_there(tmp_path: Path, monkeypatch: pytest.Monkey
     with closing(Local(workers=1, preload=("loaded_early",))) as engine:
         loader, server = outcomes_of(engine, job(loaded_early.numbers))["job"].value
     assert loader == server
+
+
+@pytest.mark.parametrize(
+    ("package", "work"),
+    [("lightgbm", fit_lightgbm), ("sklearn.ensemble", fit_sklearn), ("torch", fit_torch)],
+)
+def test_libraries_work_where_they_were_preloaded(package: str, work: Callable[[], float]) -> None:
+    with closing(Local(workers=2, preload=(package,))) as engine:
+        found = outcomes_of(engine, job(work, "one"), job(work, "two"))
+    assert [outcome.reason for outcome in found.values()] == ["", ""]
+    assert found["one"].value == found["two"].value
 
 
 def test_a_server_that_cannot_start_says_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
