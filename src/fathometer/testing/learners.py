@@ -97,7 +97,7 @@ class HurriedRun(Run):
 
 
 def toys(only: frozenset[str], solves: frozenset[str]) -> list[Toy]:
-    """A toy of each task solved with columns of all kinds (or those in `only`), and one of each kind alone."""
+    """A toy of each task solved with columns of all kinds (or those in `only`), and one of each alone."""
     kinds = [kind for kind in KINDS.usable() if not only or kind in only]
     made = []
     if "classification" in solves:
@@ -207,7 +207,7 @@ def when_time_is_over_it_ends_with_what_it_has(case: Case) -> None:
 
 
 def signal_is_found(case: Case) -> None:
-    """It beats the best constant prediction, by a tenth of the loss where every kind of column shows signal."""
+    """It beats the best constant prediction, by a tenth of the loss where every kind of column has signal."""
     too_few_rows = case.toy.task.outputs * FEWEST_PER_CLASS > len(case.toy.train)
     if case.learner.family == "baseline" or too_few_rows:
         return

@@ -14,7 +14,7 @@ from torch import nn
 from fathometer.learner import Range
 from fathometer.learners._deep import DeepLearner, batch_size
 from fathometer.learners._loop import Pace
-from fathometer.learners._network import ACTIVATIONS, Dropout, Front, Part, number_embedding
+from fathometer.learners._network import ACTIVATIONS, Coarse, Dropout, Front, Part, number_embedding
 from fathometer.learners._tensors import Layout, Tensors
 from fathometer.task import Task
 
@@ -88,9 +88,11 @@ class Shared(Part):
     """
 
     still: ClassVar[frozenset[str]] = frozenset({"bias", "before", "after"})
+    coarse: Coarse
 
     def __init__(self, members: int, inputs: int, outputs: int, *, differ: bool) -> None:
         super().__init__()
+        self.coarse = Coarse()
         root = math.sqrt(max(inputs, 1))
         signs = torch.randn(members, inputs, 1).sign()
         self.weight = nn.Parameter(torch.randn(inputs, outputs) / root)
@@ -101,11 +103,15 @@ class Shared(Part):
 
     def forward(self, inputs: torch.Tensor) -> torch.Tensor:
         weights = self.before * self.weight * self.after  # (members, inputs, outputs)
+        coarsely = self.coarse.on and self.training
         if inputs.dim() == 3:
+            if coarsely:
+                return self.coarse.product(inputs, weights) + self.bias
             return torch.baddbmm(self.bias, inputs, weights)
         members, width, outputs = weights.shape
         side_by_side = weights.transpose(0, 1).reshape(width, members * outputs)
-        answers = (inputs @ side_by_side).view(len(inputs), members, outputs)
+        multiply = self.coarse.product if coarsely else torch.matmul
+        answers = multiply(inputs, side_by_side).view(len(inputs), members, outputs)
         return answers.transpose(0, 1) + self.bias
 
 
