@@ -6,6 +6,8 @@ from collections.abc import Iterable
 
 import pandas as pd
 
+from fathometer.data.sentences import listed, told
+
 
 def tidy_names(given: Iterable[object]) -> tuple[list[str], tuple[str, ...]]:
     """Unique non-empty names in the same order, and what was done to get there.
@@ -14,28 +16,41 @@ def tidy_names(given: Iterable[object]) -> tuple[list[str], tuple[str, ...]]:
     ['a', 'column_2', 'a_2']
     """
     wanted = [" ".join(_as_text(name).split()) for name in given]
+    names = _unique(wanted)
+    return names, about_names(wanted, names)
+
+
+def about_names(given: Iterable[str], left: Iterable[str]) -> tuple[str, ...]:
+    """What tidying did to given names, as far as the columns are still there."""
+    wanted = [" ".join(name.split()) for name in given]
+    there = set(left)
+    pairs = [
+        (old, new) for old, new in zip(wanted, _unique(wanted), strict=True) if old != new and new in there
+    ]
+    made = [new for old, new in pairs if not old]
+    doubled = [old for old, new in pairs if old]
+    notes: tuple[str, ...] = ()
+    if doubled:
+        which = listed(dict.fromkeys(repr(name) for name in doubled))
+        notes += (told(len(doubled), "column", "with the name of another", f"renamed: {which}"),)
+    if made:
+        notes += (told(len(made), "column", "without a name", f"named: {listed(made)}"),)
+    return notes
+
+
+def _unique(wanted: list[str]) -> list[str]:
     taken = {name for name in wanted if name}
     seen: set[str] = set()
     numbers: dict[str, int] = {}
-    names, doubled, made = [], [], []
+    names = []
     for position, name in enumerate(wanted, 1):
-        if not name:
-            name = _free(f"column_{position}", taken, numbers)
-            made.append(name)
-        elif name in seen:
-            doubled.append(name)
-            name = _free_number(name, taken, numbers)
-        seen.add(name)
-        taken.add(name)
-        names.append(name)
-    return names, (*_about_doubled(doubled), *_about_made(made))
-
-
-def listed(names: Iterable[object], most: int = 5) -> str:
-    """A few names for a sentence: "a, b, c and 7 more"."""
-    items = [str(name) for name in names]
-    more = f" and {len(items) - most:,} more" if len(items) > most else ""
-    return ", ".join(items[:most]) + more
+        new = name or _free(f"column_{position}", taken, numbers)
+        if new in seen:
+            new = _free_number(new, taken, numbers)
+        seen.add(new)
+        taken.add(new)
+        names.append(new)
+    return names
 
 
 def _as_text(name: object) -> str:
@@ -57,14 +72,3 @@ def _free_number(name: str, taken: set[str], numbers: dict[str, int]) -> str:
         number += 1
     numbers[name] = number + 1
     return f"{name}_{number}"
-
-
-def _about_doubled(doubled: list[str]) -> tuple[str, ...]:
-    if not doubled:
-        return ()
-    which = listed(dict.fromkeys(repr(name) for name in doubled))
-    return (f"{len(doubled):,} columns were renamed, because another column has the same name: {which}.",)
-
-
-def _about_made(made: list[str]) -> tuple[str, ...]:
-    return (f"{len(made):,} columns have no name and were named: {listed(made)}.",) if made else ()

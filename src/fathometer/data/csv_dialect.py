@@ -1,10 +1,10 @@
 """Find out how a csv text separates and quotes its cells.
 
-Every candidate is tried on a sample with Python's csv module and scored by how regular the rows come out and how
-much their cells look like cells, after van den Burg, Nazabal & Sutton (2019), "Wrangling messy CSV files by
-detecting row and type patterns", https://doi.org/10.1007/s10618-019-00646-y. Unlike there, whether quote
-characters mean quoting is not scored but decided from where they stand: opening at a cell's beginning and closing
-at its end.
+Every candidate is tried on a sample with Python's csv module and scored by how regular the rows come out and
+how much their cells look like cells, after van den Burg, Nazabal & Sutton (2019), "Wrangling messy CSV files
+by detecting row and type patterns", https://doi.org/10.1007/s10618-019-00646-y. Unlike there, whether quote
+characters mean quoting is not scored but decided from where they stand: opening at a cell's beginning and
+closing at its end.
 """
 
 from __future__ import annotations
@@ -13,8 +13,9 @@ import csv
 import io
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import Protocol
 
 from fathometer.data.cells import look
 from fathometer.data.csv_structure import Structure, structure
@@ -97,22 +98,27 @@ _BLANKS_OR_QUOTED = re.compile(rb'((?<![^ \t\r\n])"[^"\r\n]*")|[ \t]+')
 _RUNS = re.compile(rb"[ \t]+")
 
 
-def parse(text: str, quoting: Quoting) -> Iterator[tuple[int, list[str]]]:
-    """Rows of prepared text as Python's csv module reads them, each with the number of its last line.
+class CsvReader(Protocol):
+    """What csv.reader gives: rows, and the number of lines taken so far."""
 
-    Raises:
-        csv.Error: a cell is longer than csv.field_size_limit().
-    """
-    reader = csv.reader(
-        io.StringIO(text, newline=""),
+    @property
+    def line_num(self) -> int: ...
+
+    def __iter__(self) -> Iterator[list[str]]: ...
+
+    def __next__(self) -> list[str]: ...
+
+
+def reader(lines: Iterable[str], quoting: Quoting) -> CsvReader:
+    """Python's csv reader of prepared text; it raises csv.Error at a cell beyond csv.field_size_limit()."""
+    return csv.reader(
+        lines,
         delimiter=quoting.splits_at,
         quotechar=quoting.quote or None,
         quoting=csv.QUOTE_MINIMAL if quoting.quote else csv.QUOTE_NONE,
         escapechar=quoting.escape or None,
         skipinitialspace=quoting.blank_after,
     )
-    for row in reader:
-        yield reader.line_num, row
 
 
 def _candidate(sample: bytes, delimiter: str) -> Quoting:
@@ -124,32 +130,35 @@ def _candidate(sample: bytes, delimiter: str) -> Quoting:
 
 
 def _has_blanks_after(sample: bytes, delimiter: str) -> bool:
-    """Whether cells after the first nearly always begin with a blank."""
+    """Whether most cells after the first begin with a blank."""
     begins = Counter[bool]()
-    for _, row in _some_rows(sample, Quoting(delimiter, '"')):
+    for row in _some_rows(sample, Quoting(delimiter, '"')):
         begins.update(cell[0] == " " for cell in row[1:] if cell.strip())
-    return begins[True] >= 0.7 * begins.total() > 0
+    return begins[True] >= 0.5 * begins.total() > 0
 
 
-def _some_rows(sample: bytes, quoting: Quoting) -> Iterator[tuple[int, list[str]]]:
-    count = 0
+def _some_rows(sample: bytes, quoting: Quoting) -> list[list[str]]:
+    rows: list[list[str]] = []
     try:
-        for line, row in parse(sample.decode("utf-8", "replace"), quoting):
+        for row in reader(io.StringIO(sample.decode("utf-8", "replace"), newline=""), quoting):
             if row:
-                yield line, row
-                count += 1
-            if count >= SCORED_ROWS:
-                return
+                rows.append(row)
+            if len(rows) >= SCORED_ROWS:
+                break
     except csv.Error:
-        return
+        pass  # a cell as long as no real one: the rows before it tell enough
+    return rows
 
 
 def _choose_quote(data: bytes, delimiter: str, blank_after: bool, *, whole: bool) -> tuple[str, str]:
     """The quote character and the escape character, each "" where there is none."""
+    may_escape = b"\\" + delimiter.encode() in data
+    quoted = structure(data, delimiter, '"', blank_before=blank_after) if b'"' in data else None
+    if quoted and quoted.quoted and not (quoted.malformed or (quoted.is_open and whole) or may_escape):
+        return '"', ""
     plain = structure(data, delimiter)
-    escaped = _escape_helps(data, delimiter, plain)
-    if b'"' in data:
-        quoted = structure(data, delimiter, '"', blank_before=blank_after)
+    escaped = may_escape and structure(data, delimiter, "", "\\").usual_share > plain.usual_share
+    if quoted:
         if b'\\"' in data and (quoted.malformed or (quoted.is_open and whole)):
             with_escape = structure(data, delimiter, '"', "\\", blank_before=blank_after)
             if with_escape.malformed < quoted.malformed and _is_better(with_escape, plain, whole):
@@ -176,17 +185,9 @@ def _is_better(quoted: Structure, plain: Structure, whole: bool) -> bool:
     return quoted.usual_share > plain.usual_share + 0.02
 
 
-def _escape_helps(data: bytes, delimiter: str, plain: Structure) -> bool:
-    """Whether a backslash before a delimiter makes it an ordinary character."""
-    if b"\\" + delimiter.encode() not in data:
-        return False
-    escaped = structure(data, delimiter, "", "\\")
-    return escaped.usual_share > plain.usual_share
-
-
 def _score(sample: bytes, quoting: Quoting) -> float:
     """How much the sample looks like a table under this quoting, 0 to 1."""
-    rows = [row for _, row in _some_rows(prepare(sample, quoting), quoting)]
+    rows = _some_rows(prepare(sample, quoting), quoting)
     if not rows:
         return 0.0
     width, count = Counter(len(row) for row in rows).most_common(1)[0]

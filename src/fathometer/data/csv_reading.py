@@ -5,37 +5,40 @@ from __future__ import annotations
 import csv
 import io
 import re
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 import pandas as pd
+import pyarrow
+import pyarrow.csv
 
-from fathometer.data.column_names import listed, tidy_names
-from fathometer.data.csv_dialect import Quoting, find_quoting, first_lines, parse, prepare
+from fathometer.data.column_names import about_names, tidy_names
+from fathometer.data.csv_dialect import Quoting, find_quoting, first_lines, prepare, reader
+from fathometer.data.csv_ragged import larger_fields, read_ragged
 from fathometer.data.csv_structure import structure
 from fathometer.data.encodings import Decoded
-from fathometer.data.header import Layout, find_layout, usual_width
-from fathometer.data.table import CELL_BYTES_LIMIT, Dialect, Table, refuse_too_wide, without_empty
+from fathometer.data.header import Layout, about_header, find_layout, usual_width
+from fathometer.data.sentences import told
+from fathometer.data.table import (
+    CELL_BYTES_LIMIT,
+    Dialect,
+    Table,
+    refuse_too_wide,
+    without_empty,
+    without_footer,
+    without_repeated_header,
+)
 from fathometer.errors import UnreadableData
 
 LAYOUT_ROWS = 400
 LAYOUT_BYTES = 1 << 20
-WIDER_SHARE = 0.1
-"""Where more rows than this have surplus cells, the table has more columns than its header says."""
+BLOCK_BYTES = 1 << 24
 
-SHOWN = {
-    ",": "comma",
-    ";": "semicolon",
-    "\t": "tab",
-    "|": "vertical bar",
-    " ": "blanks",
-    "": "none: one column",
-}
+DELIMITERS_SHOWN = {",": "comma", ";": "semicolon", "\t": "tab", "|": "vertical bar", " ": "blanks"}
+QUOTES_SHOWN = {'"': "double quotes", "'": "single quotes", "": "no quoting"}
+MARKUP = (b"<!doctype", b"<html", b"<?xml", b"<svg", b"{\\rtf", b"%!ps")
 
-_field_limit = threading.Lock()
-_SEPARATOR_LINE = re.compile(rb'^"?sep=(.)"?\r?\n')
+_SEPARATOR_LINE = re.compile(rb'"?sep=([,;|\t])"?\r?\n', re.IGNORECASE)
+_LINE_END = re.compile(rb"\r\n|\r|\n")
 
 
 @dataclass(frozen=True)
@@ -49,15 +52,19 @@ class Wanted:
 
 @dataclass(frozen=True)
 class _Plan:
-    """How the text will be read: the layout, its place in the text, and the table's width."""
+    """How the text will be read.
+
+    body_at: bytes before the first data row. body_line: lines before it.
+    header_lines: how many of these are header.
+    names: as found, one per column, "" where there is none.
+    """
 
     quoting: Quoting
     layout: Layout
-    body_at: int  # bytes before the first data row
-    lines_before: int  # lines before the first data row
-    lines_of_header: int
-    width: int
-    names: tuple[str, ...]  # as found, one per column; "" where there is none
+    body_at: int
+    body_line: int
+    header_lines: int
+    names: tuple[str, ...]
 
 
 def read_csv(text: Decoded, origin: str, wanted: Wanted | None = None) -> Table:
@@ -67,75 +74,80 @@ def read_csv(text: Decoded, origin: str, wanted: Wanted | None = None) -> Table:
         UnreadableData: the text is empty, no table, or beyond the limits.
     """
     wanted = wanted or Wanted()
-    data, wanted, first_notes = _without_separator_line(text.data, wanted)
-    if not data.strip(b"\x00 \t\r\n\x1a"):
-        raise UnreadableData(f"Expected a table, but {origin} is empty.")
-    found = find_quoting(data, wanted.delimiter)
+    data, separator = _without_separator_line(text.data, wanted)
+    _refuse_no_table(data, origin)
+    found = find_quoting(data, separator or wanted.delimiter)
     data = prepare(data, found)
     plan = _plan(data, found, wanted)
-    refuse_too_wide(plan.width)
-    notes = (*text.notes, *first_notes, *_about(plan, text, wanted))
-    if not wanted.delimiter and _looks_like_prose(data, plan):
-        raise UnreadableData(
-            f"Expected a table, but the lines of {origin} look like running text or markup. "
-            "Give the delimiter if it is a table all the same."
-        )
-    names, name_notes = tidy_names(plan.names)
-    frame, body_notes = _read_body(data, plan, names)
-    table = Table(frame, (*notes, *body_notes), origin, _dialect(plan, text, len(first_notes)))
-    named = [bool(name.strip()) for name in plan.names]
-    named += [False] * (len(frame.columns) - len(named))
-    table = without_empty(_without_repeats(table, plan), named)
-    table = _without_footer(table)
+    refuse_too_wide(len(plan.names))
+    frame, named, body_notes = _read_body(data, plan)
+    notes = (*text.notes, *_about(plan, text, wanted, separator), *body_notes)
+    table = Table(frame, notes, origin, _dialect(plan, text, separator))
+    if plan.layout.header == 1:
+        table = without_repeated_header(table, plan.names)
+    table = without_footer(without_empty(table, named))
+    notes = table.notes
     if plan.layout.header:
-        table = replace(table, notes=(*table.notes, *_still_true(name_notes, plan, table)))
-    return table
+        notes += about_names(plan.names, table.frame.columns)
+    if not len(table.frame):
+        notes += ("There are no rows.",)
+    return replace(table, notes=notes)
 
 
-def _without_separator_line(data: bytes, wanted: Wanted) -> tuple[bytes, Wanted, tuple[str, ...]]:
+def _without_separator_line(data: bytes, wanted: Wanted) -> tuple[bytes, str | None]:
     """Spreadsheet programs write `sep=;` as a first line to tell each other the delimiter."""
     match = _SEPARATOR_LINE.match(data)
-    if (
-        match is None
-        or wanted.delimiter is not None
-        or wanted.skip_lines is not None
-        or match[1] in b'"\x80-\xff'
-    ):
-        return data, wanted, ()
-    delimiter = match[1].decode("ascii", "replace")
-    note = f"The first line gives the delimiter {delimiter!r} and was left out."
-    return data[match.end() :], replace(wanted, delimiter=delimiter), (note,)
+    if match is None or wanted.delimiter is not None or wanted.skip_lines is not None:
+        return data, None
+    return data[match.end() :], match[1].decode("ascii")
+
+
+def _refuse_no_table(data: bytes, origin: str) -> None:
+    start = data[:4096].lstrip()
+    if not start and not data.strip():
+        raise UnreadableData(f"Expected a table, but {origin} is empty.")
+    if start[:20].lower().startswith(MARKUP):
+        raise UnreadableData(
+            f"Expected a table, but {origin} is a page or drawing in markup. Save the table in it as csv."
+        )
 
 
 def _plan(data: bytes, quoting: Quoting, wanted: Wanted) -> _Plan:
     sample = first_lines(data, LAYOUT_BYTES).decode("utf-8", "replace")
-    lines, rows = [], []
-    with _larger_fields():
-        for line, row in parse(sample, quoting):
-            lines.append(line)
-            rows.append(row)
-            if len(rows) >= LAYOUT_ROWS:
-                break
-    skip = None
-    if wanted.skip_lines is not None:
-        skip = sum(line <= wanted.skip_lines for line in lines)
+    ends, rows = _first_rows(sample, quoting)
+    skip = None if wanted.skip_lines is None else sum(end <= wanted.skip_lines for end in ends)
     layout = find_layout(rows, wanted.header, skip)
     if layout.preamble >= len(rows):
         raise UnreadableData("Expected a table, but nothing is left after the lines before it.")
     first = layout.preamble + layout.header
-    before = lines[first - 1] if first else 0
-    header_lines = before - (lines[layout.preamble - 1] if layout.preamble else 0) if layout.header else 0
+    body_line = ends[first - 1] if first else 0
+    header_at = ends[layout.preamble - 1] if layout.preamble else 0
     body = rows[first:]
-    width = max(usual_width(body), _trimmed(layout.names))
+    width = max(usual_width(body), _trimmed(layout.names), 1)
     return _Plan(
         quoting=quoting,
         layout=layout,
-        body_at=_bytes_of_lines(data, before),
-        lines_before=before,
-        lines_of_header=header_lines,
-        width=max(width, 1),
-        names=_names(layout.names, body, max(width, 1)),
+        body_at=_bytes_of_lines(data, body_line),
+        body_line=body_line,
+        header_lines=body_line - header_at if layout.header else 0,
+        names=_names(layout.names, body, width),
     )
+
+
+def _first_rows(sample: str, quoting: Quoting) -> tuple[list[int], list[list[str]]]:
+    """The first rows, and the number of the line each ends on."""
+    ends, rows = [], []
+    with larger_fields():
+        parser = reader(io.StringIO(sample, newline=""), quoting)
+        try:
+            for row in parser:
+                ends.append(parser.line_num)
+                rows.append(row)
+                if len(rows) >= LAYOUT_ROWS:
+                    break
+        except csv.Error:
+            pass  # a giant cell: what comes before it may do for the layout; reading the body will refuse it
+    return ends, rows
 
 
 def _trimmed(names: tuple[str, ...]) -> int:
@@ -148,13 +160,12 @@ def _trimmed(names: tuple[str, ...]) -> int:
 
 def _names(names: tuple[str, ...], body: list[list[str]], width: int) -> tuple[str, ...]:
     """One name per column; a header one name short may lack the name of the row names, as R writes it."""
-    short = width - len(names)
     full = [row for row in body if len(row) == width]
-    if short == 1 and names and len(full) > 2 and all(name.strip() for name in names):
+    if len(names) == width - 1 and len(full) > 2 and all(name.strip() for name in names):
         firsts = {row[0] for row in full}
         if len(firsts) == len(full) and all(row[-1].strip() for row in full):
             return ("row_name", *names)
-    return (*names[:width], *[""] * max(short, 0))
+    return (*names[:width], *[""] * max(width - len(names), 0))
 
 
 def _bytes_of_lines(data: bytes, count: int) -> int:
@@ -166,32 +177,56 @@ def _bytes_of_lines(data: bytes, count: int) -> int:
     return position
 
 
-_LINE_END = re.compile(rb"\r\n|\r|\n")
-
-
-def _read_body(data: bytes, plan: _Plan, names: list[str]) -> tuple[pd.DataFrame, tuple[str, ...]]:
-    body = data[plan.body_at :] if plan.body_at else data
+def _read_body(data: bytes, plan: _Plan) -> tuple[pd.DataFrame, list[bool], tuple[str, ...]]:
+    """(frame, whether each column has a given name, notes), by the fast reader where all rows are whole."""
     quoting = plan.quoting
+    body = data[plan.body_at :].rstrip(b"\r\n\x1a")  # a DOS file may end in control-Z
     shape = structure(
         body, quoting.splits_at, quoting.quote, quoting.escape, blank_before=quoting.blank_after
     )
-    regular = not shape.malformed and not shape.is_open and bool((shape.widths == plan.width).all())
-    if regular and len(shape.widths) and shape.longest <= CELL_BYTES_LIMIT:
+    has_stray_quotes = bool(shape.malformed or shape.is_open)
+    is_regular = not has_stray_quotes and bool((shape.widths == len(plan.names)).all())
+    if is_regular and shape.longest <= CELL_BYTES_LIMIT:
         try:
-            return _read_regular(body, quoting, names), ()
-        except pd.errors.ParserError:
-            pass  # the slower reader takes what pandas will not
-    faults = shape.malformed + shape.is_open
-    notes: tuple[str, ...] = ()
-    if faults:
-        notes = (
-            f"{faults:,} quote characters stand where none is expected; cells near them may be misread.",
-        )
-    frame, ragged = _read_ragged(body.decode("utf-8", "replace"), plan, names)
-    return frame, (*notes, *ragged)
+            frame = _read_regular(body, quoting, tidy_names(plan.names)[0], shape.longest)
+        except (pd.errors.ParserError, pyarrow.ArrowInvalid):
+            pass  # the slower reader takes what the fast ones will not
+        else:
+            notes = (told(shape.blank_lines, "blank line", "among the rows", "left out"),)
+            return frame, [bool(name.strip()) for name in plan.names], notes if shape.blank_lines else ()
+    text = body.decode("utf-8", "replace")
+    return read_ragged(text, quoting, plan.names, plan.body_line, has_stray_quotes=has_stray_quotes)
 
 
-def _read_regular(body: bytes, quoting: Quoting, names: list[str]) -> pd.DataFrame:
+def _read_regular(body: bytes, quoting: Quoting, names: list[str], longest: int) -> pd.DataFrame:
+    """Text in which every row is whole and every quote opens or closes a cell."""
+    if not body:
+        return pd.DataFrame({name: pd.Series([], dtype="str") for name in names})
+    if quoting.escape or quoting.blank_after:
+        return _read_with_pandas(body, quoting, names)
+    table = pyarrow.csv.read_csv(
+        io.BytesIO(body),
+        read_options=pyarrow.csv.ReadOptions(
+            column_names=names, use_threads=False, block_size=max(BLOCK_BYTES, 2 * longest)
+        ),
+        parse_options=pyarrow.csv.ParseOptions(
+            delimiter=quoting.splits_at,
+            quote_char=quoting.quote or False,
+            newlines_in_values=bool(quoting.quote),
+        ),
+        convert_options=pyarrow.csv.ConvertOptions(
+            column_types={name: pyarrow.string() for name in names},
+            null_values=[""],
+            strings_can_be_null=True,
+            quoted_strings_can_be_null=True,
+        ),
+    )
+    frame: pd.DataFrame = table.to_pandas()
+    return frame
+
+
+def _read_with_pandas(body: bytes, quoting: Quoting, names: list[str]) -> pd.DataFrame:
+    """Slower than pyarrow at text, but it knows backslashes and blanks before quotes."""
     return pd.read_csv(
         io.BytesIO(body),
         sep=quoting.splits_at,
@@ -210,157 +245,32 @@ def _read_regular(body: bytes, quoting: Quoting, names: list[str]) -> pd.DataFra
     )
 
 
-def _read_ragged(text: str, plan: _Plan, names: list[str]) -> tuple[pd.DataFrame, tuple[str, ...]]:
-    """Rows of any width with Python's csv module, made as wide as the table."""
-    with _larger_fields():
-        try:
-            rows = [(line, row) for line, row in parse(text, plan.quoting) if row]
-        except csv.Error as error:
-            raise UnreadableData(
-                f"A cell is longer than {CELL_BYTES_LIMIT // 1_000_000} MB. If a quote character is left open "
-                "there, close it; or give another delimiter."
-            ) from error
-    rows, footer = _split_footer(rows, plan.width)
-    surplus = [(line, row) for line, row in rows if any(cell.strip() for cell in row[plan.width :])]
-    width, wider = plan.width, len(surplus) > WIDER_SHARE * len(rows)
-    if wider:
-        width = max(len(row) for _, row in surplus)
-        refuse_too_wide(width)
-    notes = _about_ragged(rows, surplus, plan, wider) + footer
-    left_out = set() if wider else {line for line, _ in surplus}
-    kept = [row[:width] + [""] * (width - len(row)) for line, row in rows if line not in left_out]
-    if wider:
-        names = tidy_names([*plan.names, *[""] * (width - plan.width)])[0]
-    columns = list(zip(*kept, strict=True)) if kept else [()] * width
-    cells = {
-        name: pd.Series([cell or None for cell in column], dtype="str")
-        for name, column in zip(names, columns, strict=True)
-    }
-    return pd.DataFrame(cells), notes
-
-
-def _split_footer(
-    rows: list[tuple[int, list[str]]], width: int
-) -> tuple[list[tuple[int, list[str]]], tuple[str, ...]]:
-    """Remarks below the table: last rows that have one cell only, where the table has several columns."""
-    end = len(rows)
-    while width > 2 and end > 1 and len(rows[end - 1][1]) == 1:
-        end -= 1
-    if end == len(rows):
-        return rows, ()
-    words = " ".join(row[0] for _, row in rows[end:])
-    return rows[:end], (f"{len(rows) - end:,} lines below the table were left out: {_short(words)}",)
-
-
-def _about_ragged(
-    rows: list[tuple[int, list[str]]], surplus: list[tuple[int, list[str]]], plan: _Plan, wider: bool
-) -> tuple[str, ...]:
-    notes: tuple[str, ...] = ()
-    short = [line for line, row in rows if len(row) < plan.width]
-    if short:
-        where = listed(line + plan.lines_before for line in short)
-        notes += (
-            f"{len(short):,} rows have fewer than {plan.width:,} cells and were filled up (lines {where}).",
-        )
-    where = listed(line + plan.lines_before for line, _ in surplus)
-    if surplus and wider:
-        notes += (
-            f"{len(surplus):,} rows have more cells than the header; columns were added (lines {where}).",
-        )
-    elif surplus:
-        notes += (
-            f"{len(surplus):,} rows have more than {plan.width:,} cells, so that it is unclear which cell "
-            f"belongs where, and were left out (lines {where}).",
-        )
-    return notes
-
-
-def _without_repeats(table: Table, plan: _Plan) -> Table:
-    """Files put together from several repeat the header among the rows."""
-    names = [name.strip() for name in plan.names]
-    if (
-        plan.layout.header != 1
-        or len(names) != len(table.frame.columns)
-        or len(names) < 2
-        or not len(table.frame)
-    ):
-        return table
-    frame = table.frame
-    repeats = pd.Series(True, index=frame.index)
-    for position, name in enumerate(names):
-        if not name:
-            continue
-        candidates = frame.loc[repeats].iloc[:, position]
-        same = candidates.str.strip() == name
-        repeats.loc[repeats] = same.fillna(False).astype(bool).to_numpy()
-        if not repeats.any():
-            return table
-    note = f"{int(repeats.sum()):,} rows repeat the header and were left out."
-    return replace(table, frame=frame[~repeats].reset_index(drop=True), notes=(*table.notes, note))
-
-
-def _without_footer(table: Table) -> Table:
-    return table
-
-
-def _still_true(notes: tuple[str, ...], plan: _Plan, table: Table) -> tuple[str, ...]:
-    """Notes on made names only where a column of such a name is left."""
-    made = [
-        name for name, given in zip(tidy_names(plan.names)[0], plan.names, strict=True) if not given.strip()
-    ]
-    left = [name for name in made if name in set(table.frame.columns)]
-    return tuple(note for note in notes if left or "no name" not in note)
-
-
-def _about(plan: _Plan, text: Decoded, wanted: Wanted) -> tuple[str, ...]:
+def _about(plan: _Plan, text: Decoded, wanted: Wanted, separator: str | None) -> tuple[str, ...]:
     quoting, layout = plan.quoting, plan.layout
-    shown = SHOWN.get(quoting.delimiter, repr(quoting.delimiter))
-    quotes = {'"': "double quotes", "'": "single quotes", "": "no quoting"}[quoting.quote]
-    notes: tuple[str, ...] = (f"Read as {text.encoding}, delimiter {shown}, {quotes}.",)
+    if quoting.delimiter:
+        shown = f"delimiter {DELIMITERS_SHOWN.get(quoting.delimiter, repr(quoting.delimiter))}"
+    else:
+        shown = "one column"
+    notes: tuple[str, ...] = (f"Read as {text.encoding}, {shown}, {QUOTES_SHOWN[quoting.quote]}.",)
+    if separator:
+        notes += ("The first line only gives the delimiter and was left out.",)
     if quoting.escape:
         notes += ("A backslash makes the character after it an ordinary one.",)
     if quoting.blank_after:
         notes += ("Blanks after the delimiter were taken off.",)
-    skipped = plan.lines_before - plan.lines_of_header
+    skipped = plan.body_line - plan.header_lines
     if skipped:
-        notes += (f"{skipped:,} lines before the table were left out.",)
-    if not layout.header:
-        reason = "" if wanted.header is not None else " (the first row looks like the others)"
-        notes += (f"There is no header{reason}; the columns are called column_1, column_2, ...",)
-    elif layout.header > 1:
-        notes += (f"The header has {layout.header} rows; their cells were joined.",)
-    return notes
+        notes += (told(skipped, "line", "before the table", "left out"),)
+    return notes + about_header(layout, is_given=wanted.header is not None)
 
 
-def _dialect(plan: _Plan, text: Decoded, separator_lines: int) -> Dialect:
+def _dialect(plan: _Plan, text: Decoded, separator: str | None) -> Dialect:
     quoting = plan.quoting
     return Dialect(
         encoding=text.encoding,
         delimiter=quoting.delimiter,
         quote=quoting.quote,
         escape=quoting.escape,
-        preamble_lines=plan.lines_before - plan.lines_of_header + separator_lines,
+        preamble_lines=plan.body_line - plan.header_lines + bool(separator),
         header_lines=plan.layout.header,
     )
-
-
-def _looks_like_prose(data: bytes, plan: _Plan) -> bool:
-    """Markup, or lines that no delimiter splits and that are too long for cells."""
-    start = data[:200].lstrip().lower()
-    return start.startswith((b"<!doctype", b"<html", b"<?xml", b"%pdf", b"{\\rtf"))
-
-
-def _short(words: str, most: int = 120) -> str:
-    words = " ".join(words.split())
-    return repr(words if len(words) <= most else words[: most - 3] + "...") + "."
-
-
-@contextmanager
-def _larger_fields() -> Iterator[None]:
-    """The csv module's limit on a cell's length is global: raise it for one reading at a time."""
-    with _field_limit:
-        before = csv.field_size_limit(CELL_BYTES_LIMIT)
-        try:
-            yield
-        finally:
-            csv.field_size_limit(before)

@@ -26,6 +26,7 @@ class Structure:
     malformed: quotes that neither open nor close a cell where they stand, if every quote counts.
     is_open: whether the text ends inside a quoted cell.
     longest: bytes of the longest row.
+    blank_lines: lines that hold nothing, outside quoted cells.
     """
 
     widths: npt.NDArray[np.int64]
@@ -33,6 +34,7 @@ class Structure:
     malformed: int
     is_open: bool
     longest: int
+    blank_lines: int
 
     @property
     def usual_width(self) -> int:
@@ -70,6 +72,7 @@ def structure(
         malformed=malformed,
         is_open=bool(len(quotes) % 2),
         longest=int(lengths.max(initial=0)),
+        blank_lines=int(blank.sum()),
     )
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from charset_normalizer import from_bytes
 
+from fathometer.data.sentences import counted, told
 from fathometer.errors import UnknownName, UnreadableData
 
 BYTE_ORDER_MARKS = (
@@ -44,6 +45,7 @@ LANGUAGES_WITH_THEIR_OWN = frozenset(
 """Where a Latin alphabet is guessed and the language is none of these, cp1252 is the likelier one."""
 
 _CONTROLS = re.compile("[\x01-\x08\x0e-\x1a\x7f]")
+_WINDOWS_AS_CONTROLS = re.compile("[\x80-\x84\x86-\x9f]")
 _WINDOWS = {0xDC00 + byte: bytes([byte]).decode("cp1252", "replace") for byte in range(0x80, 0x100)}
 
 
@@ -77,7 +79,13 @@ def decode(raw: bytes, wanted: str | None = None) -> Decoded:
     nulls = text.count("\0")
     if nulls:
         text = text.replace("\0", "")
-        notes += (f"{nulls:,} NUL characters were removed.",)
+        notes += (told(nulls, "NUL character", "in the text", "removed"),)
+    if not text.isascii() and _WINDOWS_AS_CONTROLS.search(text):
+        # Windows text once taken for Latin-1; web browsers repair it the same way
+        text = text.translate(
+            {0x80 + byte: bytes([0x80 + byte]).decode("cp1252", "ignore") for byte in range(32)}
+        )
+        notes += ("Control characters that are really Windows punctuation were put right.",)
     controls = len(_CONTROLS.findall(text[:SAMPLE_BYTES]))
     if nulls + controls > CONTROL_SHARE * (len(text) + nulls) + 2:
         raise UnreadableData("Expected a table of text, but the file holds binary data.")
@@ -122,7 +130,7 @@ def _decode_marked(raw: bytes, encoding: str) -> tuple[str, str, tuple[str, ...]
         notes = (f"The text is {shown}, as its byte-order mark says.",)
     broken = text.count("�")
     if broken:
-        notes += (f"{broken:,} characters could not be read as {shown} and were replaced.",)
+        notes += (told(broken, "character", f"that cannot be read as {shown}", "replaced"),)
     return text, encoding, notes
 
 
@@ -147,7 +155,7 @@ def _mostly_utf8(raw: bytes) -> tuple[str, str, tuple[str, ...]] | None:
     proper = sum(1 for character in text if ord(character) > 0x7F) - strays
     if strays * 5 > proper:
         return None
-    note = f"The text is UTF-8 with {strays:,} bytes that are not; these were read as Windows-1252."
+    note = f"The text is UTF-8, but for {counted(strays, 'byte')}, read as Windows-1252."
     return text.translate(_WINDOWS), "utf-8", (note,)
 
 

@@ -21,8 +21,7 @@ ENDINGS = (".csv", ".json", ".jsonl", ".parquet")
 def write_table(frame: pd.DataFrame, path: Path | str) -> None:
     """Write a table as csv, parquet, JSON (an array) or JSON lines, as the file's ending says.
 
-    In csv a text cell (or column name) that a spreadsheet program could run as a formula gets an apostrophe before
-    it.
+    In csv a text cell (or column name) that a spreadsheet program could run as a formula gets an apostrophe.
 
     Raises:
         UnknownName: the ending stands for no known format.

@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 
 from fathometer.data.column_names import tidy_names
+from fathometer.data.sentences import told
 from fathometer.data.table import Table, refuse_too_wide
 from fathometer.errors import UnreadableData
 
@@ -42,7 +43,7 @@ def read_records(data: bytes, origin: str) -> Table:
         nested += any(isinstance(cell, dict | list) for cell in cells)
         columns[name] = _typed(cells)
     if nested:
-        notes += (f"{nested:,} columns hold objects or lists; these stay JSON text.",)
+        notes += (told(nested, "column", "of objects or lists", "kept as JSON text"),)
     return Table(pd.DataFrame(columns), notes, origin)
 
 

@@ -6,25 +6,31 @@ import datetime
 import io
 import re
 import zipfile
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pandas as pd
 from python_calamine import CalamineWorkbook
 
-from fathometer.data.column_names import tidy_names
-from fathometer.data.header import find_layout
-from fathometer.data.table import Table, refuse_too_wide, without_empty
+from fathometer.data.column_names import about_names, tidy_names
+from fathometer.data.header import about_header, find_layout
+from fathometer.data.sentences import listed, told
+from fathometer.data.table import Table, refuse_too_wide, without_empty, without_footer
 from fathometer.errors import UnknownName, UnreadableData
 
 LAYOUT_ROWS = 400
 CELLS_LIMIT = 50_000_000
-"""A sheet's cells are laid out in full, from the first used one to the last: a stray cell makes a huge sheet."""
+"""A sheet's cells are laid out in full, from the first used one to the last: one stray cell makes it huge."""
 
 _ROW = re.compile(rb'<(?:\w+:)?row [^>]*?r="(\d{1,9})"')
 _COLUMN = re.compile(rb'<(?:\w+:)?c [^>]*?r="([A-Z]{1,3})\d')
-_REPEATED = re.compile(rb'number-(?:columns|rows)-repeated="(\d{1,9})"')
+_REPEATED_ROWS = re.compile(
+    rb'<table:table-row[^>]*number-rows-repeated="(\d{1,9})"[^>]*>(.*?)</table:table-row>', re.DOTALL
+)
+_REPEATED_CELLS = re.compile(
+    rb'<table:table-cell(?=[^>]*office:value)[^>]*number-columns-repeated="(\d{1,9})"'
+)
 
 
 @dataclass(frozen=True)
@@ -53,21 +59,17 @@ def read_workbook(raw: bytes, origin: str, wanted: SheetWanted | None = None) ->
     width = max(len(row) for row in rows)
     refuse_too_wide(width)
     given = (*layout.names, *[""] * (width - len(layout.names)))[:width]
-    names, name_notes = tidy_names(given)
     body = rows[layout.preamble + layout.header :]
-    frame = pd.DataFrame({column: _typed([row[i] for row in body]) for i, column in enumerate(names)})
-    notes = [f"Sheet {name!r} was read." + (f" Others: {', '.join(others)}." if others else "")]
+    columns = [_typed([row[position] for row in body]) for position in range(width)]
+    frame = pd.DataFrame(dict(zip(tidy_names(given)[0], columns, strict=True)))
+    notes = [f"Sheet {name!r} was read." + (f" Others: {listed(others)}." if others else "")]
     if layout.preamble:
-        notes.append(f"{layout.preamble:,} rows before the table were left out.")
-    if not layout.header:
-        notes.append(
-            "There is no header (the first row looks like the others); the columns are called column_1, ..."
-        )
-    elif layout.header > 1:
-        notes.append(f"The header has {layout.header} rows; their cells were joined.")
-    table = without_empty(Table(frame, tuple(notes), origin), [bool(cell.strip()) for cell in given])
-    renamed = tuple(note for note in name_notes if "no name" not in note)
-    return Table(table.frame, table.notes + renamed, origin)
+        notes.append(told(layout.preamble, "row", "before the table", "left out"))
+    notes += about_header(layout, is_given=wanted.header is not None)
+    table = Table(frame, tuple(notes), origin)
+    table = without_footer(without_empty(table, [bool(cell.strip()) for cell in given]))
+    about = about_names(given, table.frame.columns) if layout.header else ()
+    return replace(table, notes=table.notes + about)
 
 
 def refuse_sparse_giant(raw: bytes, origin: str) -> None:
@@ -94,12 +96,20 @@ def refuse_sparse_giant(raw: bytes, origin: str) -> None:
 def _refuse_sparse_sheet(xml: bytes, origin: str) -> None:
     last_row = max((int(row) for row in _ROW.findall(xml)), default=1)
     columns = {_column_number(letters) for letters in set(_COLUMN.findall(xml))}
-    cells = last_row * max(columns, default=1)
+    cells = max([last_row * max(columns, default=1), *_repeated_cells(xml)])
     if cells > CELLS_LIMIT:
         raise UnreadableData(
             f"A sheet of {origin} reaches over {cells:,} cells, more than {CELLS_LIMIT:,}. "
             "Save the table alone, without cells far outside it, or as csv."
         )
+
+
+def _repeated_cells(xml: bytes) -> Iterator[int]:
+    """Numbers of cells that an ods sheet writes down once and repeats."""
+    yield from (int(times) for times in _REPEATED_CELLS.findall(xml))
+    for rows, cells in _REPEATED_ROWS.findall(xml):
+        if b"office:value" in cells:
+            yield int(rows) * max([int(times) for times in _REPEATED_CELLS.findall(cells)], default=1)
 
 
 def _column_number(letters: bytes) -> int:

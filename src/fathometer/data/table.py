@@ -6,11 +6,12 @@ from dataclasses import dataclass, replace
 
 import pandas as pd
 
-from fathometer.data.column_names import listed
+from fathometer.data.sentences import listed, short, told
 from fathometer.errors import UnreadableData
 
 COLUMN_LIMIT = 20_000
 CELL_BYTES_LIMIT = 10_000_000
+FOOTER_ROWS = 20
 
 
 @dataclass(frozen=True)
@@ -54,8 +55,8 @@ class Table:
 def without_empty(table: Table, named: list[bool]) -> Table:
     """The table without rows that hold nothing, and without nameless columns that hold nothing.
 
-    named: for each column, whether the source gave it a name. A named column stays, however empty: other files
-    of the same origin may fill it.
+    named: for each column, whether the source gave it a name. A named column stays, however empty: other
+    files of the same origin may fill it.
     """
     frame, notes = table.frame, table.notes
     unused = [
@@ -65,13 +66,48 @@ def without_empty(table: Table, named: list[bool]) -> Table:
     ]
     if unused and len(unused) < len(frame.columns):
         frame = frame.drop(columns=unused)
-        notes += (f"{len(unused):,} columns without a name or a cell were left out: {listed(unused)}.",)
+        notes += (told(len(unused), "column", "without a name or a cell", f"left out: {listed(unused)}"),)
     missing = frame.isna().all(axis=1)
     empty = int(missing.sum())
     if empty:
         frame = frame[~missing].reset_index(drop=True)
-        notes += (f"{empty:,} rows without any cell were left out.",)
+        notes += (told(empty, "row", "without any cell", "left out"),)
     return replace(table, frame=frame, notes=notes)
+
+
+def without_repeated_header(table: Table, names: tuple[str, ...]) -> Table:
+    """The table without rows that say the header again, as files have that were put together from several."""
+    frame = table.frame
+    given = [(position, name.strip()) for position, name in enumerate(names) if name.strip()]
+    if len(given) < 2:
+        return table
+    rows = frame.index
+    for position, name in given:
+        cells = frame.iloc[:, position].loc[rows]
+        rows = rows[(cells.str.strip() == name).fillna(False).to_numpy(dtype=bool)]
+        if not len(rows):
+            return table
+    note = told(len(rows), "row", "saying the header again", "left out")
+    return replace(table, frame=frame.drop(index=rows).reset_index(drop=True), notes=(*table.notes, note))
+
+
+def without_footer(table: Table) -> Table:
+    """The table without remarks below it: last rows with a long text in their first cell and nothing else."""
+    frame = table.frame
+    width = len(frame.columns)
+    if width < 3 or len(frame) < 3:
+        return table
+    tail = frame.tail(FOOTER_ROWS)
+    alone = (tail.notna().sum(axis=1) == 1) & tail.iloc[:, 0].notna()
+    count = int(alone.iloc[::-1].cumprod().sum())
+    if count in (0, len(tail)):
+        return table
+    words = [str(cell) for cell in tail.iloc[len(tail) - count :, 0]]
+    usual = frame.iloc[:-count, 0].dropna().astype(str).str.len().max() if count < len(frame) else 0
+    if not any(len(text) > max(30, 1.5 * usual) for text in words):
+        return table
+    note = told(count, "row", "below the table", f"left out: {short(' '.join(words))}")
+    return replace(table, frame=frame.iloc[:-count], notes=(*table.notes, note))
 
 
 def refuse_too_wide(columns: int) -> None:

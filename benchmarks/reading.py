@@ -1,0 +1,232 @@
+"""How well are files read that nobody has described? Run as `python -m benchmarks.reading`.
+
+Three measurements on the development data (`FATHOMETER_DATA`, see benchmarks/tables.py), written to
+benchmarks/results/reading.md:
+
+1. 36 files from open-data portals whose true dialect people wrote down: delimiter, encoding, header lines
+   and lines before the table must be as they say, and the table as large as in the file they repaired by hand,
+   with the same cells.
+2. Every messy file: read, or refused with which sentence.
+3. Well-known tables: rows and columns as published.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from benchmarks.tables import data_folder
+from fathometer.data.sources import Table, read_table
+from fathometer.errors import UserError
+
+RESULT = Path(__file__).parent / "results" / "reading.md"
+
+KNOWN_SHAPES = {
+    "tabular/telco_churn.csv": (7_043, 21),
+    "tabular/adult_with_header.csv": (48_842, 15),
+    "tabular/adult_train.csv": (32_561, 15),
+    "tabular/adult_test.csv": (16_281, 15),
+    "tabular/california_housing.csv": (20_640, 10),
+    "tabular/ames_housing.csv": (2_930, 82),
+    "tabular/bike_sharing_hourly.csv": (10_886, 12),
+    "tabular/german_credit.csv": (1_000, 21),
+    "tabular/credit_scoring.csv": (4_454, 15),
+    "tabular/creditcard_fraud_sample.csv": (9_425, 31),
+    "tabular/mammography.csv": (11_183, 7),
+    "tabular/wage.csv": (3_000, 12),
+    "tabular/cps1988_wages.csv": (28_155, 8),
+    "tabular/wage1.csv": (526, 25),
+    "tabular/titanic.csv": (891, 12),
+    "text/SMSSpamCollection.tsv": (5_574, 2),
+    "text/airline_tweets.csv": (14_640, 15),
+    "text/imdb/imdb_train_10k.csv.gz": (10_000, 3),
+    "text/imdb/imdb_test_5k.csv.gz": (5_000, 3),
+    "text/ag_news/test.csv": (7_600, 3),
+    "timeseries/airline_passengers.csv": (144, 2),
+    "timeseries/daily_min_temperatures.csv": (3_650, 2),
+    "timeseries/beijing_pm25_hourly.csv": (43_824, 13),
+    "timeseries/ETTh1.csv": (17_420, 8),
+    "timeseries/series_classification/GunPoint_train.csv": (50, 151),
+    "timeseries/series_classification/GunPoint_test.csv": (150, 151),
+    "timeseries/series_classification/ItalyPowerDemand_train.csv": (67, 25),
+    "timeseries/series_classification/ItalyPowerDemand_test.csv": (1_029, 25),
+    "ratings/movielens100k/u.data": (100_000, 4),
+    "ratings/movielens100k/u.user": (943, 5),
+}
+HEADERLESS = {
+    "tabular/adult_train.csv",
+    "tabular/adult_test.csv",
+    "tabular/german_credit.csv",
+    "tabular/mammography.csv",
+    "text/SMSSpamCollection.tsv",
+    "text/ag_news/test.csv",
+    "ratings/movielens100k/u.data",
+    "ratings/movielens100k/u.user",
+}
+
+
+@dataclass(frozen=True)
+class Reading:
+    """One file read or refused."""
+
+    path: Path
+    table: Table | None
+    refusal: str
+    seconds: float
+
+
+def read(path: Path) -> Reading:
+    """Read a file without being told anything about it."""
+    begin = time.perf_counter()
+    try:
+        table, refusal = read_table(path), ""
+    except UserError as error:
+        table, refusal = None, str(error)
+    return Reading(path, table, refusal, time.perf_counter() - begin)
+
+
+def survey(folder: Path) -> list[tuple[str, list[str]]]:
+    """(file, what differs from the people's description; nothing: fully right) for the described files."""
+    results = []
+    for described in sorted((folder / "parameters").iterdir()):
+        name = described.name.removesuffix("_parameters.json")
+        truth = json.loads(described.read_text(encoding="utf-8"))
+        reading = read(folder / "csv" / name)
+        results.append((name, differences(reading, truth, folder / "clean" / name)))
+    return results
+
+
+def differences(reading: Reading, truth: dict[str, Any], clean: Path) -> list[str]:
+    """What differs between what was read and what people wrote down."""
+    if reading.table is None:
+        return [] if truth["n_columns"] == 0 else [f"refused: {reading.refusal}"]
+    dialect = reading.table.dialect
+    if dialect is None:
+        return ["not read as csv"]
+    found = []
+    for what, ours, theirs in (
+        ("delimiter", dialect.delimiter, truth["delimiter"]),
+        ("header lines", dialect.header_lines, int(truth["header_lines"])),
+        ("lines before", dialect.preamble_lines, int(truth["preamble_lines"])),
+    ):
+        if ours != theirs:
+            found.append(f"{what} {ours!r}, described as {theirs!r}")
+    if not same_text(reading.path.read_bytes(), dialect.encoding, truth["encoding"]):
+        found.append(f"encoding {dialect.encoding}, described as {truth['encoding']}")
+    if clean.exists():
+        wanted, got = clean_shape(clean), reading.table.frame.shape
+        if wanted != got:
+            found.append(f"{got[0]} x {got[1]}, repaired file {wanted[0]} x {wanted[1]}")
+    return found
+
+
+def same_text(raw: bytes, ours: str, theirs: str) -> bool:
+    """Whether both encodings give the same text."""
+    try:
+        return raw.decode(ours) == raw.decode("utf-8" if theirs == "ascii" else theirs)
+    except UnicodeError:
+        return False
+
+
+def clean_shape(path: Path) -> tuple[int, int]:
+    """Rows and columns of a repaired file, not counting empty rows and nameless empty columns, as we do not."""
+    with path.open(newline="", encoding="utf-8", errors="replace") as stream:
+        rows = list(csv.reader(stream))
+    names, body = rows[0], [row for row in rows[1:] if any(row)]
+    width = max(len(row) for row in rows)
+    named = [*map(str.strip, names), *[""] * (width - len(names))]
+    used = [j for j in range(width) if named[j] or any(len(row) > j and row[j].strip() for row in body)]
+    return len(body), len(used)
+
+
+def table_of(header: list[str], rows: list[list[object]]) -> list[str]:
+    """Markdown lines of a table."""
+    lines = [f"| {' | '.join(header)} |", f"|{'---|' * len(header)}"]
+    for row in rows:
+        cells = [" ".join(str(cell).split()).replace("|", "\\|") for cell in row]
+        lines.append(f"| {' | '.join(cells)} |")
+    return lines
+
+
+def survey_section(folder: Path) -> list[str]:
+    """The described files."""
+    results = survey(folder)
+    misses = [(name, found) for name, found in results if found]
+    right = len(results) - len(misses)
+    lines = [f"## Described files: {right} of {len(results)} fully right", ""]
+    for what in ("delimiter", "encoding", "header lines", "lines before", " x "):
+        wrong = sum(any(what in item for item in found) for _, found in misses)
+        shown = "rows and columns" if what == " x " else what
+        lines.append(f"- {shown}: {len(results) - wrong} of {len(results)}")
+    return [
+        *lines,
+        "",
+        *table_of(["file", "what differs"], [[name, "; ".join(found)] for name, found in misses]),
+        "",
+    ]
+
+
+def messy_section(folder: Path) -> list[str]:
+    """Every messy file."""
+    paths = sorted(path for path in folder.rglob("*") if path.is_file() and path.parent.name != "parameters")
+    parameters = sorted((folder / "survey_files" / "parameters").iterdir())
+    readings = [read(path) for path in (*paths, *parameters)]
+    refused = [reading for reading in readings if reading.table is None]
+    lines = [
+        f"## Messy files: {len(readings)} tried, {len(readings) - len(refused)} read, {len(refused)} refused",
+        "",
+        f"Longest reading: {max(reading.seconds for reading in readings):.2f} s.",
+        "",
+    ]
+    rows: list[list[object]] = []
+    for reading in readings:
+        name = reading.path.relative_to(folder).as_posix()
+        if reading.table is None:
+            rows.append([name, "refused", reading.refusal])
+        else:
+            size = " x ".join(f"{count:,}" for count in reading.table.frame.shape)
+            rows.append([name, size, " ".join(reading.table.notes)])
+    return [*lines, *table_of(["file", "rows x columns", "notes or refusal"], rows), ""]
+
+
+def known_section(folder: Path) -> list[str]:
+    """The well-known tables."""
+    rows: list[list[object]] = []
+    right = 0
+    for name, shape in KNOWN_SHAPES.items():
+        reading = read(folder / name)
+        got = reading.table.frame.shape if reading.table else (0, 0)
+        dialect = reading.table.dialect if reading.table else None
+        has_header = bool(dialect and dialect.header_lines)
+        good = got == shape and has_header == (name not in HEADERLESS)
+        right += good
+        verdict = "right" if good else f"WRONG: {shape[0]} x {shape[1]} expected {reading.refusal}"
+        rows.append([name, f"{got[0]:,} x {got[1]:,}", "yes" if has_header else "no", verdict])
+    title = f"## Well-known tables: {right} of {len(KNOWN_SHAPES)} right"
+    return [title, "", *table_of(["file", "rows x columns", "header", "as published"], rows), ""]
+
+
+def main() -> None:
+    """Measure, print the headings and write the result."""
+    folder = data_folder()
+    lines = [
+        "# Reading files nobody has described",
+        "",
+        "`python -m benchmarks.reading`",
+        "",
+        *survey_section(folder / "messy_csv" / "survey_files"),
+        *known_section(folder),
+        *messy_section(folder / "messy_csv"),
+    ]
+    RESULT.parent.mkdir(exist_ok=True)
+    RESULT.write_text("\n".join(lines), encoding="utf-8")
+    print("\n".join(line for line in lines if line.startswith(("#", "- "))))
+    print(f"Written to {RESULT}.")
+
+
+if __name__ == "__main__":
+    main()
