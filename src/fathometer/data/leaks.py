@@ -1,14 +1,13 @@
 """Columns that give the target away: known only afterwards, made from it, or a copy of it.
 
-A strong column is not a leak. What is looked for is a relation so exact that the world seldom makes one: a target that
-is a function of one column, a sum or product of two, or a column filled for one class alone.
+A strong column is not a leak. What is looked for is a relation so exact that the world seldom makes one: a
+target that is a function of one column, a sum or product of two, or a column filled for one class alone.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -91,21 +90,27 @@ def leaks_of_numbers(rows: Rows, target: str, numbers: Numbers) -> list[Leak]:
 
 
 def bins(values: pd.Series, kind: str) -> Codes:
-    """Each row's bin, (rows,): 0 for missing; levels of a category, else quantiles (heavy values by themselves)."""
+    """Each row's bin, (rows,): 0 for missing; levels of a category, else quantiles and heavy values."""
     if kind == "category" or not (pd.api.types.is_numeric_dtype(values.dtype) or kind == "moment"):
         return (pd.factorize(values.astype(object))[0] + 1).astype(np.intp)
     numbers = _as_numbers(values)
     present = np.isfinite(numbers)
     codes = np.zeros(len(numbers), dtype=np.intp)
     if present.any():
-        distinct = np.unique(numbers[present])
-        edges = (
-            distinct
-            if len(distinct) <= MOST_BINS
-            else np.unique(np.quantile(numbers[present], np.linspace(0, 1, MOST_BINS + 1))[:-1])
-        )
+        edges = _edges(numbers[present])
         codes[present] = np.searchsorted(edges, numbers[present], side="right")
     return codes
+
+
+def _edges(numbers: Numbers) -> Numbers:
+    """Lower edges of the bins: quantiles, and heavy values (a zero for "nothing happened") by themselves."""
+    distinct, counts = np.unique(numbers, return_counts=True)
+    if len(distinct) <= MOST_BINS:
+        return distinct
+    heavy = distinct[counts > len(numbers) / MOST_BINS]
+    quantiles = np.quantile(numbers, np.linspace(0, 1, MOST_BINS + 1))[:-1]
+    edges: Numbers = np.unique(np.concatenate([quantiles, heavy, np.nextafter(heavy, np.inf)]))
+    return edges
 
 
 def _as_numbers(values: pd.Series) -> Numbers:
@@ -123,7 +128,7 @@ def _picked(rows: int) -> Codes:
 
 
 def _copy_of(column: str, target: str, values: pd.Series, labels: pd.Series) -> Leak | None:
-    """A column that repeats the label itself in words; flags (0/1, yes/no) agree too easily to be judged here."""
+    """A column that repeats the label itself in words; flags (0/1, yes/no) agree too easily to judge."""
     if not isinstance(values.dtype, pd.CategoricalDtype):
         return None
     known = set(labels.unique())
@@ -136,7 +141,8 @@ def _copy_of(column: str, target: str, values: pd.Series, labels: pd.Series) -> 
     agreed = float((texts == labels.to_numpy(dtype=object)[present]).mean())
     if agreed < 0.9:
         return None
-    sentence = f"{column!r} repeats the target {target!r} itself ({agreed:.0%} of its {present.sum():,} cells agree)."
+    cells = f"{agreed:.0%} of its {present.sum():,} cells agree"
+    sentence = f"{column!r} repeats the target {target!r} itself ({cells})."
     return Leak((column,), sentence, True)
 
 
@@ -154,7 +160,8 @@ def _filled_for_one(
     if counts[best] < 0.995 * filled or filled * np.log10(share) > np.log10(CHANCE):
         return None
     sentence = (
-        f"{column!r} has a value only where {target!r} is {str(names[best])!r} ({filled:,} rows), so it was written down "
+        f"{column!r} has a value only where {target!r} is {str(names[best])!r} ({filled:,} rows), so it was "
+        "written down "
         "after the outcome was known."
     )
     return Leak((column,), sentence, True)
@@ -174,7 +181,8 @@ def _tells_a_class(column: str, target: str, binned: Codes, classes: Codes, name
     if not is_told.any():
         return None
     best = int(np.argmin(np.where(is_told, wrong / np.maximum(smaller, 1), np.inf)))
-    sentence = f"{column!r} alone tells whether {target!r} is {str(names[best])!r}: {wrong[best]:,} of {rows:,} rows are wrong."
+    told = f"{column!r} alone tells whether {target!r} is {str(names[best])!r}"
+    sentence = f"{told}: {wrong[best]:,} of {rows:,} rows are wrong."
     return Leak((column,), sentence, rows >= FEWEST_ROWS)
 
 
@@ -207,7 +215,7 @@ def _in_order(column: str, target: str, values: Numbers, wanted: Numbers) -> Lea
         return None
     order = float(np.corrcoef(mine, theirs)[0, 1])
     if abs(order) > CERTAIN_ORDER:
-        told = f"{column!r} puts the rows in the same order as the target {target!r} (rank correlation {order:.4f})"
+        told = f"{column!r} puts the rows in the same order as {target!r} (rank correlation {order:.4f})"
         return Leak((column,), f"{told}: it is the target in another form.", True)
     if _is_function(values[present], theirs):
         return Leak((column,), f"The target {target!r} is a function of {column!r} alone.", True)
@@ -220,7 +228,7 @@ def _in_order(column: str, target: str, values: Numbers, wanted: Numbers) -> Lea
 
 
 def _is_function(values: Numbers, ranks: Numbers) -> bool:
-    """Whether rows next to each other in the column have nearly the same target (von Neumann's ratio, on ranks)."""
+    """Whether rows next to each other in the column have nearly the same target (von Neumann's ratio)."""
     forward = np.diff(values)
     if len(values) < FEWEST_ROWS or (forward >= 0).all() or (forward <= 0).all():
         return False  # rows in the column's order: then it is a clock, and a slow target follows any clock
@@ -232,7 +240,7 @@ def _is_function(values: Numbers, ranks: Numbers) -> bool:
 
 def _ranks(values: Numbers) -> Numbers:
     """Ranks, equal values sharing their mean rank."""
-    return pd.Series(values).rank().to_numpy(dtype=np.float64)
+    return np.asarray(pd.Series(values).rank(), dtype=np.float64)
 
 
 def _pairs(columns: Mapping[str, Numbers], target: str, wanted: Numbers) -> list[Leak]:
@@ -263,7 +271,7 @@ def _logarithm(values: Numbers) -> Numbers | None:
 
 
 def _exact_pair(columns: Mapping[str, Numbers], wanted: Numbers) -> tuple[str, str] | None:
-    """The pair that explains the target best, if it explains all of it; R2 of two from the correlations alone."""
+    """The pair that explains all of the target, if there is one; R2 of two from the correlations alone."""
     names = [
         name
         for name, values in columns.items()
@@ -290,7 +298,7 @@ def _exact_pair(columns: Mapping[str, Numbers], wanted: Numbers) -> tuple[str, s
 
 
 def _keeps_order(pair: Numbers, wanted: Numbers) -> bool:
-    """Whether the best sum of the two also ranks the rows as the target does; a few huge values may fake a share."""
+    """Whether the best sum of the two also ranks the rows as the target does; a huge value may fake R2."""
     inputs = np.vstack([pair, np.ones(len(wanted))]).T
     fitted = inputs @ np.linalg.lstsq(inputs, wanted, rcond=None)[0]
     return bool(np.corrcoef(_ranks(fitted), _ranks(wanted))[0, 1] > CERTAIN_ORDER)

@@ -2,28 +2,26 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
+from fathometer.data.finding import Finding, as_option, name_words
 from fathometer.data.rows import Rows
 from fathometer.data.schema import Schema
 
-Told = tuple[str, str, str, tuple[str, ...]]
-"""code, severity, sentence, columns."""
-
 PERSONS = frozenset(
-    "patient subject participant speaker person user customer client student pupil household family member author"
-    " writer driver employee player donor animal".split()
-)  # noqa: SIM905
+    {"animal", "author", "client", "customer", "donor", "driver", "employee", "family", "household"}
+    | {"member", "participant", "patient", "person", "player", "pupil", "speaker", "student"}
+    | {"subject", "user", "writer"}
+)
 """New rows mostly come from new ones of these."""
 THINGS = frozenset(
-    "group session device machine sensor store shop account site hospital school clinic film movie video song product"
-    " item document recording scene image plot well station".split()
-)  # noqa: SIM905
+    {"account", "clinic", "device", "document", "film", "group", "hospital", "image", "item"}
+    | {"machine", "movie", "plot", "product", "recording", "scene", "school", "sensor", "session"}
+    | {"shop", "site", "song", "station", "store", "video", "well"}
+)
 FEWEST_GROUPS = 20
 FEWEST_PER_GROUP = 2.0
 LARGEST_GROUP = 0.3  # of all rows
@@ -33,7 +31,7 @@ FOLLOWS = 0.2  # correlation of the target with that of the row before
 
 def find_groups(
     frame: pd.DataFrame, schema: Schema, left_out: Sequence[str], asked: str | None
-) -> tuple[str | None, list[Told]]:
+) -> tuple[str | None, list[Finding]]:
     """(column whose rows belong in one fold, or None; what to tell).
 
     A column named after persons whose values come again is used; other identifiers are only proposed.
@@ -42,13 +40,13 @@ def find_groups(
         return None, []
     if asked is not None:
         sentence = f"Rows with the same {asked!r} are kept in one part, as you asked."
-        return asked, [("group", "action", sentence, (asked,))]
+        return asked, [Finding("group", "action", sentence, (asked,))]
     used: str | None = None
-    told: list[Told] = []
+    told: list[Finding] = []
     for column in schema.columns:
         if column.name in left_out or column.kind not in ("category", "number"):
             continue
-        words = _words(column.name)
+        words = set(name_words(column.name))
         by_person, by_thing = bool(PERSONS & words), bool(THINGS & words)
         is_id = bool({"id", "no", "nr", "number", "code", "name", "key"} & words)
         if not (by_person or (by_thing and is_id) or "id" in words) or not _comes_again(frame[column.name]):
@@ -57,26 +55,28 @@ def find_groups(
         if by_person and used is None and (is_id or len(words) == 1):
             used = column.name
             sentence = (
-                f"Rows with the same {column.name!r} are kept in one part, so that models are tested on new ones. "
+                f"Rows with the same {column.name!r} are kept in one part, so that models are tested on new "
+                "ones. "
                 "Overrule: --group none."
             )
-            told.append(("group", "action", sentence, (column.name,)))
+            told.append(Finding("group", "action", sentence, (column.name,)))
         elif "id" in words or is_id:
             sentence = (
-                f"{column.name!r} seems to say which rows belong together. If new rows will come with new values of "
-                f"it, say --group {column.name}."
+                f"{column.name!r} seems to say which rows belong together. If new rows will come with new "
+                "values of "
+                f"it, say {as_option('--group', column.name)}."
             )
-            told.append(("group_proposed", "warning", sentence, (column.name,)))
+            told.append(Finding("group_proposed", "warning", sentence, (column.name,)))
     return used, told
 
 
 def find_time(
     frame: pd.DataFrame, rows: Rows, answers: pd.Series | None, asked: str | None
-) -> tuple[str | None, list[Told]]:
+) -> tuple[str | None, list[Finding]]:
     """(column by which to split forward, or None; what to tell).
 
-    It is used when the rows lie in its order and the target follows the row before: then a random split tests on
-    rows whose neighbours were learned.
+    It is used when the rows lie in its order and the target follows the row before: then a random split tests
+    on rows whose neighbours were learned.
     """
     if asked == "none":
         return None, []
@@ -84,25 +84,30 @@ def find_time(
         sentence = (
             f"Models learn from the earlier rows and are tested on the later, by {asked!r}, as you asked."
         )
-        return asked, [("time", "action", sentence, (asked,))]
+        return asked, [Finding("time", "action", sentence, (asked,))]
     for name in [name for name, kind in rows.kinds.items() if kind == "moment"]:
         if not _in_order(rows.column(name)):
             continue
         if answers is not None and _follows(answers) > FOLLOWS:
             sentence = (
-                f"The rows lie in the order of {name!r} and the target follows the row before, so models learn from the "
+                f"The rows lie in the order of {name!r} and the target follows the row before, so models "
+                "learn from the "
                 "earlier rows and are tested on the later. Overrule: --time none."
             )
-            return name, [("time", "action", sentence, (name,))]
-        sentence = f"The rows lie in the order of {name!r}. If the models are to answer for later days, say --time {name}."
-        return None, [("time_proposed", "info", sentence, (name,))]
+            return name, [Finding("time", "action", sentence, (name,))]
+        sentence = (
+            f"The rows lie in the order of {name!r}. If the models are to answer for later days, "
+            f"say {as_option('--time', name)}."
+        )
+        return None, [Finding("time_proposed", "info", sentence, (name,))]
     clock = _clock(rows)
     if clock is not None:
         sentence = (
-            f"The rows lie in the order of {clock!r}, which seems to be a time. If the models are to answer for later "
-            f"rows, say --time {clock}."
+            f"The rows lie in the order of {clock!r}, which seems to be a time. If the models are to answer "
+            "for later "
+            f"rows, say {as_option('--time', clock)}."
         )
-        return None, [("time_proposed", "info", sentence, (clock,))]
+        return None, [Finding("time_proposed", "info", sentence, (clock,))]
     return None, []
 
 
@@ -124,7 +129,7 @@ def _in_order(values: pd.Series) -> bool:
 
 
 def _follows(answers: pd.Series) -> float:
-    """How alike the targets of neighbouring rows are, 0 to 1: correlation of numbers, or agreement beyond chance."""
+    """How alike the targets of neighbouring rows are: rank correlation, or agreement beyond chance; to 1."""
     present = answers.dropna()
     if len(present) < 30:
         return 0.0
@@ -144,21 +149,8 @@ def _clock(rows: Rows) -> str | None:
     for name, kind in rows.kinds.items():
         if (
             kind == "number"
-            and {"time", "timestamp", "date", "datetime"} & _words(name)
+            and {"time", "timestamp", "date", "datetime"} & set(name_words(name))
             and _in_order(rows.column(name))
         ):
             return name
     return None
-
-
-def _words(name: str) -> set[str]:
-    """Words of a name, singular, lower case: "customerIDs" -> customer, id."""
-    parted = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()
-    return {word.removesuffix("s") if word != "s" else word for word in re.split(r"[^a-z]+", parted) if word}
-
-
-def order_of(values: pd.Series) -> npt.NDArray[np.intp]:
-    """Positions of rows from earliest to latest; rows without a time come first, for nothing may be known of them."""
-    return np.asarray(
-        values.reset_index(drop=True).sort_values(kind="stable", na_position="first").index, dtype=np.intp
-    )

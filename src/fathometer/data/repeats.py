@@ -14,7 +14,7 @@ from fathometer.data.rows import Rows
 Codes = npt.NDArray[np.intp]
 
 FEWEST_COMBINATIONS = 0.5  # distinct rows per row: below it rows repeat because there are few ways to differ
-LARGEST_CLUSTER = 0.1  # of all rows
+LARGEST_CLUSTER = 0.01  # of all rows: more equal rows than this are a common case, not copies
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,8 @@ class Repeats:
     repeated: rows that have an equal before them. whole: those equal in the target too.
     contradicting: rows whose equals have another target.
     least_error: share of rows any model must get wrong (classes), for equals with different targets.
-    by_nature: the table has so few combinations that equal rows are no copies; clusters are then single rows.
+    by_nature: the columns allow so few combinations that equal rows are no copies; clusters are then
+        single rows, as they are for the rows of any very common case.
     """
 
     clusters: npt.NDArray[np.int64]
@@ -46,9 +47,8 @@ def find_repeats(rows: Rows, columns: Sequence[str], answers: pd.Series | None) 
     clusters = row_codes([rows.column(name) for name in columns], count)
     sizes = np.bincount(clusters, minlength=1)
     distinct = int((sizes > 0).sum())
-    by_nature = count > 0 and (
-        distinct < FEWEST_COMBINATIONS * count or int(sizes.max()) > LARGEST_CLUSTER * count
-    )
+    by_nature = distinct < FEWEST_COMBINATIONS * count
+    is_common = sizes[clusters] > (0 if by_nature else max(10.0, LARGEST_CLUSTER * count))
     whole = contradicting = 0
     least_error = 0.0
     if answers is not None and count:
@@ -61,12 +61,13 @@ def find_repeats(rows: Rows, columns: Sequence[str], answers: pd.Series | None) 
         torn = per_cluster[per_cluster["size"] > 1]
         contradicting = int(torn["sum"].sum())
         least_error = float((torn["sum"] - torn["max"]).sum()) / max(int(known.sum()), 1)
-    kept = np.arange(count) if by_nature else clusters
+    # rows of a common case get numbers of their own, beyond those of the clusters
+    kept = np.where(is_common, len(sizes) + np.arange(count), clusters)
     return Repeats(kept.astype(np.int64), count - distinct, whole, contradicting, least_error, by_nature)
 
 
 def row_codes(columns: Sequence[pd.Series], rows: int) -> Codes:
-    """(rows,) numbers from 0; two rows have the same if all their values are equal (missing equals missing)."""
+    """(rows,) numbers from 0, the same for two rows if all values are equal (missing equals missing)."""
     codes = np.zeros(rows, dtype=np.int64)
     for values in columns:
         mine = pd.factorize(values, use_na_sentinel=False)[0].astype(np.int64)

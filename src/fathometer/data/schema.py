@@ -12,6 +12,7 @@ import pandas as pd
 from fathometer.data.rows import Rows
 from fathometer.errors import UnknownColumn, UnknownName, UnsuitableData
 from fathometer.kind import KINDS, Kind, Reading
+from fathometer.kinds._cells import MISSING_WORDS, cell_text
 
 
 @dataclass(frozen=True)
@@ -88,14 +89,17 @@ class Schema:
         return Rows(pd.DataFrame(values, index=pd.RangeIndex(len(frame))), self.kinds)
 
     def unread(self, frame: pd.DataFrame, rows: Rows) -> dict[str, int]:
-        """Column name -> how many cells hold something that could not be read, and so are missing in `rows`."""
+        """Column name -> how many cells hold something that could not be read (missing in `rows`)."""
         frame = text_named(frame)
         counts = {}
-        for name in self.names:
-            if name in frame.columns:
-                cells = frame[name].reset_index(drop=True)
-                told = cells.notna() & (cells.astype("string").str.strip().fillna("") != "")
-                counts[name] = int((told & rows.column(name).isna()).sum())
+        for column in self.columns:
+            if column.name in frame.columns:
+                unread = frame[column.name].reset_index(drop=True)[rows.column(column.name).isna()].dropna()
+                words = unread.map(cell_text)
+                known = words.str.lower().isin({"", *MISSING_WORDS}) | words.isin(
+                    column.reading.get("missing", [])
+                )
+                counts[column.name] = int((~known).sum())
         return {name: count for name, count in counts.items() if count}
 
     def to_json(self) -> dict[str, Any]:

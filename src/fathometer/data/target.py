@@ -11,8 +11,10 @@ import pandas as pd
 
 from fathometer.data.labels import label_order, label_text
 from fathometer.data.metrics import METRICS
+from fathometer.data.sentences import counted
 from fathometer.errors import UnknownName, UnsuitableData
 from fathometer.kind import KINDS, Reading
+from fathometer.kinds._cells import MACHINE_WORDS, MISSING_WORDS
 
 FEWEST_OF_A_CLASS = 6  # rows: fewer cannot be shared between training, choosing and testing
 MOST_CLASSES = 200
@@ -52,11 +54,12 @@ class Target:
         """What was decided and which rows are left out, for people."""
         told = [self.why]
         if self.missing_rows:
-            told.append(f"{_rows(self.missing_rows)} without a value of {self.name!r} are left out.")
+            told.append(f"{counted(self.missing_rows, 'row')} without a value of {self.name!r} are left out.")
         if self.rare:
             listed = ", ".join(f"{label!r} ({rows})" for label, rows in self.rare[:10])
             told.append(
-                f"Classes with fewer than {FEWEST_OF_A_CLASS} rows cannot be learned and tested, their rows are "
+                f"Classes with fewer than {FEWEST_OF_A_CLASS} rows cannot be learned and tested, their rows "
+                "are "
                 f"left out: {listed}{' and more' if len(self.rare) > 10 else ''}."
             )
         return tuple(told)
@@ -94,19 +97,21 @@ def learn_target(cells: pd.Series, *, asked: str | None = None, metric: str | No
     """
     name = str(cells.name)
     asked = _asked_task(asked, metric)
-    text = label_text(cells)
-    counts = text.value_counts()
+    counts = label_text(cells).value_counts()
+    counts = counts[~counts.index.isin(MACHINE_WORDS)]
     if not len(counts):
         raise UnsuitableData(f"The target {name!r} has no value in any row. Choose a column that is filled.")
     if len(counts) == 1:
         raise UnsuitableData(
-            f"The target {name!r} has the same value {counts.index[0]!r} in every row, so there is nothing to "
+            f"The target {name!r} has the same value {counts.index[0]!r} in every row, so there is nothing "
+            "to "
             "predict. Choose another column, or add rows with other values."
         )
     number = KINDS.get("number")()
     reading = number.learn_reading(cells)
     numbers = number.read(cells, reading)
-    share = float(numbers.notna().sum()) / float(counts.sum())
+    meant = counts[~counts.index.str.lower().isin(MISSING_WORDS)]
+    share = float(numbers.notna().sum()) / max(float(meant.sum()), 1.0)
     task, why = (
         (asked, f"You asked for {asked} of {name!r}.")
         if asked
@@ -157,7 +162,7 @@ def _decide(
 
 
 def _looks_like_classes(numbers: np.ndarray[Any, np.dtype[np.float64]]) -> bool:
-    """Whether numbers name classes: whole, few, each often; up to 30 if they are 0, 1, 2 ... equally often."""
+    """Whether numbers name classes: whole, few, each often; up to 30 if 0, 1, 2 ... equally often."""
     values, counts = np.unique(numbers, return_counts=True)
     if (
         not (values == np.round(values)).all()
@@ -174,7 +179,8 @@ def _looks_like_classes(numbers: np.ndarray[Any, np.dtype[np.float64]]) -> bool:
 def _refuse_row_numbers(name: str, numbers: np.ndarray[Any, np.dtype[np.float64]]) -> None:
     if len(numbers) >= 20 and bool((np.diff(numbers) == 1).all()):
         raise UnsuitableData(
-            f"The target {name!r} only numbers the rows ({numbers[0]:.0f}, {numbers[1]:.0f}, ...), so there is "
+            f"The target {name!r} only numbers the rows ({numbers[0]:.0f}, {numbers[1]:.0f}, ...), so there "
+            "is "
             "nothing to predict. Choose another column, or say --task regression."
         )
 
@@ -188,7 +194,8 @@ def _refuse_unless_classes(name: str, cells: pd.Series, counts: pd.Series) -> No
         )
     if len(counts) > 20 and len(counts) > 0.5 * float(counts.sum()):
         raise UnsuitableData(
-            f"The target {name!r} has a different text in nearly every row (for example {counts.index[0]!r}), so it "
+            f"The target {name!r} has a different text in nearly every row (for example "
+            f"{counts.index[0]!r}), so it "
             "is an identifier or free text. Choose a column with few different values, or with numbers."
         )
 
@@ -211,12 +218,14 @@ def _classification(name: str, why: str, counts: pd.Series, rows: int) -> Target
     kept = {str(label): int(count) for label, count in counts.items() if count >= FEWEST_OF_A_CLASS}
     if len(kept) < 2:
         raise UnsuitableData(
-            f"The target {name!r} has {len(counts):,} classes, but fewer than two of them have {FEWEST_OF_A_CLASS} "
+            f"The target {name!r} has {len(counts):,} classes, but fewer than two of them have "
+            f"{FEWEST_OF_A_CLASS} "
             "rows or more, the least that can be learned and tested. Add rows, or merge classes."
         )
     if len(kept) > MOST_CLASSES:
         raise UnsuitableData(
-            f"The target {name!r} has {len(kept):,} classes; at most {MOST_CLASSES} can be learned. Merge classes, "
+            f"The target {name!r} has {len(kept):,} classes; at most {MOST_CLASSES} can be learned. Merge "
+            "classes, "
             "or, if they are amounts, say --task regression."
         )
     labels = label_order(list(kept))
@@ -230,7 +239,3 @@ def _classification(name: str, why: str, counts: pd.Series, rows: int) -> Target
         tuple(rare),
         rows - int(counts.sum()),
     )
-
-
-def _rows(count: int) -> str:
-    return "1 row" if count == 1 else f"{count:,} rows"

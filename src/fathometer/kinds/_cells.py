@@ -18,6 +18,8 @@ MISSING_WORDS = frozenset(
      "..", "...", "missing", "unknown", "not available", "nd", "n.d.", "#value!", "#div/0!", "#ref!", "nat"}
 )  # fmt: skip
 """Lower case words for "no value" in a column that otherwise holds numbers or moments."""
+MACHINE_WORDS = frozenset({"?", "#N/A", "#NA", "<NA>", "nan", "NaN", "NULL", "null", "NaT"})
+"""What programs write for "no value". Not "NA", "None", "-": people use these as answers ("no pool")."""
 
 
 def is_text(cells: pd.Series) -> bool:

@@ -17,8 +17,6 @@ from fathometer.kinds import _cells
 MOST_CODES = 1000  # more levels than this are too rare to learn one by one
 COUNTED_FROM = 30  # above so many levels, how common a level is says something about it
 FALLBACK = 0.5  # what any text gets: another kind must be more likely than not to take the column
-MACHINE_WORDS = frozenset({"?", "#N/A", "#NA", "<NA>", "nan", "NaN", "NULL", "null", "NaT"})
-"""What programs write for missing. "NA", "None" and "-" are left: people use them as answers ("no pool")."""
 WHOLE_DECIMAL = re.compile(r"(-?[0-9]+)\.0+")
 
 
@@ -42,7 +40,7 @@ class Category(Kind):
     def learn_reading(self, cells: pd.Series) -> Reading:
         """Which words are missing here, and whether 3 and 3.0 are the same level (all numbers are whole)."""
         _, texts = _cells.distinct_text(cells)
-        missing = {text for text in texts if text in MACHINE_WORDS}
+        missing = {text for text in texts if text in _cells.MACHINE_WORDS}
         rest = [text for text in texts if text and text.lower() not in _cells.MISSING_WORDS]
         all_numbers = bool(rest) and bool(
             pd.to_numeric(pd.Series(rest, dtype=object), errors="coerce").notna().all()

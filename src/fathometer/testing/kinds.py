@@ -20,12 +20,14 @@ from fathometer.core.files import read_state, write_state
 from fathometer.kind import Features, Kind, Reading
 
 ODD_CELLS: tuple[Any, ...] = (
-    None, float("nan"), pd.NaT, pd.NA, "", " ", "\t\n", "NA", "?", "0", "-0", "007", "1,234.5", "1.234,5", "1e400",
-    "-1e-400", "inf", "\u0661\u0662", "$4.99", "(12)", "12 kg", "31/02/2020", "2020-02-30", "0000-00-00", "99999-01-01",
-    "24:00", "25:61", "a" * 3000, "\ud83d \U0001f600 \u4f60\u597d", "\x00", "\ufeff1", "null", "True", True, 0, -1, 10**400,
-    2**63, 1e308, -1e308, float("inf"), 5e-324, decimal.Decimal("1.10"), b"\xff12", [1, 2], {"a": 1}, (1,), 1 + 2j,
-    datetime.date(1, 1, 1), datetime.datetime(9999, 12, 31, 23, 59), datetime.time(12, 30), datetime.timedelta(days=3),
-    pd.Timestamp("2020-01-01", tz="Asia/Tokyo"), np.float32(0.1), np.int8(-3), np.datetime64("2020-01-01"), object,
+    None, float("nan"), pd.NaT, pd.NA, "", " ", "\t\n", "NA", "?", "0", "-0", "007", "1,234.5", "1.234,5",
+    "1e400", "-1e-400", "inf", "\u0661\u0662", "$4.99", "(12)", "12 kg", "31/02/2020", "2020-02-30",
+    "0000-00-00", "99999-01-01", "24:00", "25:61", "a" * 3000, "\ud83d \U0001f600 \u4f60\u597d", "\x00",
+    "\ufeff1", "null", "True", True, 0, -1, 10**400, 2**63, 1e308, -1e308, float("inf"), 5e-324,
+    decimal.Decimal("1.10"), b"\xff12", [1, 2], {"a": 1}, (1,), 1 + 2j, datetime.date(1, 1, 1),
+    datetime.datetime(9999, 12, 31, 23, 59), datetime.time(12, 30), datetime.timedelta(days=3),
+    pd.Timestamp("2020-01-01", tz="Asia/Tokyo"), np.float32(0.1), np.int8(-3), np.datetime64("2020-01-01"),
+    object,
 )  # fmt: skip
 """Cells no one wants and everyone meets."""
 
@@ -131,8 +133,8 @@ def odd_columns() -> list[pd.Series]:
         pd.Series([True, None, False], dtype="boolean"),
         pd.Series(["a", None, "b", "a"], dtype="category", name="levels"),
         pd.Series(["a", None, " b"], dtype="string", index=[5, 5, 2]),
-        pd.Series(pd.to_datetime(["2020-01-01", None, "1677-10-01"])),
-        pd.Series(pd.to_datetime(["2020-01-01", None]).tz_localize("Europe/Berlin")),
+        pd.Series(np.array(["2020-01-01", "NaT", "1677-10-01"], dtype="datetime64[us]")),
+        pd.Series(pd.DatetimeIndex(["2020-01-01", "NaT"]).tz_localize("Europe/Berlin")),
         pd.Series(pd.to_timedelta(["1 day", None])),
         pd.Series([datetime.date(2020, 1, 1), None, datetime.date(1, 1, 1)], dtype=object),
         pd.Series(pd.period_range("2020-01", periods=3, freq="M")),
