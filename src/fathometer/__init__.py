@@ -1,1 +1,42 @@
-"""Measures on your own data whether classical machine learning or deep learning is needed."""
+"""Measures on your own data whether classical machine learning or deep learning is needed.
+
+    import fathometer as fm
+
+    study = fm.compare("churn.csv", target="Churn", budget="5m")
+    print(study.verdict.sentence)
+    study.model.predict(new_rows)
+
+Nothing heavy is loaded before a name is used.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from fathometer.api import Study, compare, inspect, judge, open_model, predict, replay, resume
+    from fathometer.estimator import FathomClassifier, FathomRegressor
+
+__version__ = "0.1.0"
+
+PLACES = dict.fromkeys(("Study", "compare", "inspect", "judge", "open_model", "predict", "replay", "resume"), "fathometer.api") | dict.fromkeys(("FathomClassifier", "FathomRegressor"), "fathometer.estimator")
+
+__all__ = [  # noqa: RUF022
+    "compare",
+    "inspect",
+    "judge",
+    "open_model",
+    "predict",
+    "replay",
+    "resume",
+    "FathomClassifier",
+    "FathomRegressor",
+    "Study",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name in PLACES:
+        return getattr(importlib.import_module(PLACES[name]), name)
+    raise AttributeError(f"module 'fathometer' has no attribute {name!r}")

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 import time
 from collections.abc import Mapping, Sequence
-from contextlib import nullcontext
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from functools import cached_property
@@ -17,10 +15,11 @@ import pandas as pd
 
 from fathometer.bundle import Bundle, Member, open_bundle, pack
 from fathometer.core.cost import allowed_cores, machine, versions
-from fathometer.core.files import read_json, write_json
+from fathometer.core.files import write_json
 from fathometer.data.outputs import write_table
-from fathometer.data.schema import Schema
-from fathometer.data.sources import ReadOptions, Table, read_table
+from fathometer.data.schema import Schema, learn_schema
+from fathometer.data.sources import ReadOptions, read_table
+from fathometer.data.table import Table
 from fathometer.engine import ENGINES, Engine
 from fathometer.errors import BadRun, UserError
 from fathometer.study.budget import FAMILY_SHARE, parse_seconds
@@ -206,7 +205,17 @@ def replay(run: str | Path, *, out: str | Path, watcher: Watcher | None = None) 
         facts["replay"] = [
             {
                 name: asdict(trial)[name]
-                for name in ("learner", "family", "title", "turn", "settings", "fold", "stage", "seed", "decided")
+                for name in (
+                    "learner",
+                    "family",
+                    "title",
+                    "turn",
+                    "settings",
+                    "fold",
+                    "stage",
+                    "seed",
+                    "decided",
+                )
             }
             for trial in done
         ]
@@ -269,6 +278,34 @@ def open_model(model: str | Path) -> Bundle:
     return open_bundle(folder if (folder / "manifest.json").exists() else folder / "model")
 
 
+def demo_data(folder: Path) -> tuple[Path, Path]:
+    """Write the demonstration's two files: rows to learn from, and rows kept aside. Handwritten digits, 8 x 8 pixels.
+
+    Alpaydin & Kaynak (1998). Optical recognition of handwritten digits. https://doi.org/10.24432/C50P49
+    """
+    # a light verb must not load scikit-learn
+    from sklearn.datasets import load_digits
+
+    digits = load_digits(as_frame=True)
+    frame = digits.data.rename(columns=lambda name: name.replace("pixel_", "pixel ")).assign(
+        digit=digits.target
+    )
+    folder.mkdir(parents=True, exist_ok=True)
+    aside = frame.sample(100, random_state=0).sort_index()
+    train, asked = folder / "digits.csv", folder / "digits_aside.csv"
+    write_table(frame.drop(index=aside.index), train)
+    write_table(aside.drop(columns="digit"), asked)
+    return train, asked
+
+
+def fresh_folder(folder: Path) -> Path:
+    """A folder below this one that holds no run yet."""
+    number = 1
+    while (folder / f"run-{number}").exists():
+        number += 1
+    return folder / f"run-{number}"
+
+
 def _conclude(folder: Path) -> Study:
     study = judge(folder)
     _pack(study)
@@ -295,12 +332,18 @@ def _pack(study: Study) -> None:
         schema=Schema.from_json(run["schema"]),
         task=outcome.task,
         members=[
-            Member(key, trials[key].learner, trials[key].title, ledger.model_folder(trials[key])) for key in keys
+            Member(key, trials[key].learner, trials[key].title, ledger.model_folder(trials[key]))
+            for key in keys
         ],
         mixes=mixes,
         default=study.verdict.use,
         about={"verdict": study.verdict.sentence, "origin": run["data"]["origin"], "created": run["created"]},
     )
+
+
+def _schema_only(table: Table, kinds: Mapping[str, str], drop: Sequence[str]) -> Schema:
+    schema, _ = learn_schema(table.frame, kinds=kinds, drop=drop)
+    return schema
 
 
 def _circumstances(seconds: float, workers: int, model: str) -> dict[str, Any]:
@@ -334,15 +377,20 @@ def _check_model_size(model: str) -> None:
 
 __all__ = [
     "RESULT_FORMAT",
+    "Attempt",
     "Inspection",
     "Progress",
+    "ReadOptions",
+    "Standing",
     "Study",
+    "Verdict",
     "compare",
+    "demo_data",
+    "fresh_folder",
     "inspect",
     "judge",
     "open_model",
     "predict",
-    "read_json",
     "replay",
     "resume",
 ]

@@ -80,5 +80,9 @@ class Engine(ABC):
 
 
 ENGINES: Plugins[Engine] = Plugins(
-    "engine", Engine, ("fathometer.engines",), "fathometer.engines", {"ray": "ray"}
-)  # type: ignore[type-abstract]
+    "engine",
+    Engine,  # type: ignore[type-abstract]
+    ("fathometer.engines",),
+    "fathometer.engines",
+    {"ray": "ray"},
+)

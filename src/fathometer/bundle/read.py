@@ -88,7 +88,9 @@ def open_bundle(folder: Path) -> Bundle:
         members = {str(key): str(value["learner"]) for key, value in described["members"].items()}
         for key in members:
             if not SAFE_NAME.fullmatch(key):
-                raise BadBundle(f"{folder} names a member {key!r}, which is no file name. It cannot be opened.")
+                raise BadBundle(
+                    f"{folder} names a member {key!r}, which is no file name. It cannot be opened."
+                )
         return Bundle(
             folder=folder,
             schema=Schema.from_json(described["schema"]),
@@ -119,11 +121,15 @@ def _verify(folder: Path, manifest: Mapping[str, Any]) -> None:
     found = {path.relative_to(folder).as_posix(): path for path in folder.rglob("*") if not path.is_dir()}
     for name, path in found.items():
         if path.is_symlink() or not path.is_file():
-            raise BadBundle(f"{name} in {folder} is a link or a device. A model folder holds plain files only.")
+            raise BadBundle(
+                f"{name} in {folder} is a link or a device. A model folder holds plain files only."
+            )
         if name not in listed and name != "manifest.json":
             raise BadBundle(f"{name} in {folder} is not in its manifest. Remove it, or make the model again.")
     for name, item in listed.items():
         if name not in found:
             raise BadBundle(f"{name} is missing from {folder}. Copy the whole folder again.")
         if found[name].stat().st_size != item["size"] or digest(found[name]) != item["sha256"]:
-            raise BadBundle(f"{name} in {folder} was altered: its SHA-256 is not the manifest's. Copy it again.")
+            raise BadBundle(
+                f"{name} in {folder} was altered: its SHA-256 is not the manifest's. Copy it again."
+            )

@@ -78,7 +78,8 @@ class Accuracy(_Share):
     title = "accuracy"
 
     def losses(self, target: npt.NDArray[Any], prediction: npt.NDArray[np.float64]) -> Losses:
-        return (prediction.argmax(axis=1) != target).astype(np.float64)
+        losses: Losses = (prediction.argmax(axis=1) != target).astype(np.float64)
+        return losses
 
 
 class BalancedAccuracy(_Share):

@@ -102,14 +102,20 @@ def _load(preload: list[str], parent: int) -> None:
 
     watcher = threading.Thread(target=watch)
     watcher.start()
-    for name in preload:
-        try:
-            importlib.import_module(name)
-        except Exception:
-            # Loading early only saves time. A job that needs the package fails with the same error.
-            traceback.print_exc()
-    loaded.set()
-    watcher.join()  # fork from one thread only
+    try:
+        for name in preload:
+            _load_one(name)
+    finally:
+        loaded.set()
+        watcher.join()  # fork from one thread only
+
+
+def _load_one(name: str) -> None:
+    try:
+        importlib.import_module(name)
+    except Exception:
+        # Loading early only saves time. A job that needs the package fails with the same error.
+        traceback.print_exc()
 
 
 @dataclass
@@ -134,7 +140,7 @@ class _Server:
         self.link = link
         self.parent = parent
         self.running: dict[int, _Child] = {}
-        self.scanned = time.monotonic()
+        self.watched = self.scanned = time.monotonic()
         self.woken, self.wake = os.pipe()
         os.set_blocking(self.woken, False)
         os.set_blocking(self.wake, False)
@@ -151,14 +157,15 @@ class _Server:
         """Until the engine's process says so, closes the socket or is gone."""
         try:
             while not self.ending and os.getppid() == self.parent:
-                wait = TICK_SECONDS if self.running else IDLE_SECONDS
+                pause = TICK_SECONDS if self.running else IDLE_SECONDS
+                wait = max(0.0, self.watched + pause - time.monotonic())
                 readable, _, _ = select.select([self.link.fileno(), self.woken], [], [], wait)
                 if self.woken in readable:
                     os.read(self.woken, 4096)
                 if self.link.fileno() in readable and not self._accept():
                     break
-                self._watch()
                 self._reap()
+                self._watch()
         except ConnectionError:
             pass  # the engine's process went away while it was being told something
         finally:
@@ -209,6 +216,9 @@ class _Server:
     def _watch(self) -> None:
         """Kill what is over its limits; from time to time look for processes that jobs have started."""
         now = time.monotonic()
+        if now - self.watched < TICK_SECONDS:
+            return
+        self.watched = now
         if now - self.scanned >= SCAN_SECONDS:
             self._scan()
             self.scanned = now

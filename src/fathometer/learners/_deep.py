@@ -17,6 +17,7 @@ from fathometer.learner import Learner, Model, Run
 from fathometer.learners._answers import Answers, answers_for, answers_from_state
 from fathometer.learners._inputs import Inputs
 from fathometer.learners._loop import Examples, Pace, predict, seeded, train
+from fathometer.learners._network import Recalling
 from fathometer.learners._tensors import Layout, Scaling, layout_of
 from fathometer.task import Prediction, Task
 
@@ -119,6 +120,8 @@ def load_network(learner_class: type[DeepLearner], folder: Path) -> DeepModel:
     layout = _layout_from_state(state["layout"])
     answers = answers_from_state(state["answers"])
     network = learner.network(layout, answers.start())
+    if isinstance(network, Recalling):
+        network.make_room(len(state["weights"]["keys"]))
     network.load_state_dict({name: torch.from_numpy(array) for name, array in state["weights"].items()})
     network.eval()
     return DeepModel(

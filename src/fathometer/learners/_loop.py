@@ -13,7 +13,7 @@ from torch import nn
 
 from fathometer.learner import Run
 from fathometer.learners._answers import Answers
-from fathometer.learners._network import Dropout, Part
+from fathometer.learners._network import Dropout, Part, Recalling
 from fathometer.learners._optimizer import AdamW
 from fathometer.learners._tensors import Tensors
 from fathometer.task import Prediction
@@ -71,7 +71,7 @@ def train(
     optimizer = AdamW(network, betas=pace.betas)
     _set_coarse(network, run.decide("coarse", lambda: coarse_is_faster(run.device)))
     per_epoch = max(1, len(examples.inputs) // pace.batch)
-    best, best_weights, best_epoch = _judged(network, answers, valid, judge), optimizer.weights.clone(), 0
+    best, best_weights, best_epoch = _judged(network, answers, examples, valid, judge), optimizer.weights.clone(), 0
     run.report(0, best)
     steps = run.decide(
         "steps", lambda: _planned_steps(network, answers, examples, valid, pace, per_epoch, optimizer, run)
@@ -86,7 +86,7 @@ def train(
             _set_dropout(network, flat_then_down(step / steps))
             _learn(network, answers, examples, next(batches), optimizer, pace, step / steps)
             step += 1
-        loss = _judged(network, answers, valid, judge)
+        loss = _judged(network, answers, examples, valid, judge)
         run.report(epoch, loss)
         if loss <= best:
             best, best_epoch = loss, epoch
@@ -95,6 +95,7 @@ def train(
             break
     with torch.no_grad():
         optimizer.weights.copy_(best_weights)
+    _memorise(network, examples)
     network.eval()
 
 
@@ -141,7 +142,10 @@ def seeded(run: Run) -> Iterator[None]:
             torch.set_num_threads(threads)
 
 
-def _judged(network: nn.Module, answers: Answers, valid: Tensors, judge: Judge) -> float:
+def _judged(
+    network: nn.Module, answers: Answers, examples: Examples, valid: Tensors, judge: Judge
+) -> float:
+    _memorise(network, examples)
     loss = judge(predict(network, answers, valid))
     network.train()
     return loss if math.isfinite(loss) else math.inf
@@ -156,10 +160,17 @@ def _learn(
     pace: Pace,
     progress: float,
 ) -> None:
-    outputs = network(examples.inputs.take(index))
-    answers.loss(outputs, examples.goal.index_select(0, index)).backward()  # type: ignore[no-untyped-call]
+    inputs, goal = examples.inputs.take(index), examples.goal.index_select(0, index)
+    outputs = network.learn(inputs, goal) if isinstance(network, Recalling) else network(inputs)
+    answers.loss(outputs, goal).backward()  # type: ignore[no-untyped-call]
     with torch.no_grad():
         optimizer.step(pace.rate * SCHEDULES[pace.schedule](progress), pace.decay * flat_then_down(progress))
+
+
+def _memorise(network: nn.Module, examples: Examples) -> None:
+    if isinstance(network, Recalling):
+        network.eval()
+        network.memorise(examples.inputs, examples.goal)
 
 
 def _batches(rows: int, batch: int, run: Run) -> Iterator[torch.Tensor]:
@@ -230,6 +241,7 @@ def _planned_steps(
             break
     per_step = watch.shares(timed)
     watch = Watch(run)
+    _memorise(network, examples)
     predict(network, answers, valid)
     network.train()
     per_valid = watch.shares(1)

@@ -114,9 +114,7 @@ def scaled_matrix(
     return _fit(features, target, task, seed, (centre, spread, centre), bends, levels, ordinal=False)
 
 
-def tree_matrix(
-    features: Features, target: npt.NDArray[Any], task: Task, seed: int
-) -> tuple[Matrix, Floats]:
+def tree_matrix(features: Features, target: npt.NDArray[Any], task: Task, seed: int) -> tuple[Matrix, Floats]:
     """For forests: numbers as they are, missing far below the rest, codes as plain numbers and encoded."""
     columns = features.numbers.shape[1]
     with np.errstate(invalid="ignore"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Any, ClassVar
 
@@ -220,7 +221,7 @@ class Codes(Part):
 class Dropout(nn.Module):
     """Set a share of the inputs to zero while training; the training loop changes the share as it goes.
 
-    The share is rounded to 1/256: one random byte per input, eight of them drawn at a time, costs an eighth of
+    The share is rounded to 1/256: one random byte per input, eight drawn at a time, costs an eighth of
     torch's own dropout, which took a quarter of the training time.
     """
 
@@ -237,6 +238,34 @@ class Dropout(nn.Module):
         words = torch.empty((count + 7) // 8, dtype=torch.int64, device=inputs.device).random_(-(2**63), None)
         kept = words.view(torch.uint8)[:count].view(inputs.shape) >= dropped
         return inputs * kept.to(inputs.dtype).mul_(256 / (256 - dropped))
+
+
+class Recalling(nn.Module, ABC):
+    """A network that answers by training rows it keeps in mind.
+
+    keys: (kept, width) those rows as it sees them. values: (kept, outputs) their answers.
+    """
+
+    keys: torch.Tensor
+    values: torch.Tensor
+
+    def __init__(self, width: int, outputs: int) -> None:
+        super().__init__()
+        self.register_buffer("keys", torch.zeros(0, width))
+        self.register_buffer("values", torch.zeros(0, outputs))
+
+    @abstractmethod
+    def learn(self, inputs: Tensors, goal: torch.Tensor) -> torch.Tensor:
+        """(members, rows, outputs) for a batch of training rows, each without recalling itself."""
+
+    @abstractmethod
+    def memorise(self, inputs: Tensors, goal: torch.Tensor) -> None:
+        """Keep these training rows in mind, as the present weights see them."""
+
+    def make_room(self, rows: int) -> None:
+        """Memory for so many rows, before weights are loaded."""
+        self.keys = self.keys.new_zeros(rows, self.keys.shape[1])
+        self.values = self.values.new_zeros(rows, self.values.shape[1])
 
 
 class Front(nn.Module):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -37,7 +38,7 @@ def trees_from_state(state: State) -> list[Tree]:
     """
     starts = np.concatenate([[0], np.cumsum(state["counts"])])
     trees = []
-    for start, end in zip(starts[:-1], starts[1:], strict=True):
+    for start, end in pairwise(starts):
         trees.append(_tree({key: state[key][start:end] for key in _ARRAYS}, state["features"]))
     return trees
 
@@ -79,7 +80,9 @@ def _check(arrays: dict[str, npt.NDArray[Any]], count: int, features: int) -> No
         and bool((arrays["feature"][inner] >= 0).all() and (arrays["feature"][inner] < features).all())
     )
     if not sound:
-        raise BadBundle("A tree in the model points outside itself: the file is damaged. Make the model again.")
+        raise BadBundle(
+            "A tree in the model points outside itself: the file is damaged. Make the model again."
+        )
 
 
 def _node_type() -> np.dtype[Any]:

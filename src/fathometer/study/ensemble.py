@@ -18,9 +18,7 @@ STEPS = 24  # members may be taken more than once, which weights them
 GAIN_LEAST = 1e-4  # relative fall in loss for which one more member is worth its latency
 
 
-def choose_members(
-    predictions: list[Prediction], target: npt.NDArray[Any], task: Task
-) -> dict[int, float]:
+def choose_members(predictions: list[Prediction], target: npt.NDArray[Any], task: Task) -> dict[int, float]:
     """Positions of the members and their weights (summing to one), chosen on these rows.
 
     Starts from the best single model and adds, with replacement, whichever lowers the mean loss most, until nothing

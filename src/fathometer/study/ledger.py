@@ -100,7 +100,9 @@ class Ledger:
 
     def elapsed(self) -> float:
         """Seconds the run has been at work, over all its sittings."""
-        return max((float(entry.get("at", entry.get("elapsed", 0.0))) for entry in self._entries()), default=0.0)
+        return max(
+            (float(entry.get("at", entry.get("elapsed", 0.0))) for entry in self._entries()), default=0.0
+        )
 
     def ended(self) -> str | None:
         """Why the run last ended, or None when it never did."""

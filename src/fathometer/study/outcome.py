@@ -100,7 +100,9 @@ def measure(folder: Path) -> Outcome:
                 )
             )
     clusters = arrays.get("clusters", np.arange(len(target)))
-    return Outcome(run, task, target, clusters, trials, {name: tuple(folds) for name, folds in results.items()})
+    return Outcome(
+        run, task, target, clusters, trials, {name: tuple(folds) for name, folds in results.items()}
+    )
 
 
 def _comparable_folds(run: Mapping[str, Any], trials: tuple[Trial, ...]) -> list[tuple[str, int]]:
@@ -114,13 +116,12 @@ def _comparable_folds(run: Mapping[str, Any], trials: tuple[Trial, ...]) -> list
     for trial in trials:
         if trial.status == "done":
             counts[trial.fold, trial.family] = counts.get((trial.fold, trial.family), 0) + 1
-    usual = {
-        family: max((counts.get((name, family), 0) for name in first), default=0) for family in FAMILIES
-    }
+    usual = {family: max((counts.get((name, family), 0) for name in first), default=0) for family in FAMILIES}
     chosen = []
     for name, repeat in run["splits"]["folds"]:
         enough = all(
-            counts.get((name, family), 0) >= (1 if name in first else max(1, min(TRIALS_LEAST, usual[family])))
+            counts.get((name, family), 0)
+            >= (1 if name in first else max(1, min(TRIALS_LEAST, usual[family])))
             for family in FAMILIES
         )
         if enough and counts.get((name, "baseline"), 0):

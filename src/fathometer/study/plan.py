@@ -157,7 +157,9 @@ class Lane:
     def _searched(self, allowed: float, rounds: range) -> Iterator[Unit]:
         for number in rounds:
             for fold in self.first:
-                spent = sum(t.cpu_seconds for t in self.finished if t.family == self.family and t.stage == "search")
+                spent = sum(
+                    t.cpu_seconds for t in self.finished if t.family == self.family and t.stage == "search"
+                )
                 candidate = self._proposal(fold, number)
                 if candidate is None:
                     continue

@@ -173,7 +173,9 @@ def _merged(clusters: npt.NDArray[np.int64], groups: pd.Series) -> npt.NDArray[n
     labels = labels.astype(np.int64)
     while True:
         lowest = pd.Series(labels).groupby(clusters).transform("min")
-        spread = lowest.groupby(pd.factorize(groups.astype("string").fillna(""))[0]).transform("min").to_numpy()
+        spread = (
+            lowest.groupby(pd.factorize(groups.astype("string").fillna(""))[0]).transform("min").to_numpy()
+        )
         if (spread == labels).all():
             return labels
         labels = spread

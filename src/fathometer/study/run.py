@@ -79,7 +79,9 @@ def begin(
         BadRun: the folder already holds a run.
     """
     if (folder / "run.json").exists():
-        raise BadRun(f"{folder} already holds a run. Resume it with --resume {folder}, or name another folder.")
+        raise BadRun(
+            f"{folder} already holds a run. Resume it with --resume {folder}, or name another folder."
+        )
     (folder / "trials").mkdir(parents=True, exist_ok=True)
     rows.frame.to_feather(folder / "rows.feather", compression="uncompressed")
     arrays = {"target": np.ascontiguousarray(rows.answers), "clusters": np.ascontiguousarray(clusters)}
@@ -105,7 +107,9 @@ def read_run(folder: Path) -> dict[str, Any]:
     """
     path = folder / "run.json"
     if not path.is_file():
-        raise BadRun(f"{folder} holds no run: there is no run.json in it. Give the folder that compare wrote.")
+        raise BadRun(
+            f"{folder} holds no run: there is no run.json in it. Give the folder that compare wrote."
+        )
     try:
         run: dict[str, Any] = read_json(path)
     except ValueError as error:
@@ -179,7 +183,9 @@ class _Desk:
         candidates = yield from self._candidates()
         folds = tuple((str(name), int(repeat)) for name, repeat in self.run["splits"]["folds"])
         baselines = [c for c in candidates if c.family == "baseline"]
-        for unit in baseline_units(baselines, [name for name, _ in folds], int(self.run["seed"]), self.finished):
+        for unit in baseline_units(
+            baselines, [name for name, _ in folds], int(self.run["seed"]), self.finished
+        ):
             yield self._job(unit)
         for family in FAMILIES:
             mine = [c for c in candidates if c.family == family]
@@ -188,9 +194,9 @@ class _Desk:
                 family, mine, folds, first, self.budget, seed, self.finished, self.clock
             )
         while True:
-            unit = self._next_unit()
-            if unit is not None:
-                yield self._job(unit)
+            following = self._next_unit()
+            if following is not None:
+                yield self._job(following)
             elif self.units:
                 yield None
             else:
@@ -241,7 +247,9 @@ class _Desk:
         self.units[unit.key] = (unit, scratch, self.clock())
         # a learner that looks at the clock ends by itself; the rest is ended a little later
         most = 1e9 if unit.replaying else 1.3 * unit.seconds + 3.0
-        return Job(unit.key, run_trial, {"order": order}, 1e9 if unit.replaying else wall, most, self.memory_bytes)
+        return Job(
+            unit.key, run_trial, {"order": order}, 1e9 if unit.replaying else wall, most, self.memory_bytes
+        )
 
     def enter(self, outcome: Outcome) -> None:
         """Put an outcome into the record."""

@@ -67,7 +67,9 @@ def run_trial(order: Order) -> dict[str, Any]:
     some = np.random.default_rng(0).permutation(len(train))[:TRAIN_ROWS_SCORED]
     seen = train.take(np.sort(some))
     train_loss = task.fitting_loss(seen.answers, model.predict(Rows(seen.frame, seen.kinds)))
-    kept = {name: np.ascontiguousarray(values, dtype=_kept_type(task)) for name, values in predictions.items()}
+    kept = {
+        name: np.ascontiguousarray(values, dtype=_kept_type(task)) for name, values in predictions.items()
+    }
     save_file(kept, scratch / "predictions.safetensors")
     (scratch / "model").mkdir()
     model.save(scratch / "model")
@@ -141,15 +143,15 @@ def _why_not(name: str, learner: type[Learner], facts: Facts, only: tuple[str, .
     return learner.unsuited(facts)
 
 
-def _check(
-    predictions: dict[str, Prediction], parts: dict[str, npt.NDArray[np.intp]], task: Task
-) -> None:
+def _check(predictions: dict[str, Prediction], parts: dict[str, npt.NDArray[np.intp]], task: Task) -> None:
     for name, values in predictions.items():
         wanted = (len(parts[name]),) if task.outputs == 1 else (len(parts[name]), task.outputs)
         if values.shape != wanted:
             raise ValueError(f"the model answered {values.shape} for {name} rows, expected {wanted}")
         if not np.isfinite(values).all():
-            raise ValueError(f"{int((~np.isfinite(values)).sum())} of the model's {name} answers are not finite")
+            raise ValueError(
+                f"{int((~np.isfinite(values)).sum())} of the model's {name} answers are not finite"
+            )
 
 
 def _kept_type(task: Task) -> type[np.floating[Any]]:

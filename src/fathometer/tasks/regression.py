@@ -27,7 +27,8 @@ class Regression(Task):
         return self.metric
 
     def knows(self, cells: pd.Series) -> npt.NDArray[np.bool_]:
-        return np.isfinite(pd.to_numeric(cells, errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan))
+        numbers = pd.to_numeric(cells, errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
+        return np.asarray(np.isfinite(numbers))
 
     def encode(self, cells: pd.Series) -> npt.NDArray[Any]:
         return pd.to_numeric(cells).to_numpy(dtype=np.float64)

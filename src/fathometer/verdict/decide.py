@@ -280,9 +280,13 @@ def _next_step(
     if done < planned:
         missing = planned - done
         minutes = float(outcome.run["budget"]) / max(done, 1) * missing / 60
-        steps.append(f"the {missing} folds of {planned} that did not fit into the budget (about {minutes:.0f} minutes)")
+        steps.append(
+            f"the {missing} folds of {planned} that did not fit into the budget (about {minutes:.0f} minutes)"
+        )
     if factor > 1.05:
-        steps.append(f"about {_rounded(rows * (factor - 1)):,} more rows, if the gap stays at {families.gap:+.2g}")
+        steps.append(
+            f"about {_rounded(rows * (factor - 1)):,} more rows, if the gap stays at {families.gap:+.2g}"
+        )
     if not steps:
         steps.append(f"more rows; the gap of {families.gap:+.2g} {families.unit} lies too near the margin")
     return "This would decide it: " + ", or ".join(steps) + "."

@@ -55,7 +55,13 @@ class Belief:
     positive: float  # probability of a gap above 0
 
 
-def spread_of(folds: list[Floats], rows: list[npt.NDArray[np.intp]], clusters: Floats | npt.NDArray[np.int64], overlap: float, seed: int = 0) -> Spread:
+def spread_of(
+    folds: list[Floats],
+    rows: list[npt.NDArray[np.intp]],
+    clusters: Floats | npt.NDArray[np.int64],
+    overlap: float,
+    seed: int = 0,
+) -> Spread:
     """The wider of the two spreads of a quantity measured per test row on several folds.
 
     Args:

@@ -58,7 +58,12 @@ def as_json(
         "leaderboard": [asdict(attempt) for attempt in attempts],
         "folds": {
             name: [
-                {"fold": fold.fold, "rows": len(fold.rows), "loss": float(fold.losses.mean()), "members": dict(fold.members)}
+                {
+                    "fold": fold.fold,
+                    "rows": len(fold.rows),
+                    "loss": float(fold.losses.mean()),
+                    "members": dict(fold.members),
+                }
                 for fold in folds
             ]
             for name, folds in outcome.results.items()

@@ -27,7 +27,7 @@ class AdditiveModel(MatrixModel):
         pieces = _pieces(matrix, self.parts["knots"], self.parts["bent"])
         scores = pieces @ self.parts["weights"].T + self.parts["offsets"]
         if self.parts["classes"] == 0:
-            return scores[:, 0]
+            return np.asarray(scores[:, 0])
         return all_classes(softmax(two_columns(scores)), self.parts["seen"], self.parts["classes"])
 
 

@@ -51,7 +51,9 @@ class Bayes(Learner):
             "classes": task.outputs,
         }
         checked = matrix.transform(inputs.features(valid))
-        models = [BayesModel(inputs, matrix, {**parts, "heat": heat}) for heat in (1.0, 0.5, 0.2, 0.1, 0.03, 0.01)]
+        models = [
+            BayesModel(inputs, matrix, {**parts, "heat": heat}) for heat in (1.0, 0.5, 0.2, 0.1, 0.03, 0.01)
+        ]
         losses = [task.fitting_loss(valid.answers, model.answer(checked)) for model in models]
         return models[int(np.argmin(losses))]
 

@@ -63,7 +63,9 @@ class Forest(Learner):
     extra: bool = True
     trees: int = 300
     leaf_rows: int = 1  # fewest training rows in a leaf
-    share: float = 0.0  # of the columns looked at per split; 0: square root of their number (a third for numbers)
+    share: float = (
+        0.0  # of the columns looked at per split; 0: square root of their number (a third for numbers)
+    )
 
     @classmethod
     def space(cls, task: Task) -> dict[str, Range]:
@@ -91,7 +93,10 @@ class Forest(Learner):
             forest.set_params(n_estimators=count)
             forest.fit(rows, train.answers)
             step += 1
-        parts: dict[str, Any] = {"trees": trees_state([tree.tree_ for tree in forest.estimators_]), "classes": 0}
+        parts: dict[str, Any] = {
+            "trees": trees_state([tree.tree_ for tree in forest.estimators_]),
+            "classes": 0,
+        }
         if task.outputs > 1:
             parts |= {"classes": task.outputs, "seen": np.asarray(forest.classes_)}
         return ForestModel(inputs, matrix, parts)

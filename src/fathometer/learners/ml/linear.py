@@ -26,7 +26,7 @@ class LinearModel(MatrixModel):
     def answer(self, matrix: Floats) -> Prediction:
         scores = matrix.astype(np.float64) @ self.parts["weights"].T + self.parts["offsets"]
         if self.parts["classes"] == 0:
-            return scores[:, 0]
+            return np.asarray(scores[:, 0])
         return all_classes(softmax(two_columns(scores)), self.parts["seen"], self.parts["classes"])
 
 

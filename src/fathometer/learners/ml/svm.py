@@ -26,7 +26,7 @@ class SvmModel(MatrixModel):
     def answer(self, matrix: Floats) -> Prediction:
         decisions = _decisions(matrix, self.parts)
         if self.parts["classes"] == 0:
-            return decisions[:, 0] * self.parts["scale"] + self.parts["middle"]
+            return np.asarray(decisions[:, 0] * self.parts["scale"] + self.parts["middle"])
         scores = decisions @ self.parts["weights"].T + self.parts["offsets"]
         return all_classes(softmax(two_columns(scores)), self.parts["seen"], self.parts["classes"])
 
@@ -104,7 +104,7 @@ def _decisions(rows: Floats, parts: State) -> npt.NDArray[np.float64]:
         for j in range(i + 1, len(counts)):
             mine, other = slice(starts[i], starts[i + 1]), slice(starts[j], starts[j + 1])
             pairs.append(kernel[:, mine] @ duals[j - 1, mine] + kernel[:, other] @ duals[i, other])
-    return np.stack(pairs, axis=1) + parts["intercepts"]
+    return np.asarray(np.stack(pairs, axis=1) + parts["intercepts"])
 
 
 def _calibrated(decisions: npt.NDArray[np.float64], target: Any, seen: npt.NDArray[Any]) -> State:

@@ -50,7 +50,9 @@ class Tree(Learner):
         for step, leaves in enumerate(self.leaves):
             if not run.goes_on(step):
                 break
-            tree = kind(max_leaf_nodes=leaves, min_samples_leaf=5, random_state=run.seed).fit(rows, train.answers)
+            tree = kind(max_leaf_nodes=leaves, min_samples_leaf=5, random_state=run.seed).fit(
+                rows, train.answers
+            )
             parts: dict[str, Any] = {"trees": trees_state([tree.tree_]), "classes": 0}
             if task.outputs > 1:
                 shares = np.bincount(train.answers, minlength=task.outputs)[tree.classes_] / len(train)

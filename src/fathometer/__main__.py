@@ -1,0 +1,5 @@
+"""`python -m fathometer` is `fathom`."""
+
+from fathometer.cli import main
+
+main()

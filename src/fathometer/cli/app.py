@@ -1,0 +1,275 @@
+"""The command line: options in, one call of the api, words out.
+
+Nothing heavy is imported before a verb runs, so that help answers at once.
+"""
+
+from __future__ import annotations
+
+import signal
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+
+import typer
+
+from fathometer.cli.terminal import clean
+from fathometer.errors import FathometerError, UserError
+
+if TYPE_CHECKING:
+    from fathometer.api import Study
+
+app = typer.Typer(
+    name="fathom",
+    help="Measures on your own data whether classical machine learning or deep learning is needed.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+Data = Annotated[
+    str, typer.Argument(help="A file (csv, tsv, xlsx, ods, parquet, json lines, gz) or a database address.")
+]
+Kinds = Annotated[
+    list[str], typer.Option("--kind", help="COLUMN=number|category|moment|text, where the guess is wrong.")
+]
+Drop = Annotated[list[str], typer.Option("--drop", help="A column not to learn from.")]
+Keep = Annotated[
+    list[str], typer.Option("--keep", help="A column to learn from although the audit would leave it out.")
+]
+Delimiter = Annotated[str | None, typer.Option(help="What separates cells in a csv file.")]
+Encoding = Annotated[str | None, typer.Option(help="Encoding of a text file.")]
+Header = Annotated[
+    bool | None, typer.Option("--header/--no-header", help="Whether the first line names the columns.")
+]
+Sheet = Annotated[str | None, typer.Option(help="Sheet of a workbook.")]
+Query = Annotated[str | None, typer.Option(help="SQL, where the data is a database address.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON and nothing else.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")]
+
+
+@app.command()
+def compare(
+    data: Annotated[str | None, typer.Argument(help="The data; not with --resume or --replay.")] = None,
+    target: Annotated[str | None, typer.Option("--target", "-t", help="The column to predict.")] = None,
+    budget: Annotated[
+        str | None, typer.Option("--budget", "-b", help="Wall time for everything: 90s, 5m, 1h. [5m]")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="Folder for the run. [runs/NAME-TIME]")
+    ] = None,
+    kind: Kinds = [],  # noqa: B006
+    drop: Drop = [],  # noqa: B006
+    keep: Keep = [],  # noqa: B006
+    group: Annotated[
+        str | None, typer.Option(help="Rows with one value in this column stay on one side.")
+    ] = None,
+    time: Annotated[
+        str | None, typer.Option(help="Judge forward in time by this column; none: never.")
+    ] = None,
+    task: Annotated[str | None, typer.Option(help="classification or regression.")] = None,
+    metric: Annotated[
+        str | None, typer.Option(help="accuracy, balanced_accuracy, log_loss, auc, rmse or mae.")
+    ] = None,
+    margin: Annotated[
+        float | None, typer.Option(help="Smallest difference that matters: points, or per cent.")
+    ] = None,
+    learner: Annotated[list[str], typer.Option("--learner", help="Only these learners.")] = [],  # noqa: B006
+    seed: Annotated[int, typer.Option(help="All randomness comes from it.")] = 0,
+    workers: Annotated[int | None, typer.Option(help="Trials at a time. [one per core]")] = None,
+    model: Annotated[
+        str, typer.Option(help="best: all folds' models; small: one, trained again on all rows.")
+    ] = "best",
+    resume: Annotated[Path | None, typer.Option(help="Go on with this run.")] = None,
+    replay: Annotated[
+        Path | None, typer.Option(help="Repeat exactly the trials of this run, into --out.")
+    ] = None,
+    delimiter: Delimiter = None,
+    encoding: Encoding = None,
+    header: Header = None,
+    sheet: Sheet = None,
+    query: Query = None,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+) -> None:
+    """Train classical ML and deep learning under one fair budget, and say which is needed."""
+    import fathometer.api as api
+    from fathometer.cli.progress import Screen, show_study
+
+    with Screen(quiet=quiet or as_json) as screen:
+        if resume is not None:
+            study = api.resume(resume, budget=budget, watcher=screen.watch)
+        elif replay is not None:
+            study = api.replay(
+                replay, out=_needed(out, "--out", "a folder for the replay"), watcher=screen.watch
+            )
+        else:
+            study = api.compare(
+                _needed(data, "DATA", "a file to learn from"),
+                _needed(target, "--target", "the column to predict"),
+                budget=budget or "5m",
+                out=out,
+                kinds=_pairs(kind),
+                drop=drop,
+                keep=keep,
+                group=group,
+                time_column=time,
+                task=task,
+                metric=metric,
+                margin=margin,
+                learners=learner,
+                seed=seed,
+                workers=workers,
+                model=model,
+                read=api.ReadOptions(
+                    delimiter=delimiter, encoding=encoding, header=header, sheet=sheet, query=query
+                ),
+                watcher=screen.watch,
+            )
+    _show(study, as_json, show_study)
+
+
+@app.command()
+def inspect(
+    data: Data,
+    target: Annotated[str | None, typer.Option("--target", "-t", help="The column to predict.")] = None,
+    kind: Kinds = [],  # noqa: B006
+    drop: Drop = [],  # noqa: B006
+    keep: Keep = [],  # noqa: B006
+    delimiter: Delimiter = None,
+    encoding: Encoding = None,
+    header: Header = None,
+    sheet: Sheet = None,
+    query: Query = None,
+) -> None:
+    """Say what the data is: kinds of columns, gaps, duplicates, leaks. Trains nothing."""
+    import fathometer.api as api
+    from fathometer.cli.progress import show_inspection
+
+    options = api.ReadOptions(delimiter=delimiter, encoding=encoding, header=header, sheet=sheet, query=query)
+    show_inspection(api.inspect(data, target, kinds=_pairs(kind), drop=drop, keep=keep, read=options))
+
+
+@app.command()
+def predict(
+    model: Annotated[Path, typer.Argument(help="A run folder, or a model folder.")],
+    data: Data,
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="csv, parquet, json or jsonl, by ending.")
+    ] = None,
+    family: Annotated[
+        str | None, typer.Option(help="classical, deep or together. [the verdict's choice]")
+    ] = None,
+    delimiter: Delimiter = None,
+    encoding: Encoding = None,
+    header: Header = None,
+    sheet: Sheet = None,
+    query: Query = None,
+) -> None:
+    """Answer the rows of a file with a model, in their order."""
+    import fathometer.api as api
+
+    options = api.ReadOptions(delimiter=delimiter, encoding=encoding, header=header, sheet=sheet, query=query)
+    answers = api.predict(model, data, family=family, out=out, read=options)
+    if out is None:
+        typer.echo(answers.to_csv(index=False), nl=False)
+    else:
+        typer.echo(f"{len(answers):,} rows answered: {out}", err=True)
+
+
+@app.command()
+def judge(
+    run: Annotated[Path, typer.Argument(help="A run folder.")],
+    as_json: AsJson = False,
+) -> None:
+    """Show a run's table and verdict again, from its record; trains nothing."""
+    import fathometer.api as api
+    from fathometer.cli.progress import show_study
+
+    _show(api.judge(run), as_json, show_study)
+
+
+@app.command()
+def demo(
+    budget: Annotated[str, typer.Option("--budget", "-b", help="Wall time for the comparison.")] = "60s",
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the data and the run.")] = Path(
+        "runs/demo"
+    ),
+) -> None:
+    """Compare on real data that comes along: 1,797 handwritten digits."""
+    import fathometer.api as api
+    from fathometer.cli.progress import Screen, show_study
+
+    train, asked = api.demo_data(out)
+    typer.echo(f"fathom compare {train} --target digit --budget {budget}")
+    with Screen(quiet=False) as screen:
+        study = api.compare(train, "digit", budget=budget, out=api.fresh_folder(out), watcher=screen.watch)
+    _show(study, False, show_study)
+    typer.echo(f"\nfathom predict {study.folder} {asked}")
+    api.predict(study.folder, asked, out=out / "answers.csv")
+    typer.echo(f"Answers for rows kept aside: {out / 'answers.csv'}")
+
+
+def main() -> NoReturn:
+    """Run the command line; user errors become one sentence, and exit 2."""
+    signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        app(standalone_mode=False)
+        code = 0
+    except UserError as error:
+        typer.echo(f"fathom: {clean(str(error))}", err=True)
+        code = 2
+    except FathometerError as error:
+        typer.echo(f"fathom: something went wrong on our side: {clean(str(error))}", err=True)
+        code = 1
+    except KeyboardInterrupt:
+        typer.echo("fathom: interrupted. What was finished is kept: fathom compare --resume RUN", err=True)
+        code = 130
+    except BrokenPipeError:
+        code = 0
+    except Exception as error:
+        code = _other(error)
+    sys.exit(code)
+
+
+def _other(error: Exception) -> int:
+    """The command line's own complaints, and our faults."""
+    complaint = getattr(error, "format_message", None)
+    if complaint is not None:
+        typer.echo(f"fathom: {clean(complaint())} See: fathom --help", err=True)
+        return 2
+    if isinstance(error, typer.Exit):
+        return int(error.exit_code)
+    if isinstance(error, OSError):
+        typer.echo(f"fathom: {clean(str(error))}", err=True)
+        return 1
+    raise error
+
+
+def _interrupt(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
+def _show(study: Study, as_json: bool, show: Any) -> None:
+    if as_json:
+        import json
+
+        typer.echo(json.dumps(study.to_json(), ensure_ascii=False, allow_nan=False))
+    else:
+        show(study)
+
+
+def _needed(value: Any, name: str, what: str) -> Any:
+    if value is None:
+        raise UserError(f"{name} is needed: {what}. See: fathom compare --help")
+    return value
+
+
+def _pairs(texts: list[str]) -> dict[str, str]:
+    pairs = {}
+    for text in texts:
+        column, sign, kind = text.rpartition("=")
+        if not sign or not column:
+            raise UserError(f"--kind takes COLUMN=KIND, such as zip=category; got {text!r}.")
+        pairs[column] = kind
+    return pairs

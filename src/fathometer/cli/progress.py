@@ -1,0 +1,176 @@
+"""What a person sees while a run works, and when it is done."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Self
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from fathometer.cli.terminal import clean
+
+if TYPE_CHECKING:
+    from fathometer.api import Inspection, Progress, Standing, Study
+
+NAMES = {
+    "classical": "classical ML",
+    "deep": "deep learning",
+    "together": "both together",
+    "baseline": "baseline",
+}
+ORDER = ("classical", "deep", "together", "baseline")
+
+
+class Screen:
+    """Live progress on a terminal; silent elsewhere."""
+
+    def __init__(self, *, quiet: bool) -> None:
+        self.console = Console(stderr=True)
+        self.is_on = self.console.is_terminal and not quiet
+        self.live: Live | None = None
+
+    def __enter__(self) -> Self:
+        if self.is_on:
+            self.live = Live(console=self.console, transient=True, refresh_per_second=4)
+            self.live.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.live is not None:
+            self.live.stop()
+
+    def watch(self, progress: Progress) -> None:
+        """Show how far the run is; called after every trial."""
+        if self.live is not None:
+            self.live.update(_progress_view(progress))
+
+
+def _progress_view(progress: Progress) -> Group:
+    head = Text(
+        f"{_clock(progress.elapsed)} of {_clock(progress.budget)}  (Ctrl-C: stop and judge what is there)"
+    )
+    table = Table(box=None, pad_edge=False)
+    for title in ("", "trials", "processor time", "best so far, on its own validation rows"):
+        table.add_column(title, style="bold" if not title else "")
+    for name, family in progress.families.items():
+        failed = f" ({family.failed} failed)" if family.failed else ""
+        best = f"{family.best_title}: {family.best_loss:.4g}" if family.best_loss is not None else "-"
+        table.add_row(
+            NAMES[name],
+            f"{family.trials}{failed}",
+            f"{family.spent_seconds:.0f} of {family.share_seconds:.0f} s",
+            Text(clean(best)),
+        )
+    running = Text(
+        "running: " + ", ".join(progress.running) if progress.running else "reading the data", style="dim"
+    )
+    return Group(head, table, running)
+
+
+def show_study(study: Study) -> None:
+    """The audit's news, the table and the verdict."""
+    console = Console(file=sys.stdout, highlight=False)
+    run = study.outcome.run
+    _say(
+        console,
+        f"{run['data']['origin']}: {run['data']['rows']:,} rows, {run['data']['columns']} columns to learn from",
+        "bold",
+    )
+    for sentence in study.understood:
+        _say(console, f"  {sentence}")
+    for item in run["left_out"]:
+        overrule = (
+            f" (overrule: {item['overrule']})"
+            if item["overrule"] and item["overrule"] not in item["sentence"]
+            else ""
+        )
+        _say(console, f"  left out: {item['sentence']}{overrule}")
+    for finding in run["findings"]:
+        if finding["severity"] == "warning":
+            _say(console, f"  note: {finding['sentence']}")
+    console.print()
+    console.print(_table(study))
+    console.print()
+    _say(console, study.verdict.sentence, "bold")
+    verdict = study.verdict
+    if verdict.families is not None:
+        margin = f"{verdict.families.margin:g} {verdict.families.unit}"
+        _say(
+            console,
+            f"P(classical better by more than {margin}) {verdict.p_classical:.0%} · P(no practical difference) "
+            f"{verdict.p_tie:.0%} · P(deep better by more than {margin}) {verdict.p_deep:.0%}",
+        )
+    for reason in verdict.weak:
+        _say(console, f"Thin evidence: {reason}.")
+    if verdict.next_step:
+        _say(console, verdict.next_step)
+    _say(
+        console,
+        f"Under this budget ({_clock(float(run['budget']))} on {run['workers']} cores), on this machine. "
+        f"Record and model: {study.folder}",
+    )
+    if study.outcome.folds:
+        _say(console, f"To use the model: fathom predict {study.folder} NEW_DATA -o answers.csv")
+
+
+def show_inspection(inspection: Inspection) -> None:
+    """What the data is."""
+    console = Console(file=sys.stdout, highlight=False)
+    for sentence in inspection.sentences:
+        _say(console, sentence)
+    table = Table(box=None, pad_edge=False)
+    for title in ("column", "kind", "why"):
+        table.add_column(title)
+    for column in inspection.schema.columns:
+        table.add_row(Text(clean(column.name)), column.kind, Text(clean(column.why)))
+    console.print(table)
+    if inspection.understood is not None:
+        for item in inspection.understood.left_out:
+            _say(console, f"left out: {item.sentence}")
+        for finding in inspection.understood.audit.findings:
+            _say(console, f"{finding.severity}: {finding.sentence}")
+
+
+def _table(study: Study) -> Table:
+    measure = study.outcome.task.measure
+    table = Table(title=None)
+    table.add_column("")
+    for name in ORDER:
+        table.add_column(NAMES[name], justify="right")
+    columns = [study.standings[name] for name in ORDER]
+    table.add_row(
+        f"{measure.title}{' ' + measure.unit if measure.unit else ''}", *[_score(c) for c in columns]
+    )
+    table.add_row("  95 % interval", *[_interval(c) for c in columns])
+    table.add_row("trials (failed)", *[f"{c.trials} ({c.failed})" for c in columns])
+    table.add_row("processor time, s", *[f"{c.cpu_seconds:.0f}" for c in columns])
+    table.add_row(
+        "  of its share",
+        *[f"{c.cpu_seconds / c.share_seconds:.0%}" if c.share_seconds else "-" for c in columns],
+    )
+    table.add_row("models in it, over all folds", *[str(c.members) for c in columns])
+    table.add_row("µs per row answered", *[f"{c.microseconds_per_row:,.0f}" for c in columns])
+    table.add_row("size, MB", *[f"{c.model_bytes / 1e6:.1f}" for c in columns])
+    table.add_row("peak memory of a trial, MB", *[f"{c.peak_bytes / 1e6:.0f}" for c in columns])
+    table.add_row("mostly", *[Text(clean(c.best)) for c in columns])
+    return table
+
+
+def _score(standing: Standing) -> str:
+    return "-" if standing.score is None else f"{standing.score.score:.4g}"
+
+
+def _interval(standing: Standing) -> str:
+    return "-" if standing.score is None else f"{standing.score.low:.4g} to {standing.score.high:.4g}"
+
+
+def _say(console: Console, text: str, style: str = "") -> None:
+    console.print(Text(clean(text), style=style), soft_wrap=True)
+
+
+def _clock(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes}:{rest:02d}"
