@@ -300,8 +300,11 @@ def test_libraries_work_where_they_were_preloaded(package: str, work: Callable[[
     assert found["one"].value == found["two"].value
 
 
-def test_a_server_that_cannot_start_says_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "deadly.py").write_text("import os\nos.write(2, b'no licence')\nos._exit(1)\n")
+@pytest.mark.parametrize("end", ["import os; os.write(2, b'no licence'); os._exit(1)", "exit('no licence')"])
+def test_a_server_that_cannot_start_says_why(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, end: str
+) -> None:
+    (tmp_path / "deadly.py").write_text(end)
     monkeypatch.syspath_prepend(tmp_path)
     with closing(Local(preload=("deadly",))) as engine, pytest.raises(FathometerError, match="no licence"):
         outcomes_of(engine, job(add, first=1, second=1))
