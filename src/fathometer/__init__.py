@@ -20,9 +20,14 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 
-PLACES = dict.fromkeys(("Study", "compare", "inspect", "judge", "open_model", "predict", "replay", "resume"), "fathometer.api") | dict.fromkeys(("FathomClassifier", "FathomRegressor"), "fathometer.estimator")
+IN_API = ("Study", "compare", "inspect", "judge", "open_model", "predict", "replay", "resume")
+IN_ESTIMATOR = ("FathomClassifier", "FathomRegressor")
+PLACES = dict.fromkeys(IN_API, "fathometer.api") | dict.fromkeys(IN_ESTIMATOR, "fathometer.estimator")
 
-__all__ = [  # noqa: RUF022
+__all__ = [
+    "FathomClassifier",
+    "FathomRegressor",
+    "Study",
     "compare",
     "inspect",
     "judge",
@@ -30,9 +35,6 @@ __all__ = [  # noqa: RUF022
     "predict",
     "replay",
     "resume",
-    "FathomClassifier",
-    "FathomRegressor",
-    "Study",
 ]
 
 
