@@ -188,7 +188,9 @@ def _told_classes(target: Target) -> list[Finding]:
         label for label, count in zip(target.labels, target.label_rows, strict=True) if count < FEW_OF_A_CLASS
     ]
     if few:
-        sentence = f"Fewer than {FEW_OF_A_CLASS} rows are of {quoted_names(few)}; what is said of them will be uncertain."
+        sentence = (
+            f"{quoted_names(few)} have fewer than {FEW_OF_A_CLASS} rows: what is said of them is uncertain."
+        )
         found.append(Finding("few_of_a_class", "warning", sentence, (target.name,)))
     return found
 

@@ -21,14 +21,14 @@ from fathometer.data.order import find_groups, find_time
 from fathometer.data.repeats import Repeats, find_repeats, same_columns
 from fathometer.data.rows import Rows
 from fathometer.data.schema import Column, LeftOut, Schema
+from fathometer.data.sentences import counted
 from fathometer.data.target import Target
 from fathometer.errors import UnknownColumn, UnsuitableData
 
 FEWEST_ROWS = 20
 FEW_ROWS = 50
-ID_WORDS = frozenset(
-    {"id", "ids", "uid", "uuid", "guid", "pk", "key", "serial", "index", "idx", "row", "rownames"}
-)
+ID_WORDS = frozenset({"id", "ids", "uid", "uuid", "guid"})
+ROW_WORDS = frozenset({"pk", "key", "serial", "index", "idx", "row", "rownames"})
 
 
 @dataclass(frozen=True)
@@ -177,7 +177,9 @@ def _numbering(column: Column, values: pd.Series) -> LeftOut | None:
     if len(present) < 10:
         return None
     distinct = present.nunique()
-    is_named_id = bool(ID_WORDS & set(name_words(column.name)))
+    words = set(name_words(column.name))
+    is_called_id = distinct > 0.5 * len(present) and bool(ID_WORDS & words)
+    is_called_row = distinct > 0.95 * len(present) and bool(ROW_WORDS & words)
     sentence = ""
     if column.kind == "category" and distinct > 0.95 * len(present):
         sentence = (
@@ -187,8 +189,8 @@ def _numbering(column: Column, values: pd.Series) -> LeftOut | None:
         is_counted = distinct == len(present) and float(present.max() - present.min()) == distinct - 1
         if is_counted and len(present) >= FEWEST_ROWS:
             sentence = f"{column.name!r} numbers the rows"
-        elif is_named_id and distinct > 0.95 * len(present):
-            sentence = f"{column.name!r} is called an identifier and is different in nearly every row"
+        elif is_called_id or is_called_row:
+            sentence = f"{column.name!r} is called an identifier and has {distinct:,} different values"
     if not sentence:
         return None
     return LeftOut(
@@ -286,7 +288,11 @@ def _told_repeats(repeats: Repeats, target: Target | None) -> list[Finding]:
         sentence = f"{told}; the columns allow few combinations, so they are taken as different cases."
         found = [Finding("repeated_rows", "info", sentence)]
     else:
-        sentence = f"{told}; equal rows are kept in one part, so that no model is tested on rows it has seen."
+        common = f" (but for {counted(repeats.common, 'row')} of cases too common to be copies)"
+        sentence = (
+            f"{told}; equal rows are kept in one part{common if repeats.common else ''}, so that no model is tested on "
+            "rows it has seen."
+        )
         found = [Finding("duplicate_rows", "action", sentence)]
     if repeats.contradicting and target is not None:
         sentence = f"{repeats.contradicting:,} rows have equals with another {target.name!r}."

@@ -25,6 +25,7 @@ class Repeats:
     repeated: rows that have an equal before them. whole: those equal in the target too.
     contradicting: rows whose equals have another target.
     least_error: share of rows any model must get wrong (classes), for equals with different targets.
+    common: rows of cases so common that they are no copies.
     by_nature: the columns allow so few combinations that equal rows are no copies; clusters are then
         single rows, as they are for the rows of any very common case.
     """
@@ -34,6 +35,7 @@ class Repeats:
     whole: int
     contradicting: int
     least_error: float
+    common: int
     by_nature: bool
 
 
@@ -63,7 +65,15 @@ def find_repeats(rows: Rows, columns: Sequence[str], answers: pd.Series | None) 
         least_error = float((torn["sum"] - torn["max"]).sum()) / max(int(known.sum()), 1)
     # rows of a common case get numbers of their own, beyond those of the clusters
     kept = np.where(is_common, len(sizes) + np.arange(count), clusters)
-    return Repeats(kept.astype(np.int64), count - distinct, whole, contradicting, least_error, by_nature)
+    return Repeats(
+        kept.astype(np.int64),
+        count - distinct,
+        whole,
+        contradicting,
+        least_error,
+        int(is_common.sum()),
+        by_nature,
+    )
 
 
 def row_codes(columns: Sequence[pd.Series], rows: int) -> Codes:

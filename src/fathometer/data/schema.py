@@ -7,12 +7,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from fathometer.data.rows import Rows
 from fathometer.errors import UnknownColumn, UnknownName, UnsuitableData
 from fathometer.kind import KINDS, Kind, Reading
-from fathometer.kinds._cells import MISSING_WORDS, cell_text
+from fathometer.kinds._cells import MISSING_WORDS, distinct_text
 
 
 @dataclass(frozen=True)
@@ -94,12 +95,11 @@ class Schema:
         counts = {}
         for column in self.columns:
             if column.name in frame.columns:
-                unread = frame[column.name].reset_index(drop=True)[rows.column(column.name).isna()].dropna()
-                words = unread.map(cell_text)
-                known = words.str.lower().isin({"", *MISSING_WORDS}) | words.isin(
-                    column.reading.get("missing", [])
-                )
-                counts[column.name] = int((~known).sum())
+                nothing = {*MISSING_WORDS, *(word.lower() for word in column.reading.get("missing", []))}
+                cells = frame[column.name].reset_index(drop=True)[rows.column(column.name).isna()]
+                codes, texts = distinct_text(cells)
+                told = np.array([text.lower() not in nothing and text != "" for text in texts] + [False])
+                counts[column.name] = int(told[codes].sum())
         return {name: count for name, count in counts.items() if count}
 
     def to_json(self) -> dict[str, Any]:
