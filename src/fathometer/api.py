@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from functools import cached_property
@@ -22,11 +23,11 @@ from fathometer.data.sources import ReadOptions, read_table
 from fathometer.data.table import Table
 from fathometer.engine import ENGINES, Engine
 from fathometer.errors import BadRun, UserError
-from fathometer.study.budget import FAMILY_SHARE, parse_seconds
-from fathometer.study.ledger import Ledger
+from fathometer.study.budget import FAMILY_SHARE, REFIT_SHARE, parse_seconds
+from fathometer.study.ledger import Ledger, Trial
 from fathometer.study.outcome import COMPETITORS, Outcome, measure
 from fathometer.study.prepare import Request, Understood, as_facts, sentences, understand
-from fathometer.study.run import PRELOADED, Lock, Progress, Watcher, begin, read_run, work
+from fathometer.study.run import PRELOADED, Lock, Progress, Watcher, begin, read_run, refit, work
 from fathometer.verdict.axes import Attempt, Standing, leaderboard, standings
 from fathometer.verdict.decide import Verdict, decide
 from fathometer.verdict.result import RESULT_FORMAT, as_json
@@ -169,8 +170,7 @@ def compare(
         begin(folder, understood.rows, understood.splits, facts, understood.clusters)
         if watcher is not None:
             watcher(Progress(time.monotonic() - started, seconds, {}, (), None))
-        work(folder, engine, watcher, started)
-        return _conclude(folder)
+        return _work(folder, engine, watcher, started)
 
 
 def resume(run: str | Path, *, watcher: Watcher | None = None, budget: str | float | None = None) -> Study:
@@ -186,8 +186,7 @@ def resume(run: str | Path, *, watcher: Watcher | None = None, budget: str | flo
         if budget is not None:
             facts["budget"] = parse_seconds(budget)
             write_json(folder / "run.json", facts)
-        work(folder, _engine(int(facts["workers"]), folder), watcher, started)
-        return _conclude(folder)
+        return _work(folder, _engine(int(facts["workers"]), folder), watcher, started)
 
 
 def replay(run: str | Path, *, out: str | Path, watcher: Watcher | None = None) -> Study:
@@ -220,8 +219,7 @@ def replay(run: str | Path, *, out: str | Path, watcher: Watcher | None = None) 
             for trial in done
         ]
         write_json(folder / "run.json", facts)
-        work(folder, _engine(int(facts["workers"]), folder), watcher, started)
-        return _conclude(folder)
+        return _work(folder, _engine(int(facts["workers"]), folder), watcher, started)
 
 
 def judge(run: str | Path) -> Study:
@@ -306,37 +304,61 @@ def fresh_folder(folder: Path) -> Path:
     return folder / f"run-{number}"
 
 
-def _conclude(folder: Path) -> Study:
-    study = judge(folder)
-    _pack(study)
+def _work(folder: Path, engine: Engine, watcher: Watcher | None, started: float) -> Study:
+    """Run what is left to run, judge, and leave the result and the model."""
+    with closing(engine):
+        work(folder, engine, watcher, started)
+        study = judge(folder)
+        if study.outcome.folds:
+            if study.outcome.run.get("model") == "small":
+                _pack_small(study, engine)
+            else:
+                _pack_best(study)
     write_json(folder / "result.json", study.to_json())
     return study
 
 
-def _pack(study: Study) -> None:
+def _pack_best(study: Study) -> None:
     """Leave the model: every competitor's members of the first pass; the verdict's choice answers by default."""
-    run, outcome = study.outcome.run, study.outcome
-    if outcome.folds == 0:
-        return
-    ledger = Ledger(study.folder)
+    outcome = study.outcome
     mixes: dict[str, list[dict[str, float]]] = {}
     for name in COMPETITORS:
         folds = [fold for fold in outcome.results[name] if fold.repeat == 0]
         # forward in time the latest fold has seen most, and what is nearest to what comes
-        folds = folds[:1] if run["splits"]["how"] == "forward" else folds
+        folds = folds[:1] if outcome.run["splits"]["how"] == "forward" else folds
         mixes[name] = [dict(fold.members) for fold in folds]
-    keys = sorted({key for several in mixes.values() for mix in several for key in mix})
-    trials = {trial.key: trial for trial in outcome.trials}
+    keys = {key for several in mixes.values() for mix in several for key in mix}
+    _pack(study, [outcome.trial(key) for key in sorted(keys)], mixes, study.verdict.use)
+
+
+def _pack_small(study: Study, engine: Engine) -> None:
+    """Leave one model: the recipe with most weight in the chosen competitor, trained again on all rows."""
+    outcome = study.outcome
+    weights: dict[str, float] = {}
+    one: dict[str, Trial] = {}
+    for fold in outcome.results[study.verdict.use]:
+        for key, weight in fold.members:
+            trial = outcome.trial(key)
+            weights[trial.recipe] = weights.get(trial.recipe, 0.0) + weight
+            one[trial.recipe] = max(one.get(trial.recipe, trial), trial, key=lambda trial: trial.cpu_seconds)
+    chosen = one[max(weights, key=lambda recipe: weights[recipe])]
+    seconds = max(REFIT_SHARE * float(outcome.run["budget"]), 5.0)
+    # where the time is too short for all rows, the model of one fold is still a model
+    trial = refit(study.folder, engine, chosen, seconds) or chosen
+    _pack(study, [trial], {study.verdict.use: [{trial.key: 1.0}]}, study.verdict.use)
+
+
+def _pack(
+    study: Study, trials: Sequence[Trial], mixes: Mapping[str, Sequence[Mapping[str, float]]], default: str
+) -> None:
+    run, ledger = study.outcome.run, Ledger(study.folder)
     pack(
         study.folder / "model",
         schema=Schema.from_json(run["schema"]),
-        task=outcome.task,
-        members=[
-            Member(key, trials[key].learner, trials[key].title, ledger.model_folder(trials[key]))
-            for key in keys
-        ],
+        task=study.outcome.task,
+        members=[Member(t.key, t.learner, t.title, ledger.model_folder(t)) for t in trials],
         mixes=mixes,
-        default=study.verdict.use,
+        default=default,
         about={"verdict": study.verdict.sentence, "origin": run["data"]["origin"], "created": run["created"]},
     )
 

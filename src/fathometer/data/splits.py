@@ -34,6 +34,7 @@ class Fold:
 class Splits:
     """All folds, in the order in which they are worth running.
 
+    everything: training and validation rows of a fit that holds no row back.
     how: "random", "grouped" or "forward". first: how many folds the first pass has.
     overlap: share of the rows in a test part, the correlation that folds of one table have (Nadeau & Bengio 2003).
     sentence: what a reader should know.
@@ -44,6 +45,7 @@ class Splits:
     first: int
     overlap: float
     sentence: str
+    everything: tuple[Index, Index]
 
 
 def make_splits(
@@ -82,7 +84,9 @@ def make_splits(
         f"{first} of {FOLDS} folds{together}, in each {len(folds[0].train):,} rows to learn from, "
         f"{len(folds[0].valid):,} to choose by and {len(folds[0].test):,} only to judge"
     )
-    return Splits(how, tuple(folds), first, 1.0 / FOLDS, sentence)
+    part = deal(strata, clusters, 10, np.random.default_rng((seed, repeats)))
+    everything = np.flatnonzero(part != 0), np.flatnonzero(part == 0)
+    return Splits(how, tuple(folds), first, 1.0 / FOLDS, sentence, everything)
 
 
 def deal(
@@ -141,7 +145,9 @@ def _commonest(
         return chosen
     inside = np.isin(inverse, many)
     pairs, counts = np.unique(np.stack([inverse[inside], strata[inside]]), axis=1, return_counts=True)
-    for (cluster, stratum), _ in sorted(zip(pairs.T.tolist(), counts.tolist(), strict=True), key=lambda x: x[1]):
+    for (cluster, stratum), _ in sorted(
+        zip(pairs.T.tolist(), counts.tolist(), strict=True), key=lambda x: x[1]
+    ):
         chosen[cluster] = stratum
     return chosen
 
@@ -176,7 +182,7 @@ def _forward(
         test = test[~np.isin(clusters[test], clusters[past])]
         cut = int(len(past) * 0.85)
         folds.append(Fold(f"t{block}", 0, past[:cut], past[cut:], test))
-    sentence = (
-        f"in time order: learning from what came before, judging by the last {FORWARD_BLOCKS} tenths of the rows"
-    )
-    return Splits("forward", tuple(folds), FORWARD_BLOCKS, 0.1, sentence)
+    sentence = f"in time order: learning from what came before, judging by the last {FORWARD_BLOCKS} tenths of the rows"
+    latest = int(rows * 0.9)
+    everything = sorted_rows[:latest], sorted_rows[latest:]
+    return Splits("forward", tuple(folds), FORWARD_BLOCKS, 0.1, sentence, everything)

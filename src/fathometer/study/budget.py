@@ -15,6 +15,7 @@ FAMILIES = ("classical", "deep")
 FAMILY_SHARE = 0.4  # of the budget's processor seconds, for each family
 TRAINING_ENDS = 0.88  # of the budget's wall seconds; the rest is for ensembles, verdict and model
 KILL_AT = 0.93  # of the budget's wall seconds: whatever still runs is ended
+REFIT_SHARE = 0.12  # of the wall seconds, where one model is to be trained again on all rows
 SEARCH_SHARE = 0.3  # of a family's share may go into searched settings before repeats
 
 UNITS = {"": 1, "s": 1, "sec": 1, "second": 1, "seconds": 1, "m": 60, "min": 60, "minute": 60, "minutes": 60}
@@ -27,6 +28,7 @@ class Budget:
 
     seconds: float
     workers: int
+    refits: bool = False  # whether one model is trained again at the end
 
     @property
     def family_seconds(self) -> float:
@@ -36,7 +38,7 @@ class Budget:
     @property
     def training_ends(self) -> float:
         """Wall second after which no trial should still be fitting."""
-        return TRAINING_ENDS * self.seconds
+        return (TRAINING_ENDS - (REFIT_SHARE if self.refits else 0.0)) * self.seconds
 
     @property
     def kill_at(self) -> float:

@@ -74,7 +74,7 @@ def measure(folder: Path) -> Outcome:
     run = read_run(folder)
     task = task_from_json(run["task"])
     ledger = Ledger(folder)
-    trials = tuple(ledger.trials())
+    trials = tuple(trial for trial in ledger.trials() if trial.stage != "refit")
     arrays = load_file(folder / "folds.safetensors")
     target = arrays["target"]
     results: dict[str, list[FoldResult]] = {name: [] for name in COMPETITORS}

@@ -103,7 +103,8 @@ class Lane:
 
     def spent(self) -> float:
         """Processor seconds used by this family's finished trials, failures included."""
-        return sum(trial.cpu_seconds for trial in self.finished if trial.family == self.family)
+        mine = (t for t in self.finished if t.family == self.family and t.stage != "refit")
+        return sum(trial.cpu_seconds for trial in mine)
 
     def left(self) -> float:
         """Processor seconds of the share neither used nor promised to a running trial."""

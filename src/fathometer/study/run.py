@@ -24,19 +24,10 @@ from fathometer.study.ledger import RUN_FORMAT, Ledger, Lock, Trial
 from fathometer.study.plan import Candidate, Lane, Unit, baseline_units
 from fathometer.study.trial import Order, list_candidates, run_trial
 
-PRELOADED = (
-    "numpy",
-    "pandas",
-    "sklearn.linear_model",
-    "sklearn.ensemble",
-    "sklearn.svm",
-    "lightgbm",
-    "torch",
-    "torch.optim",
-    "fathometer.study.trial",
-)
+PRELOADED = ("fathometer.study.trial", "fathometer.study.preload")
 """What the engine loads once, before the first trial."""
 
+ALL_ROWS = "all"  # the name of the fold that holds no row back
 MEMORY_SHARE = 0.8  # of the machine's memory may be used by all trials together
 
 
@@ -88,6 +79,10 @@ def begin(
     for fold in splits.folds:
         for part in ("train", "valid", "test"):
             arrays[f"{fold.name}.{part}"] = getattr(fold, part).astype(np.int32)
+    arrays[f"{ALL_ROWS}.train"], arrays[f"{ALL_ROWS}.valid"] = (
+        part.astype(np.int32) for part in splits.everything
+    )
+    arrays[f"{ALL_ROWS}.test"] = arrays[f"{ALL_ROWS}.valid"]
     save_file(arrays, folder / "folds.safetensors")
     told = {
         "how": splits.how,
@@ -140,10 +135,42 @@ def work(folder: Path, engine: Engine, watcher: Watcher | None, started: float) 
         why = "budget" if desk.clock() >= 0.8 * desk.budget.training_ends else "plan"
     except KeyboardInterrupt:
         why = "interrupted"
-    finally:
-        engine.close()
     ledger.note_end(desk.clock(), why)
     return why
+
+
+def refit(folder: Path, engine: Engine, model: Trial, seconds: float) -> Trial | None:
+    """Fit a finished trial's recipe again on all rows, but a tenth to stop by; None when it does not end in time.
+
+    Its score is not measured, for no rows are left: the recipe's scores on the folds speak for it.
+    """
+    ledger = Ledger(folder)
+    done = [trial for trial in ledger.trials() if trial.stage == "refit" and trial.recipe == model.recipe]
+    if done:
+        return done[-1]
+    candidate = Candidate(model.learner, model.family, model.title, model.turn, model.settings, {})
+    unit = Unit(candidate, ALL_ROWS, "refit", model.seed, seconds)
+    scratch = ledger.scratch()
+    order = Order(
+        str(folder),
+        model.learner,
+        dict(model.settings),
+        ALL_ROWS,
+        model.seed,
+        seconds,
+        seconds,
+        str(scratch),
+        {},
+    )
+    memory = int(MEMORY_SHARE * psutil.virtual_memory().total)
+    job = Job(unit.key, run_trial, {"order": order}, 1.3 * seconds + 3.0, 1.3 * seconds + 3.0, memory)
+    for outcome in engine.map(iter([job])):
+        trial = _entry(unit, outcome, ledger.elapsed())
+        ledger.commit(trial, scratch if trial.status == "done" else None)
+        if trial.status == "done":
+            return trial
+        _clear(scratch, folder, trial, outcome)
+    return None
 
 
 class _Desk:
@@ -165,7 +192,7 @@ class _Desk:
         self.watcher = watcher
         self.before = ledger.elapsed()
         self.started = started
-        self.budget = Budget(float(run["budget"]), engine.workers)
+        self.budget = Budget(float(run["budget"]), engine.workers, run.get("model") == "small")
         self.finished = ledger.trials()
         self.units: dict[str, tuple[Unit, Path, float]] = {}
         self.lanes: dict[str, Lane] = {}
@@ -342,4 +369,14 @@ def _family_progress(family: str, finished: list[Trial], budget: Budget) -> Fami
     )
 
 
-__all__ = ["PRELOADED", "FamilyProgress", "Lock", "Progress", "Watcher", "begin", "read_run", "work"]
+__all__ = [
+    "PRELOADED",
+    "FamilyProgress",
+    "Lock",
+    "Progress",
+    "Watcher",
+    "begin",
+    "read_run",
+    "refit",
+    "work",
+]

@@ -1,0 +1,13 @@
+"""Imported by the engine's server before the first trial: every learner and kind, so that trials start at once.
+
+Never imported by the main program, which stays light.
+"""
+
+from __future__ import annotations
+
+import torch.optim  # noqa: F401  (takes longer than all of torch, and only the first optimiser would load it)
+
+from fathometer.kind import KINDS
+from fathometer.learner import LEARNERS
+
+READY = (LEARNERS.usable(), KINDS.usable())
