@@ -20,33 +20,30 @@ BYTE_ORDER_MARKS = (
 )
 SAMPLE_BYTES = 65_536
 CONTROL_SHARE = 0.02
-"""More control characters than this among a file's characters: it is no text."""
+NULL_SHARE = 0.2
+"""More control characters or NULs than these shares among a file's characters: it is no text."""
 
 GUESSED_ENCODINGS = (
     *("cp1250", "cp1251", "cp1252", "cp1253", "cp1254", "cp1255", "cp1256", "cp1257", "koi8_r"),
     *("big5", "gb18030", "cp932", "euc_jp", "cp949"),
 )
 LATIN_ENCODINGS = ("cp1250", "cp1252", "cp1254", "cp1257")
-LANGUAGES_WITH_THEIR_OWN = frozenset(
-    {
-        "Polish",
-        "Czech",
-        "Slovak",
-        "Hungarian",
-        "Romanian",
-        "Slovene",
-        "Croatian",
-        "Turkish",
-        "Lithuanian",
-        "Latvian",
-    }
-    | {"Estonian"}
-)
-"""Where a Latin alphabet is guessed and the language is none of these, cp1252 is the likelier one."""
+ENCODING_OF_LANGUAGE = {
+    **dict.fromkeys(["Polish", "Czech", "Slovak", "Hungarian", "Romanian", "Slovene", "Croatian"], "cp1250"),
+    **dict.fromkeys(["Lithuanian", "Latvian", "Estonian"], "cp1257"),
+    "Turkish": "cp1254",
+}
+"""Which Latin alphabet: the guessed language is surer than the guessed encoding; Western for all others."""
 
+WESTERN_CHARACTERS = frozenset(
+    "àâäáãåæçèéêëìíîïñòóôöõøœùúûüÿßÀÂÄÁÅÆÇÈÉÊËÍÎÏÑÓÔÖÕØÙÚÛÜŒ€£¥§°²³´µ·½¼«»“”„‘’‚–—…•™©®¡¿ªº±×\xa0"
+)
+
+_SIGN_IN_WORD = re.compile(r"(?<=[^\W\d_])[£¥§°²³µ·¼½¾¿¡ªº¹](?=[^\W\d_])|[£³¹](?=[a-z])")
 _CONTROLS = re.compile("[\x01-\x08\x0e-\x1a\x7f]")
 _WINDOWS_AS_CONTROLS = re.compile("[\x80-\x84\x86-\x9f]")
-_WINDOWS = {0xDC00 + byte: bytes([byte]).decode("cp1252", "replace") for byte in range(0x80, 0x100)}
+_CONTROLS_TO_WINDOWS = {byte: bytes([byte]).decode("cp1252", "ignore") for byte in range(0x80, 0xA0)}
+_STRAYS_TO_WINDOWS = {0xDC00 + byte: bytes([byte]).decode("cp1252", "replace") for byte in range(0x80, 0x100)}
 
 
 @dataclass(frozen=True)
@@ -82,12 +79,10 @@ def decode(raw: bytes, wanted: str | None = None) -> Decoded:
         notes += (told(nulls, "NUL character", "in the text", "removed"),)
     if not text.isascii() and _WINDOWS_AS_CONTROLS.search(text):
         # Windows text once taken for Latin-1; web browsers repair it the same way
-        text = text.translate(
-            {0x80 + byte: bytes([0x80 + byte]).decode("cp1252", "ignore") for byte in range(32)}
-        )
+        text = text.translate(_CONTROLS_TO_WINDOWS)
         notes += ("Control characters that are really Windows punctuation were put right.",)
     controls = len(_CONTROLS.findall(text[:SAMPLE_BYTES]))
-    if nulls + controls > CONTROL_SHARE * (len(text) + nulls) + 2:
+    if controls > CONTROL_SHARE * len(text) + 2 or nulls > NULL_SHARE * len(text) + 2:
         raise UnreadableData("Expected a table of text, but the file holds binary data.")
     # surrogates cannot be written as UTF-8; they only come from broken UTF-16 or UTF-7
     data = text.encode("utf-8", "replace")
@@ -156,7 +151,7 @@ def _mostly_utf8(raw: bytes) -> tuple[str, str, tuple[str, ...]] | None:
     if strays * 5 > proper:
         return None
     note = f"The text is UTF-8, but for {counted(strays, 'byte')}, read as Windows-1252."
-    return text.translate(_WINDOWS), "utf-8", (note,)
+    return text.translate(_STRAYS_TO_WINDOWS), "utf-8", (note,)
 
 
 def _one_byte_or_asian(raw: bytes) -> tuple[str, str, tuple[str, ...]]:
@@ -176,9 +171,13 @@ def _likeliest(raw: bytes) -> str:
     if _looks_western(sample):
         return "cp1252"
     best = from_bytes(sample, cp_isolation=list(GUESSED_ENCODINGS)).best()
-    if best is None or (best.encoding in LATIN_ENCODINGS and best.language not in LANGUAGES_WITH_THEIR_OWN):
+    if best is None:
         return "cp1252"
-    return best.encoding
+    return (
+        ENCODING_OF_LANGUAGE.get(best.language, "cp1252")
+        if best.encoding in LATIN_ENCODINGS
+        else best.encoding
+    )
 
 
 def _looks_western(sample: bytes) -> bool:
@@ -188,10 +187,5 @@ def _looks_western(sample: bytes) -> bool:
     except UnicodeDecodeError:
         return False
     high = [character for character in text if ord(character) > 0x7F]
-    usual = sum(character in _WESTERN for character in high)
+    usual = sum(character in WESTERN_CHARACTERS for character in high) - len(_SIGN_IN_WORD.findall(text))
     return usual >= 0.9 * len(high) and len(high) < 0.25 * len(text)
-
-
-_WESTERN = frozenset(
-    "àâäáãåæçèéêëìíîïñòóôöõøœùúûüÿßÀÂÄÁÅÆÇÈÉÊËÍÎÏÑÓÔÖÕØÙÚÛÜŒ€£¥§°²³´µ·½¼«»“”„‘’‚–—…•™©®¡¿ªº±×\xa0"
-)

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import datetime
 import io
+import os
 import re
 import zipfile
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -119,7 +122,31 @@ def _column_number(letters: bytes) -> int:
     return number
 
 
+@contextmanager
+def _quiet_panics() -> Iterator[None]:
+    """The reader is written in Rust and writes to standard error, past Python, when a damaged file makes it panic."""
+    try:
+        kept = os.dup(2)
+    except OSError:  # there is no standard error
+        yield
+        return
+    with Path(os.devnull).open("w") as nowhere:
+        os.dup2(nowhere.fileno(), 2)
+        try:
+            yield
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)
+
+
 def _pick_sheet(raw: bytes, origin: str, wanted: str | None) -> tuple[str, list[list[Any]], list[str]]:
+    with _quiet_panics():
+        return _first_filled_sheet(raw, origin, wanted)
+
+
+def _first_filled_sheet(
+    raw: bytes, origin: str, wanted: str | None
+) -> tuple[str, list[list[Any]], list[str]]:
     try:
         workbook = CalamineWorkbook.from_filelike(io.BytesIO(raw))
         names = list(workbook.sheet_names)
@@ -131,7 +158,7 @@ def _pick_sheet(raw: bytes, origin: str, wanted: str | None) -> tuple[str, list[
                 return name, rows, [other for other in names if other != name]
     except (UnknownName, KeyboardInterrupt, SystemExit, MemoryError):
         raise
-    except BaseException as error:  # the reader is written in Rust: its panics are no Exception
+    except BaseException as error:  # a panic in Rust is no Exception
         raise UnreadableData(f"The workbook {origin} is damaged, protected or of an unknown kind.") from error
     raise UnreadableData(f"Expected a table, but {origin} has no sheet with a filled cell.")
 
