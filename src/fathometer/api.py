@@ -6,7 +6,7 @@ import shutil
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import closing
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
@@ -15,7 +15,7 @@ from typing import Any
 import pandas as pd
 
 from fathometer.bundle import Bundle, Member, open_bundle, pack
-from fathometer.core.cost import allowed_cores, machine, versions
+from fathometer.core.cost import allowed_cores, cpu_seconds, machine, versions
 from fathometer.core.files import write_json
 from fathometer.data.outputs import write_table
 from fathometer.data.schema import Schema, learn_schema
@@ -43,6 +43,14 @@ PACKAGES = (
     "torch",
     "safetensors",
 )
+
+
+@dataclass(frozen=True)
+class Start:
+    """When a sitting began, by both clocks."""
+
+    wall: float = field(default_factory=time.monotonic)
+    cpu_seconds: float = field(default_factory=cpu_seconds)
 
 
 @dataclass(frozen=True)
@@ -87,7 +95,8 @@ class Study:
 
     def to_json(self) -> dict[str, Any]:
         """What result.json holds (docs/result.md)."""
-        return as_json(self.outcome, self.standings, self.attempts, self.verdict)
+        total = Ledger(self.folder).cpu_seconds()
+        return as_json(self.outcome, self.standings, self.attempts, self.verdict, total)
 
 
 @dataclass(frozen=True)
@@ -144,7 +153,7 @@ def compare(
     Raises:
         UserError: one clear sentence about what to put right.
     """
-    started = time.monotonic()
+    started = Start()
     seconds = parse_seconds(budget)
     _check_model_size(model)
     request = Request(
@@ -169,7 +178,7 @@ def compare(
     with Lock(folder):
         begin(folder, understood.rows, understood.splits, facts, understood.clusters)
         if watcher is not None:
-            watcher(Progress(time.monotonic() - started, seconds, {}, (), None))
+            watcher(Progress(time.monotonic() - started.wall, seconds, {}, (), None))
         return _work(folder, engine, watcher, started)
 
 
@@ -179,7 +188,7 @@ def resume(run: str | Path, *, watcher: Watcher | None = None, budget: str | flo
     Args:
         budget: a new budget for the whole run, what was used before included.
     """
-    started = time.monotonic()
+    started = Start()
     folder = Path(run)
     facts = read_run(folder)
     with Lock(folder):
@@ -191,7 +200,7 @@ def resume(run: str | Path, *, watcher: Watcher | None = None, budget: str | flo
 
 def replay(run: str | Path, *, out: str | Path, watcher: Watcher | None = None) -> Study:
     """Repeat exactly the trials of a run's record, in another folder; the numbers are the same on the same machine."""
-    started = time.monotonic()
+    started = Start()
     source, folder = Path(run), Path(out)
     facts = read_run(source)
     done = [trial for trial in Ledger(source).trials() if trial.status == "done"]
@@ -304,16 +313,18 @@ def fresh_folder(folder: Path) -> Path:
     return folder / f"run-{number}"
 
 
-def _work(folder: Path, engine: Engine, watcher: Watcher | None, started: float) -> Study:
+def _work(folder: Path, engine: Engine, watcher: Watcher | None, started: Start) -> Study:
     """Run what is left to run, judge, and leave the result and the model."""
     with closing(engine):
-        work(folder, engine, watcher, started)
+        why, before = work(folder, engine, watcher, started.wall)
         study = judge(folder)
         if study.outcome.folds:
             if study.outcome.run.get("model") == "small":
                 _pack_small(study, engine)
             else:
                 _pack_best(study)
+    elapsed = before + time.monotonic() - started.wall
+    Ledger(folder).note_end(elapsed, why, cpu_seconds() - started.cpu_seconds)
     write_json(folder / "result.json", study.to_json())
     return study
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Self
 
+from rich import box
 from rich.console import Console, Group
 from rich.live import Live
 from rich.table import Table
@@ -72,7 +73,7 @@ def _progress_view(progress: Progress) -> Group:
 
 def show_study(study: Study) -> None:
     """The audit's news, the table and the verdict."""
-    console = Console(file=sys.stdout, highlight=False)
+    console = _paper()
     run = study.outcome.run
     _say(
         console,
@@ -118,7 +119,7 @@ def show_study(study: Study) -> None:
 
 def show_inspection(inspection: Inspection) -> None:
     """What the data is."""
-    console = Console(file=sys.stdout, highlight=False)
+    console = _paper()
     for sentence in inspection.sentences:
         _say(console, sentence)
     table = Table(box=None, pad_edge=False)
@@ -134,10 +135,16 @@ def show_inspection(inspection: Inspection) -> None:
             _say(console, f"{finding.severity}: {finding.sentence}")
 
 
+def _paper() -> Console:
+    """Standard output; in a file or a pipe as wide as the table needs."""
+    console = Console(file=sys.stdout, highlight=False)
+    return console if console.is_terminal else Console(file=sys.stdout, highlight=False, width=120)
+
+
 def _table(study: Study) -> Table:
     measure = study.outcome.task.measure
-    table = Table(title=None)
-    table.add_column("")
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table.add_column("", no_wrap=True)
     for name in ORDER:
         table.add_column(NAMES[name], justify="right")
     columns = [study.standings[name] for name in ORDER]

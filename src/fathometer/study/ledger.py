@@ -94,9 +94,13 @@ class Ledger:
             sync_folder(place.parent)
         self._append({"type": "trial", **asdict(trial)})
 
-    def note_end(self, elapsed: float, why: str) -> None:
-        """Enter that the run stopped after so many seconds, and why."""
-        self._append({"type": "end", "elapsed": elapsed, "why": why})
+    def note_end(self, elapsed: float, why: str, cpu_seconds: float) -> None:
+        """Enter that a sitting ended at this second of the run, why, and what it cost with everything around it."""
+        self._append({"type": "end", "elapsed": elapsed, "why": why, "cpu_seconds": cpu_seconds})
+
+    def cpu_seconds(self) -> float:
+        """Processor seconds of all ended sittings, with everything around the trials."""
+        return sum(float(entry["cpu_seconds"]) for entry in self._entries() if entry["type"] == "end")
 
     def elapsed(self) -> float:
         """Seconds the run has been at work, over all its sittings."""

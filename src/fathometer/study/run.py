@@ -116,14 +116,14 @@ def read_run(folder: Path) -> dict[str, Any]:
     return run
 
 
-def work(folder: Path, engine: Engine, watcher: Watcher | None, started: float) -> str:
+def work(folder: Path, engine: Engine, watcher: Watcher | None, started: float) -> tuple[str, float]:
     """Run trials until the budget or the plan is used up, or someone interrupts; resumes what is there.
 
     Args:
         started: `time.monotonic()` at which this sitting began, reading of the data included.
 
     Returns:
-        Why it ended: "budget", "plan" or "interrupted".
+        Why it ended ("budget", "plan" or "interrupted"), and the run's seconds before this sitting.
     """
     run = read_run(folder)
     ledger = Ledger(folder)
@@ -135,8 +135,7 @@ def work(folder: Path, engine: Engine, watcher: Watcher | None, started: float) 
         why = "budget" if desk.clock() >= 0.8 * desk.budget.training_ends else "plan"
     except KeyboardInterrupt:
         why = "interrupted"
-    ledger.note_end(desk.clock(), why)
-    return why
+    return why, desk.before
 
 
 def refit(folder: Path, engine: Engine, model: Trial, seconds: float) -> Trial | None:

@@ -16,10 +16,19 @@ RESULT_FORMAT = 1
 
 
 def as_json(
-    outcome: Outcome, table: Mapping[str, Standing], attempts: Sequence[Attempt], verdict: Verdict
+    outcome: Outcome,
+    table: Mapping[str, Standing],
+    attempts: Sequence[Attempt],
+    verdict: Verdict,
+    cpu_seconds: float,
 ) -> dict[str, Any]:
-    """Everything a reader or a program needs of the outcome; NaN and infinity become null."""
+    """Everything a reader or a program needs of the outcome; NaN and infinity become null.
+
+    Args:
+        cpu_seconds: of all ended sittings of the run, with everything around the trials.
+    """
     run = outcome.run
+    in_learners = sum(trial.fit_seconds + trial.predict_seconds for trial in outcome.trials)
     result = {
         "format": RESULT_FORMAT,
         "created": run["created"],
@@ -28,6 +37,11 @@ def as_json(
         "seed": run["seed"],
         "budget_seconds": run["budget"],
         "workers": run["workers"],
+        "cost": {
+            "cpu_seconds": cpu_seconds,
+            "cpu_seconds_in_learners": in_learners,
+            "share_in_learners": in_learners / cpu_seconds if cpu_seconds else None,
+        },
         "data": run["data"],
         "task": run["task"],
         "understood": run["understood"],
