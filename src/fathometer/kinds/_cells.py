@@ -28,12 +28,21 @@ def is_text(cells: pd.Series) -> bool:
     return pd.api.types.is_object_dtype(dtype) or isinstance(dtype, pd.StringDtype | pd.CategoricalDtype)
 
 
+def is_only_text(cells: pd.Series) -> bool:
+    """Whether every present cell is a Python text."""
+    if isinstance(cells.dtype, pd.StringDtype):
+        return True
+    return (
+        pd.api.types.is_object_dtype(cells.dtype) and pd.api.types.infer_dtype(cells, skipna=True) == "string"
+    )
+
+
 def sample(cells: pd.Series, most: int = MOST_SAMPLED) -> pd.Series:
     """At most so many present cells, evenly spread over the column, so that a sorted column is seen whole."""
-    present = cells[~missing(cells)]
-    if len(present) <= most:
-        return present
-    return present.iloc[np.linspace(0, len(present) - 1, most).astype(np.intp)]
+    present = cells[cells.notna()]
+    if len(present) > most:
+        present = present.iloc[np.linspace(0, len(present) - 1, most).astype(np.intp)]
+    return present[~missing(present)]
 
 
 def missing(cells: pd.Series) -> npt.NDArray[np.bool_]:
@@ -52,7 +61,7 @@ def distinct_text(cells: pd.Series) -> tuple[npt.NDArray[np.intp], list[str]]:
     Work is done once per distinct text, which is what makes long columns cheap.
     """
     objects = cells.astype(object)
-    if isinstance(cells.dtype, pd.StringDtype) or pd.api.types.infer_dtype(objects, skipna=True) == "string":
+    if is_only_text(cells):
         codes, distinct = pd.factorize(objects)
         stripped = [_clean(str(text)) for text in distinct]
     else:

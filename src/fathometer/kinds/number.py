@@ -175,6 +175,8 @@ class Number(Kind):
         """Find decimal and thousands sign, a constant currency or unit, and the words for missing."""
         if not _cells.is_text(cells):
             return dict(PLAIN)
+        if _is_plain(cells):
+            return dict(PLAIN)
         codes, texts = _cells.distinct_text(cells)
         counts = np.bincount(codes[codes >= 0], minlength=len(texts))
         plain = pd.to_numeric(pd.Series(texts, dtype=object), errors="coerce").notna().to_numpy()
@@ -266,6 +268,14 @@ def _centre(numbers: npt.NDArray[np.float64]) -> float:
     return float(middle)
 
 
+def _is_plain(cells: pd.Series) -> bool:
+    """Whether all text is numbers as programs write them, but for words for missing; quick."""
+    if not _cells.is_only_text(cells):
+        return False
+    unread = cells[pd.to_numeric(cells.astype(object), errors="coerce").isna() & cells.notna()]
+    return all(_names_nothing(text.strip()) for text in unread.unique())
+
+
 def _to_float(cells: pd.Series) -> npt.NDArray[np.float64]:
     """Numbers of a column of numbers; complex and other odd types give missing."""
     if pd.api.types.is_complex_dtype(cells.dtype):
@@ -285,7 +295,9 @@ def _float_of(cell: Any) -> float:
 
 def _read_texts(cells: pd.Series, reading: Reading) -> npt.NDArray[np.float64]:
     objects = cells.astype(object)
-    if isinstance(cells.dtype, pd.StringDtype) or pd.api.types.infer_dtype(objects, skipna=True) == "string":
+    if _cells.is_only_text(cells):
+        if reading == PLAIN:
+            return np.array(pd.to_numeric(objects, errors="coerce"), dtype=np.float64)
         codes, texts = _cells.distinct_text(cells)
         return np.append(_parse(texts, reading), np.nan)[codes]
     numbers = np.full(len(cells), np.nan)
