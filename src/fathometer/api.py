@@ -128,8 +128,10 @@ def compare(
     metric: str | None = None,
     margin: float | None = None,
     learners: Sequence[str] = (),
+    recipes: int | None = None,
     seed: int = 0,
     workers: int | None = None,
+    engine: str = "local",
     model: str = "best",
     read: ReadOptions | None = None,
     watcher: Watcher | None = None,
@@ -146,7 +148,10 @@ def compare(
         time_column: judge forward in time by this column; "none" never does.
         task, metric, margin: found out unless given. margin is in points, or per cent for losses.
         learners: only these; all unless given. seed: all randomness comes from it.
+        recipes: at most so many of each family, each once over the folds, and no search: a short plan that ends before
+            the budget, and so does not depend on the clock.
         workers: trials at a time; one per core unless given.
+        engine: where trials run: "local" in processes that are ended over their limits, "inline" in this one.
         model: "best" ships the bag of all folds' models, "small" one model trained again on all rows.
         watcher: called with a `Progress` after every trial.
 
@@ -168,18 +173,19 @@ def compare(
         margin,
         tuple(learners),
         seed,
+        recipes,
     )
     table = read_table(data, read or ReadOptions())
     understood = understand(table, request)
     folder = Path(out) if out is not None else _new_folder(table.origin)
-    engine = _engine(workers, folder)
-    facts = as_facts(table, understood, request) | _circumstances(seconds, engine.workers, model)
+    chosen = _engine(engine, workers, folder)
+    facts = as_facts(table, understood, request) | _circumstances(seconds, engine, chosen.workers, model)
     folder.mkdir(parents=True, exist_ok=True)
     with Lock(folder):
         begin(folder, understood.rows, understood.splits, facts, understood.clusters)
         if watcher is not None:
             watcher(Progress(time.monotonic() - started.wall, seconds, {}, (), None))
-        return _work(folder, engine, watcher, started)
+        return _work(folder, chosen, watcher, started)
 
 
 def resume(run: str | Path, *, watcher: Watcher | None = None, budget: str | float | None = None) -> Study:
@@ -195,7 +201,7 @@ def resume(run: str | Path, *, watcher: Watcher | None = None, budget: str | flo
         if budget is not None:
             facts["budget"] = parse_seconds(budget)
             write_json(folder / "run.json", facts)
-        return _work(folder, _engine(int(facts["workers"]), folder), watcher, started)
+        return _work(folder, _engine_of(facts, folder), watcher, started)
 
 
 def replay(run: str | Path, *, out: str | Path, watcher: Watcher | None = None) -> Study:
@@ -228,7 +234,7 @@ def replay(run: str | Path, *, out: str | Path, watcher: Watcher | None = None) 
             for trial in done
         ]
         write_json(folder / "run.json", facts)
-        return _work(folder, _engine(int(facts["workers"]), folder), watcher, started)
+        return _work(folder, _engine_of(facts, folder), watcher, started)
 
 
 def judge(run: str | Path) -> Study:
@@ -379,10 +385,11 @@ def _schema_only(table: Table, kinds: Mapping[str, str], drop: Sequence[str]) ->
     return schema
 
 
-def _circumstances(seconds: float, workers: int, model: str) -> dict[str, Any]:
+def _circumstances(seconds: float, engine: str, workers: int, model: str) -> dict[str, Any]:
     return {
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "budget": seconds,
+        "engine": engine,
         "workers": workers,
         "family_share": FAMILY_SHARE,
         "model": model,
@@ -391,10 +398,15 @@ def _circumstances(seconds: float, workers: int, model: str) -> dict[str, Any]:
     }
 
 
-def _engine(workers: int | None, folder: Path) -> Engine:
-    local: Any = ENGINES.get("local")
-    engine: Engine = local(workers=workers or allowed_cores(), preload=PRELOADED, log=folder / "run.log")
+def _engine(name: str, workers: int | None, folder: Path) -> Engine:
+    kind: Any = ENGINES.get(name)
+    engine: Engine = kind(workers=workers or allowed_cores(), preload=PRELOADED, log=folder / "run.log")
     return engine
+
+
+def _engine_of(facts: Mapping[str, Any], folder: Path) -> Engine:
+    """An engine as the run was begun with."""
+    return _engine(str(facts.get("engine", "local")), int(facts["workers"]), folder)
 
 
 def _new_folder(origin: str) -> Path:

@@ -9,6 +9,8 @@ that has used less of its share. The order in a lane is fixed before any result 
 4. the presets again on the folds of further repeats;
 5. more searched settings until the share is spent.
 
+A plan of so many recipes a family ends after 2.
+
 So no fold's choice ever rests on a row that the same fold later judges by.
 """
 
@@ -86,10 +88,15 @@ class Lane:
         seed: int,
         finished: list[Trial],
         clock: Callable[[], float],
+        recipes: int | None = None,
     ) -> None:
-        """`folds`: (name, repeat) in order, `first` of them in the first pass; `clock`: wall seconds of the run."""
+        """`folds`: (name, repeat) in order, `first` of them in the first pass; `clock`: wall seconds of the run.
+
+        recipes: so many presets on the folds of the first pass are all; None: go on until the share is spent.
+        """
         self.family = family
-        self.candidates = sorted(candidates, key=lambda candidate: candidate.turn)
+        self.candidates = sorted(candidates, key=lambda candidate: candidate.turn)[:recipes]
+        self.is_short = recipes is not None
         self.first = [name for name, _ in folds[:first]]
         self.later = [name for name, _ in folds[first:]]
         self.budget = budget
@@ -128,6 +135,8 @@ class Lane:
 
     def _order(self) -> Iterator[Unit]:
         yield from self._presets(self.first, "presets")
+        if self.is_short:
+            return
         yield from self._searched(SEARCH_SHARE * self.budget.family_seconds, range(SEARCH_ROUNDS))
         yield from self._presets(self.later, "repeats")
         yield from self._searched(self.budget.family_seconds, range(SEARCH_ROUNDS, 2 * SEARCH_ROUNDS))

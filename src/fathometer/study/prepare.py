@@ -33,7 +33,7 @@ class Request:
 
     kinds: column -> kind. drop, keep: columns left out, or kept against the audit. group: rows with the same value in
     this column stay together. time: a column by which rows are ordered, or "none". task, metric, margin: found out
-    unless given. learners: only these; empty: all.
+    unless given. learners: only these; empty: all. recipes: at most so many of each family, and no search.
     """
 
     target: str
@@ -47,6 +47,7 @@ class Request:
     margin: float | None = None
     learners: tuple[str, ...] = ()
     seed: int = 0
+    recipes: int | None = None
 
 
 @dataclass(frozen=True)
@@ -72,6 +73,8 @@ def understand(table: Table, request: Request) -> Understood:
         UserError: the table cannot answer the question; the sentence says why.
     """
     frame = table.frame
+    if request.recipes is not None and request.recipes < 1:
+        raise UserError(f"At least one recipe of each family is tried; got recipes={request.recipes!r}.")
     if request.target not in frame.columns:
         raise UnknownColumn(request.target, map(str, frame.columns))
     target = learn_target(frame[request.target], asked=request.task, metric=request.metric)
@@ -113,6 +116,7 @@ def as_facts(table: Table, understood: Understood, request: Request) -> dict[str
         "request": {**asdict(request), "kinds": dict(request.kinds)},
         "seed": request.seed,
         "learners": list(request.learners),
+        "recipes": request.recipes,
         "task": understood.task.to_json(),
         "target": understood.target.to_json(),
         "schema": understood.schema.to_json(),

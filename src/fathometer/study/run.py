@@ -207,7 +207,9 @@ class _Desk:
             yield from (self._job(unit) for unit in _replayed(self.run["replay"], self.finished))
             return
         candidates = yield from self._candidates()
-        folds = tuple((str(name), int(repeat)) for name, repeat in self.run["splits"]["folds"])
+        recipes, first = self.run.get("recipes"), int(self.run["splits"]["first"])
+        told = self.run["splits"]["folds"][: first if recipes else None]
+        folds = tuple((str(name), int(repeat)) for name, repeat in told)
         baselines = [c for c in candidates if c.family == "baseline"]
         for unit in baseline_units(
             baselines, [name for name, _ in folds], int(self.run["seed"]), self.finished
@@ -215,9 +217,9 @@ class _Desk:
             yield self._job(unit)
         for family in FAMILIES:
             mine = [c for c in candidates if c.family == family]
-            first, seed = int(self.run["splits"]["first"]), int(self.run["seed"])
+            seed = int(self.run["seed"])
             self.lanes[family] = Lane(
-                family, mine, folds, first, self.budget, seed, self.finished, self.clock
+                family, mine, folds, first, self.budget, seed, self.finished, self.clock, recipes
             )
         while True:
             following = self._next_unit()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -275,7 +276,7 @@ def _next_step(
     needed = max(distance, 0.25 * families.margin) / 0.84  # a normal curve has 80 % below 0.84 scales
     factor = (families.spread.scale / needed) ** 2
     rows = int(outcome.run["data"]["rows"])
-    done, planned = outcome.folds, len(outcome.run["splits"]["folds"])
+    done, planned = outcome.folds, _planned_folds(outcome.run)
     steps = []
     if done < planned:
         missing = planned - done
@@ -290,6 +291,12 @@ def _next_step(
     if not steps:
         steps.append(f"more rows; the gap of {families.gap:+.2g} {families.unit} lies too near the margin")
     return "This would decide it: " + ", or ".join(steps) + "."
+
+
+def _planned_folds(run: Mapping[str, Any]) -> int:
+    """A short plan leaves the repeats out."""
+    splits = run["splits"]
+    return int(splits["first"]) if run.get("recipes") else len(splits["folds"])
 
 
 def _rounded(value: float) -> int:
