@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 import importlib
 import importlib.metadata
 import importlib.util
 import inspect
 import pkgutil
+import sys
 from collections.abc import Iterator
 from typing import Generic, TypeVar
 
@@ -43,7 +45,7 @@ class Plugins(Generic[T]):
             UnknownName: there is none.
             MissingExtra: it wraps a package that is not installed.
         """
-        for entry in importlib.metadata.entry_points(group=self.group):
+        for entry in _entries(self.group, tuple(sys.path)):
             if entry.name == name:
                 loaded: type[T] = entry.load()
                 return loaded
@@ -89,7 +91,7 @@ class Plugins(Generic[T]):
             for module in pkgutil.iter_modules(spec.submodule_search_locations):
                 if not module.name.startswith("_"):
                     yield module.name, f"{package}.{module.name}"
-        for entry in importlib.metadata.entry_points(group=self.group):
+        for entry in _entries(self.group, tuple(sys.path)):
             yield entry.name, entry.value
 
     def _only_class(self, module_name: str, members: dict[str, object]) -> type[T]:
@@ -105,3 +107,9 @@ class Plugins(Generic[T]):
         if len(found) != 1:
             raise TypeError(f"{module_name} must define exactly one {self.base.__name__}, found {len(found)}")
         return found.pop()
+
+
+@functools.lru_cache(maxsize=64)
+def _entries(group: str, search_path: tuple[str, ...]) -> tuple[importlib.metadata.EntryPoint, ...]:
+    """Entry points of a group; asked for at every look-up, and milliseconds to read, so read once per search path."""
+    return tuple(importlib.metadata.entry_points(group=group))
