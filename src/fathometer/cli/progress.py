@@ -92,6 +92,8 @@ def show_study(study: Study) -> None:
     for finding in run["findings"]:
         if finding["severity"] == "warning":
             _say(console, f"  note: {finding['sentence']}")
+    for name, why in study.outcome.not_tried:
+        _say(console, f"  not tried: {name}: {why}")
     console.print()
     console.print(_table(study))
     console.print()

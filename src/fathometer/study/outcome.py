@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from safetensors.numpy import load_file
 
+from fathometer.core.files import read_json
 from fathometer.study.budget import FAMILIES
 from fathometer.study.ensemble import choose_members
 from fathometer.study.ledger import Ledger, Trial
@@ -50,6 +51,7 @@ class Outcome:
     """Every competitor on every fold that both families have finished, and all trials.
 
     results: competitor -> its folds, the same folds for all. Empty where no fold is finished by both.
+    not_tried: (learner, why) of those that do not suit the data, or whose package is not installed.
     """
 
     run: Mapping[str, Any]
@@ -58,6 +60,7 @@ class Outcome:
     clusters: npt.NDArray[np.int64]
     trials: tuple[Trial, ...]
     results: Mapping[str, tuple[FoldResult, ...]]
+    not_tried: tuple[tuple[str, str], ...] = ()
 
     @property
     def folds(self) -> int:
@@ -100,9 +103,14 @@ def measure(folder: Path) -> Outcome:
                 )
             )
     clusters = arrays.get("clusters", np.arange(len(target)))
-    return Outcome(
-        run, task, target, clusters, trials, {name: tuple(folds) for name, folds in results.items()}
-    )
+    done_by = {name: tuple(folds) for name, folds in results.items()}
+    return Outcome(run, task, target, clusters, trials, done_by, _not_tried(folder))
+
+
+def _not_tried(folder: Path) -> tuple[tuple[str, str], ...]:
+    listed = folder / "learners.json"
+    left_out = read_json(listed)["left_out"] if listed.exists() else []
+    return tuple((str(name), str(why)) for name, why in left_out)
 
 
 def _comparable_folds(run: Mapping[str, Any], trials: tuple[Trial, ...]) -> list[tuple[str, int]]:

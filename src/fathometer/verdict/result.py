@@ -69,6 +69,7 @@ def as_json(
             "together": _contrast(verdict.together),
         },
         "table": {name: asdict(standing) for name, standing in table.items()},
+        "not_tried": [{"learner": name, "why": why} for name, why in outcome.not_tried],
         "leaderboard": [asdict(attempt) for attempt in attempts],
         "folds": {
             name: [
