@@ -176,7 +176,7 @@ def _choose_quote(data: bytes, delimiter: str, blank_after: bool, *, whole: bool
 def _is_better(quoted: Structure, plain: Structure, whole: bool) -> bool:
     """Whether the quote characters mean quoting, judged by where they stand and how regular the rows get."""
     faults = quoted.malformed + (5 if quoted.is_open and whole else 0)
-    if faults == 0:
+    if faults == 0 or quoted.mostly_at_borders:
         return True
     if faults > 0.5 * quoted.quoted:
         return False

@@ -24,6 +24,7 @@ class Structure:
     widths: (rows,) number of fields of every row that is not blank.
     quoted: quotes that open a cell where a cell begins.
     malformed: quotes that neither open nor close a cell where they stand, if every quote counts.
+    mostly_at_borders: whether nearly all quotes stand at a cell's beginning or end, whichever of them count.
     is_open: whether the text ends inside a quoted cell.
     longest: bytes of the longest row.
     blank_lines: lines that hold nothing, outside quoted cells.
@@ -32,6 +33,7 @@ class Structure:
     widths: npt.NDArray[np.int64]
     quoted: int
     malformed: int
+    mostly_at_borders: bool
     is_open: bool
     longest: int
     blank_lines: int
@@ -65,11 +67,12 @@ def structure(
     starts = ends - lengths + 1
     content = np.frombuffer(data, np.uint8)
     blank = (lengths == 1) | ((lengths == 2) & (content[starts] == ord("\r")))
-    opened, malformed = _judge_quotes(content, quotes, delimiter, quote, blank_before)
+    judged = _judge_quotes(content, quotes, delimiter, quote, blank_before)
     return Structure(
         widths=fields[~blank],
-        quoted=opened,
-        malformed=malformed,
+        quoted=judged.quoted,
+        malformed=judged.malformed,
+        mostly_at_borders=judged.mostly_at_borders,
         is_open=bool(len(quotes) % 2),
         longest=int(lengths.max(initial=0)),
         blank_lines=int(blank.sum()),
@@ -111,24 +114,34 @@ def _joined(parts: list[npt.NDArray[np.int64]]) -> npt.NDArray[np.int64]:
     return np.concatenate(parts) if parts else np.zeros(0, dtype=np.int64)
 
 
+@dataclass(frozen=True)
+class _Quotes:
+    quoted: int
+    malformed: int
+    mostly_at_borders: bool
+
+
 def _judge_quotes(
     content: npt.NDArray[np.uint8],
     quotes: npt.NDArray[np.int64],
     delimiter: str,
     quote: str,
     blank_before: bool,
-) -> tuple[int, int]:
-    """How many quotes open a cell properly, and how many stand where none may."""
+) -> _Quotes:
+    """Where the quotes stand, both if each counts and (so that one stray quote does not spoil all) by itself."""
     if not len(quotes):
-        return 0, 0
-    opening, closing = quotes[0::2], quotes[1::2]
+        return _Quotes(0, 0, True)
     borders = [ord(delimiter), ord("\n"), ord("\r")]
-    before = content[np.maximum(opening - 1, 0)]
+    before = content[np.maximum(quotes - 1, 0)]
     if blank_before:
-        before = np.where(before == ord(" "), content[np.maximum(opening - 2, 0)], before)
-    at_start = np.isin(before, borders) | (opening == 0)
-    doubled = (before == ord(quote)) & (opening > 0)
-    after = content[np.minimum(closing + 1, len(content) - 1)]
-    closes = np.isin(after, [*borders, ord(quote)]) | (closing == len(content) - 1)
-    malformed = int((~at_start & ~doubled).sum() + (~closes).sum())
-    return int(at_start.sum()), malformed
+        before = np.where(before == ord(" "), content[np.maximum(quotes - 2, 0)], before)
+    after = content[np.minimum(quotes + 1, len(content) - 1)]
+    starts = np.isin(before, borders) | (quotes == 0)
+    ends = np.isin(after, borders) | (quotes == len(content) - 1)
+    doubled_before = (before == ord(quote)) & (quotes > 0)
+    doubled_after = (after == ord(quote)) & (quotes < len(content) - 1)
+    opening, closing = slice(0, None, 2), slice(1, None, 2)
+    malformed = int((~starts & ~doubled_before)[opening].sum() + (~ends & ~doubled_after)[closing].sum())
+    loose = int((~starts & ~ends & ~doubled_before & ~doubled_after).sum())
+    few, many = sorted((int(starts.sum()), int(ends.sum())))
+    return _Quotes(int(starts[opening].sum()), malformed, loose <= 0.02 * (few + many) and few >= 0.3 * many)

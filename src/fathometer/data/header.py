@@ -48,7 +48,8 @@ def find_layout(rows: Sequence[Row], header: bool | None = None, skip: int | Non
     if start >= len(rows):
         return Layout(len(rows), 0, ())
     after_preamble = any(_fill(row) for row in rows[:start])
-    votes = _votes(rows[start], _body(rows, start + 1)) + after_preamble
+    others = [row for row in _body(rows, start + 1) if row != rows[start]]  # a header may be repeated below
+    votes = _votes(rows[start], others) + after_preamble
     if header is False or (header is None and not _says_header(votes, rows[start])):
         return Layout(start, 0, ())
     above = rows[start - 1] if start and skip is None else ()
