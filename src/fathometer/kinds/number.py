@@ -23,6 +23,7 @@ PLAIN: Reading = {
     "suffix": "",
     "scaled": False,
     "parentheses": False,
+    "typeset": False,
     "missing": [],
 }
 """How a program writes numbers: the reading of most columns."""
@@ -183,9 +184,10 @@ class Number(Kind):
         odd = [place for place, text in enumerate(texts) if not plain[place] and not _names_nothing(text)]
         if not odd:
             return dict(PLAIN)
-        texts = [text.translate(SIGNS) for text in texts]
-        kept = _spread([place for place, text in enumerate(texts) if not _names_nothing(text)])
-        return _learn_style([texts[place] for place in kept], counts[kept].astype(np.float64))
+        signed = [text.translate(SIGNS) for text in texts]
+        kept = _spread([place for place, text in enumerate(signed) if not _names_nothing(text)])
+        reading = _learn_style([signed[place] for place in kept], counts[kept].astype(np.float64))
+        return reading | {"typeset": signed != texts}
 
     def read(self, cells: pd.Series, reading: Reading) -> pd.Series:
         """Float64 values."""
@@ -261,11 +263,12 @@ def _centre(numbers: npt.NDArray[np.float64]) -> float:
     present = numbers[np.isfinite(numbers)]
     if not len(present):
         return 0.0
-    low, middle, high = np.quantile(present, [0.01, 0.5, 0.99])
+    with np.errstate(over="ignore", invalid="ignore"):
+        low, middle, high = (float(part) for part in np.quantile(present, [0.01, 0.5, 0.99]))
     size = max(abs(low), abs(high))
     if not math.isfinite(size) or size < 1e5 or high - low > 0.05 * size:
         return 0.0
-    return float(middle)
+    return middle
 
 
 def _is_plain(cells: pd.Series) -> bool:
@@ -379,9 +382,10 @@ def _learn_style(texts: list[str], counts: npt.NDArray[np.float64]) -> Reading:
 
 
 def _agreed(affixes: Counter[str]) -> str:
-    """The one affix that at least eight distinct texts in ten have, or none."""
+    """The affix that at least half of the distinct texts have and the others lack, or that nearly all have."""
     for affix, count in affixes.most_common(2):
-        if affix and count >= 0.8 * affixes.total():
+        others = affixes.total() - count - affixes[""]
+        if affix and (count >= 0.9 * affixes.total() or (others == 0 and count >= 0.5 * affixes.total())):
             return affix
     return ""
 
