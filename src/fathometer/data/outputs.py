@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import csv
+import itertools
 import os
 import secrets
 from pathlib import Path
+from typing import Literal
 
 import pandas as pd
 
@@ -38,15 +41,19 @@ def write_table(frame: pd.DataFrame, path: Path | str) -> None:
             os.fsync(stream.fileno())
         draft.replace(path)
         sync_folder(path.parent)
-    except OSError as error:
-        raise UserError(f"The file {path} cannot be written: {error.strerror or error}.") from error
+    except (OSError, ValueError, TypeError, NotImplementedError, OverflowError) as error:
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else error.args[0]
+        raise UserError(f"The file {path} cannot be written: {reason}.") from error
     finally:
         draft.unlink(missing_ok=True)
 
 
 def _write(frame: pd.DataFrame, draft: Path, ending: str) -> None:
     if ending == ".csv":
-        without_formulas(frame).to_csv(draft, index=False, encoding="utf-8", lineterminator="\n")
+        safe = without_formulas(frame)
+        # Python's csv module quotes a carriage return only where it ends lines
+        quoting: Literal[0, 2] = csv.QUOTE_NONNUMERIC if _has_carriage_return(safe) else csv.QUOTE_MINIMAL
+        safe.to_csv(draft, index=False, encoding="utf-8", lineterminator="\n", quoting=quoting)
     elif ending == ".parquet":
         frame.to_parquet(draft, index=False)
     else:
@@ -59,12 +66,22 @@ def _write(frame: pd.DataFrame, draft: Path, ending: str) -> None:
 def without_formulas(frame: pd.DataFrame) -> pd.DataFrame:
     """The same table with an apostrophe before every text that begins like a formula; numbers stay."""
     safe = frame.copy()
-    for position in range(len(frame.columns)):
-        cells = frame.iloc[:, position]
-        if not pd.api.types.is_numeric_dtype(cells) and not pd.api.types.is_datetime64_any_dtype(cells):
-            safe.isetitem(position, cells.astype(object).map(_defused).array)
+    for position in _places_of_text(frame):
+        safe.isetitem(position, frame.iloc[:, position].astype(object).map(_defused).array)
     safe.columns = pd.Index([_defused(name) for name in frame.columns])
     return safe
+
+
+def _has_carriage_return(frame: pd.DataFrame) -> bool:
+    texts = (frame.iloc[:, position] for position in _places_of_text(frame))
+    cells = itertools.chain(frame.columns, itertools.chain.from_iterable(texts))
+    return any(isinstance(cell, str) and "\r" in cell for cell in cells)
+
+
+def _places_of_text(frame: pd.DataFrame) -> list[int]:
+    is_number, is_moment = pd.api.types.is_numeric_dtype, pd.api.types.is_datetime64_any_dtype
+    types = frame.dtypes.tolist()
+    return [place for place, type_ in enumerate(types) if not is_number(type_) and not is_moment(type_)]
 
 
 def _defused(cell: object) -> object:

@@ -107,7 +107,7 @@ def _existing(source: str | Path) -> Path:
         if not path.exists():
             folder = path.parent
             names = [other.name for other in folder.iterdir()] if folder.is_dir() else []
-            raise UnreadableData(f"There is no file {path}.{did_you_mean(path.name, names)}")
+            raise UnreadableData(f"There is no file {str(path)!r}.{did_you_mean(path.name, names)}")
     except (OSError, ValueError) as error:
         raise UnreadableData("The path is malformed or may not be read.") from error
     if not path.is_file():
