@@ -22,7 +22,8 @@ from fathometer.data.schema import Schema, learn_schema
 from fathometer.data.sources import ReadOptions, read_table
 from fathometer.data.table import Table
 from fathometer.engine import ENGINES, Engine
-from fathometer.errors import BadRun, UserError
+from fathometer.errors import BadRun, UnknownName, UserError
+from fathometer.learner import LEARNERS
 from fathometer.study.budget import FAMILY_SHARE, REFIT_SHARE, parse_seconds
 from fathometer.study.ledger import Ledger, Trial
 from fathometer.study.outcome import COMPETITORS, Outcome, measure
@@ -161,6 +162,7 @@ def compare(
     started = Start()
     seconds = parse_seconds(budget)
     _check_model_size(model)
+    _check_learners(learners)
     request = Request(
         target,
         dict(kinds or {}),
@@ -413,6 +415,13 @@ def _new_folder(origin: str) -> Path:
     name = "".join(c if c.isalnum() or c in "-_" else "-" for c in Path(origin).stem)[:60] or "table"
     stamp = datetime.now().strftime("%Y%m%d-%H%M%S")
     return Path("runs") / f"{name}-{stamp}"
+
+
+def _check_learners(names: Sequence[str]) -> None:
+    known = LEARNERS.names()
+    for name in names:
+        if name not in known:
+            raise UnknownName("learner", name, known)
 
 
 def _check_model_size(model: str) -> None:
