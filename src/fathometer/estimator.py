@@ -116,7 +116,7 @@ class _Fathom(BaseEstimator):  # type: ignore[misc]
             raise ValueError(f"family is None or one of {', '.join(FAMILIES)}; got {self.family!r}.")
         if len(frame) < ROWS_LEAST:
             raise ValueError(
-                f"Expected at least {ROWS_LEAST} rows to learn from, choose by and judge by, got n_samples = {len(frame)}."
+                f"Expected at least {ROWS_LEAST} rows to learn from and judge by, got n_samples = {len(frame)}."
             )
         home = _Home(_run_folder(self.out), is_ours=self.out is None)
         try:
