@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from dataclasses import dataclass, fields, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -15,13 +16,26 @@ from fathometer.core.files import State, read_state, write_state
 from fathometer.data.rows import Rows
 from fathometer.learner import Learner, Model, Run
 from fathometer.learners._answers import Answers, answers_for, answers_from_state
+from fathometer.learners._clock import Watch
 from fathometer.learners._inputs import Inputs
-from fathometer.learners._loop import Examples, Pace, predict, seeded, train
+from fathometer.learners._loop import Examples, Lesson, Pace, predict, seed_of, seeded, train
 from fathometer.learners._network import Recalling
-from fathometer.learners._tensors import Layout, Scaling, layout_of
+from fathometer.learners._tensors import Layout, Scaling, Tensors, layout_of
 from fathometer.task import Prediction, Task
 
 FILE = "network"
+SURE = 0.8  # a further network is trained if one took less than this share of the time now left
+
+
+class Together(nn.Module):
+    """Networks side by side, as members of one: (members, rows, outputs)."""
+
+    def __init__(self, networks: list[nn.Module]) -> None:
+        super().__init__()
+        self.networks = nn.ModuleList(networks)
+
+    def forward(self, inputs: Tensors) -> torch.Tensor:
+        return torch.cat([network(inputs) for network in self.networks])
 
 
 @dataclass(frozen=True)
@@ -42,6 +56,11 @@ class DeepLearner(Learner):
     @abstractmethod
     def bins(self) -> int:
         """How many bins the network wants each number column cut into; 0 for none."""
+
+    @property
+    @abstractmethod
+    def bags(self) -> int:
+        """How many networks to train at most, time allowing; they answer together."""
 
     @property
     @abstractmethod
@@ -67,7 +86,7 @@ class DeepModel(Model):
     scaling: Scaling
     layout: Layout
     answers: Answers
-    trained: nn.Module
+    trained: Together
     device: str
 
     def predict(self, rows: Rows) -> Prediction:
@@ -84,6 +103,7 @@ class DeepModel(Model):
             "scaling": self.scaling.state(),
             "layout": _layout_state(self.layout),
             "answers": self.answers.state(),
+            "networks": len(self.trained.networks),
             "weights": weights,
         }
         write_state(folder, FILE, state)
@@ -97,20 +117,35 @@ def fit_network(learner: DeepLearner, train_rows: Rows, valid_rows: Rows, task: 
     tensors = scaling.apply(features)
     layout = layout_of(scaling, tensors, task.outputs, learner.bins)
     answers = answers_for(task, train_rows.answers, learner.label_smoothing)
-    examples = Examples(tensors.to(run.device), answers.goal(train_rows.answers).to(run.device))
-    valid = scaling.apply(inputs.features(valid_rows)).to(run.device)
+    lesson = Lesson(
+        answers=answers,
+        examples=Examples(tensors.to(run.device), answers.goal(train_rows.answers).to(run.device)),
+        valid=scaling.apply(inputs.features(valid_rows)).to(run.device),
+        judge=lambda prediction: task.fitting_loss(valid_rows.answers, prediction),
+        pace=learner.pace(len(train_rows), task),
+    )
     with seeded(run):
-        network = learner.network(layout, answers.start()).to(run.device)
-        train(
-            network,
-            answers,
-            examples,
-            valid,
-            lambda prediction: task.fitting_loss(valid_rows.answers, prediction),
-            learner.pace(len(train_rows), task),
-            run,
-        )
-    return DeepModel(learner, inputs, scaling, layout, answers, network, run.device)
+        networks = _trained_networks(learner, layout, lesson, run)
+    return DeepModel(learner, inputs, scaling, layout, answers, Together(networks), run.device)
+
+
+def _trained_networks(learner: DeepLearner, layout: Layout, lesson: Lesson, run: Run) -> list[nn.Module]:
+    """One network, and further ones from other random numbers as long as one more is sure to be finished."""
+    networks: list[nn.Module] = []
+    while len(networks) < learner.bags:
+        part = len(networks)
+        watch = Watch(run)
+        torch.manual_seed(seed_of(run, part))
+        network = learner.network(layout, lesson.answers.start()).to(run.device)
+        train(network, lesson, run, part)
+        networks.append(network)
+        if not run.decide(f"network_{part + 1}", partial(_is_time_for_another, watch)):
+            break
+    return networks
+
+
+def _is_time_for_another(watch: Watch) -> bool:
+    return max(watch.shares(1)) < SURE
 
 
 def load_network(learner_class: type[DeepLearner], folder: Path) -> DeepModel:
@@ -119,18 +154,19 @@ def load_network(learner_class: type[DeepLearner], folder: Path) -> DeepModel:
     learner = learner_class(**state["settings"])
     layout = _layout_from_state(state["layout"])
     answers = answers_from_state(state["answers"])
-    network = learner.network(layout, answers.start())
-    if isinstance(network, Recalling):
-        network.make_room(len(state["weights"]["keys"]))
-    network.load_state_dict({name: torch.from_numpy(array) for name, array in state["weights"].items()})
-    network.eval()
+    together = Together([learner.network(layout, answers.start()) for _ in range(state["networks"])])
+    for position, network in enumerate(together.networks):
+        if isinstance(network, Recalling):
+            network.make_room(len(state["weights"][f"networks.{position}.keys"]))
+    together.load_state_dict({name: torch.from_numpy(array) for name, array in state["weights"].items()})
+    together.eval()
     return DeepModel(
         learner=learner,
         inputs=Inputs.from_state(state["inputs"]),
         scaling=Scaling.from_state(state["scaling"]),
         layout=layout,
         answers=answers,
-        trained=network,
+        trained=together,
         device="cpu",
     )
 

@@ -259,8 +259,8 @@ class Recalling(nn.Module, ABC):
         """(members, rows, outputs) for a batch of training rows, each without recalling itself."""
 
     @abstractmethod
-    def memorise(self, inputs: Tensors, goal: torch.Tensor) -> None:
-        """Keep these training rows in mind, as the present weights see them."""
+    def memorise(self, inputs: Tensors, goal: torch.Tensor, *, trained: bool) -> None:
+        """Keep these training rows in mind, as the present weights see them; fewer while not yet trained."""
 
     def make_room(self, rows: int) -> None:
         """Memory for so many rows, before weights are loaded."""

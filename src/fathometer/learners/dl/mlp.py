@@ -44,7 +44,9 @@ class Mlp(DeepLearner):
     rate: float = 0.04
     decay: float = 0.02
     smoothing: float = 0.0
+    schedule: str = "waves"
     epochs: int = 64
+    networks: int = 1
 
     @classmethod
     def space(cls, task: Task) -> dict[str, Range]:
@@ -65,6 +67,10 @@ class Mlp(DeepLearner):
         return self.cuts if self.embedding == "piecewise" else 0
 
     @property
+    def bags(self) -> int:
+        return self.networks
+
+    @property
     def label_smoothing(self) -> float:
         return self.smoothing
 
@@ -72,7 +78,7 @@ class Mlp(DeepLearner):
         return Pace(
             rate=self.rate,
             decay=self.decay,
-            schedule="waves",
+            schedule=self.schedule,
             batch=batch_size(rows),
             epochs=self.epochs,
             patience=0.5,

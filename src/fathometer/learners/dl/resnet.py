@@ -38,7 +38,9 @@ class ResNet(DeepLearner):
     rate: float = 0.03
     decay: float = 0.02
     smoothing: float = 0.0
+    schedule: str = "slope"
     epochs: int = 64
+    networks: int = 1
 
     @classmethod
     def space(cls, task: Task) -> dict[str, Range]:
@@ -57,6 +59,10 @@ class ResNet(DeepLearner):
         return self.cuts if self.embedding == "piecewise" else 0
 
     @property
+    def bags(self) -> int:
+        return self.networks
+
+    @property
     def label_smoothing(self) -> float:
         return self.smoothing
 
@@ -64,7 +70,7 @@ class ResNet(DeepLearner):
         return Pace(
             rate=self.rate,
             decay=self.decay,
-            schedule="slope",
+            schedule=self.schedule,
             batch=batch_size(rows),
             epochs=self.epochs,
             patience=0.3,

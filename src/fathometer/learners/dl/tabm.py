@@ -42,7 +42,9 @@ class TabM(DeepLearner):
     rate: float = 0.03
     decay: float = 0.02
     smoothing: float = 0.0
+    schedule: str = "waves"
     epochs: int = 64
+    networks: int = 1
 
     @classmethod
     def space(cls, task: Task) -> dict[str, Range]:
@@ -61,6 +63,10 @@ class TabM(DeepLearner):
         return self.cuts if self.embedding == "piecewise" else 0
 
     @property
+    def bags(self) -> int:
+        return self.networks
+
+    @property
     def label_smoothing(self) -> float:
         return self.smoothing
 
@@ -68,7 +74,7 @@ class TabM(DeepLearner):
         return Pace(
             rate=self.rate,
             decay=self.decay,
-            schedule="waves",
+            schedule=self.schedule,
             batch=batch_size(rows),
             epochs=self.epochs,
             patience=0.5,
