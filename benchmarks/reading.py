@@ -1,6 +1,6 @@
 """How well are files read that nobody has described? Run as `python -m benchmarks.reading`.
 
-Three measurements on the development data (`FATHOMETER_DATA`, see benchmarks/tables.py), written to
+Four measurements on the development data (`FATHOMETER_DATA`, see benchmarks/tables.py), written to
 benchmarks/results/reading.md:
 
 1. 36 files from open-data portals whose true dialect people wrote down: delimiter, encoding, header lines
@@ -8,16 +8,22 @@ benchmarks/results/reading.md:
    hand. Whether every cell is as there is counted apart.
 2. Every messy file: read, or refused with which sentence.
 3. Well-known tables: rows and columns as published.
+4. Pieces of these, rewritten in dialects drawn by lot: every cell must come back. No rule was made looking at this draw.
 """
 
 from __future__ import annotations
 
 import csv
+import io
 import json
+import random
+import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import pandas as pd
 
 from benchmarks.tables import data_folder
 from fathometer.data.sources import Table, read_table
@@ -25,6 +31,7 @@ from fathometer.errors import UserError
 
 RESULT = Path(__file__).parent / "results" / "reading.md"
 
+REWRITTEN = 300
 KNOWN_SHAPES = {
     "tabular/telco_churn.csv": (7_043, 21),
     "tabular/adult_with_header.csv": (48_842, 15),
@@ -248,6 +255,94 @@ def known_section(folder: Path) -> list[str]:
     return [title, "", *table_of(["file", "rows x columns", "header", "as published"], rows), ""]
 
 
+def rewritten_section(folder: Path) -> list[str]:
+    """Pieces of the well-known tables, written in dialects drawn by lot and read back."""
+    draw = random.Random(1)
+    names = [name for name in KNOWN_SHAPES if name not in HEADERLESS and not name.endswith(".gz")]
+    frames = {name: read_table(folder / name).frame for name in names}
+    wrong: list[list[object]] = []
+    with tempfile.TemporaryDirectory() as place:
+        path = Path(place) / "rewritten.csv"
+        for _ in range(REWRITTEN):
+            name = draw.choice(names)
+            frame = piece(frames[name], draw)
+            spelling = Spelling.drawn(draw)
+            path.write_bytes(spelling.write(frame))
+            found = spelling.mistakes(read(path), frame)
+            if found:
+                wrong.append([name, len(frame), spelling, found])
+    title = f"## Rewritten tables: {REWRITTEN - len(wrong)} of {REWRITTEN} come back cell by cell"
+    about = "Dialects drawn by lot (seed 1): delimiter, quoting, line ends, encoding, header or none, title, remark."
+    return [title, "", about, "", *table_of(["table", "rows", "written as", "what differs"], wrong), ""]
+
+
+def piece(frame: pd.DataFrame, draw: random.Random) -> pd.DataFrame:
+    """Some consecutive rows, without columns that are empty in them."""
+    rows = draw.choice([5, 20, 100, 1_000])
+    start = draw.randrange(max(1, len(frame) - rows))
+    return frame.iloc[start : start + rows].dropna(axis=1, how="all").reset_index(drop=True)
+
+
+@dataclass(frozen=True)
+class Spelling:
+    """One way of writing a table as text."""
+
+    delimiter: str
+    quote_all: bool
+    end: str
+    encoding: str
+    has_header: bool
+    before: tuple[str, ...]
+    after: tuple[str, ...]
+
+    @classmethod
+    def drawn(cls, draw: random.Random) -> Spelling:
+        """A spelling by lot."""
+        return cls(
+            delimiter=draw.choice(",;\t|"),
+            quote_all=draw.random() < 0.5,
+            end=draw.choice(["\n", "\r\n"]),
+            encoding=draw.choice(["utf-8", "utf-8-sig", "utf-16", "cp1252"]),
+            has_header=draw.random() < 0.7,
+            before=draw.choice(
+                [(), (), ("Exported 2024-05-01",), ("Report", "by the office", ""), ("# made by hand",)]
+            ),
+            after=draw.choice([(), (), ("", "Source: the statistical office of the country")]),
+        )
+
+    def write(self, frame: pd.DataFrame) -> bytes:
+        """The table spelled so; characters the encoding lacks become question marks."""
+        stream = io.StringIO()
+        quoting = csv.QUOTE_ALL if self.quote_all else csv.QUOTE_MINIMAL
+        writer = csv.writer(stream, delimiter=self.delimiter, quoting=quoting, lineterminator=self.end)
+        if self.has_header:
+            writer.writerow(frame.columns)
+        writer.writerows(self.rows(frame))
+        after = self.after if len(frame.columns) > 2 else ()
+        lines = ["".join(line + self.end for line in part) for part in (self.before, after)]
+        return (lines[0] + stream.getvalue() + lines[1]).encode(self.encoding, "replace")
+
+    def rows(self, frame: pd.DataFrame) -> list[list[str]]:
+        """The cells, as the encoding can spell them."""
+        cells = frame.astype(object).where(frame.notna(), "").to_numpy().tolist()
+        codec = self.encoding
+        return [[str(cell).encode(codec, "replace").decode(codec) for cell in row] for row in cells]
+
+    def mistakes(self, reading: Reading, frame: pd.DataFrame) -> str:
+        """What of it was not read back."""
+        if reading.table is None or reading.table.dialect is None:
+            return reading.refusal
+        found = []
+        if reading.table.dialect.delimiter != self.delimiter:
+            found.append(f"delimiter {reading.table.dialect.delimiter!r}")
+        if bool(reading.table.dialect.header_lines) != self.has_header:
+            found.append(f"{reading.table.dialect.header_lines} header lines")
+        got = reading.table.frame.astype(object).where(reading.table.frame.notna(), "").to_numpy().tolist()
+        if got != self.rows(frame):
+            found.append(f"cells, {reading.table.frame.shape[0]} x {reading.table.frame.shape[1]}")
+        return ", ".join(found)
+
+
 def main() -> None:
     """Measure, print the headings and write the result."""
     folder = data_folder()
@@ -258,6 +353,7 @@ def main() -> None:
         "",
         *survey_section(folder / "messy_csv" / "survey_files"),
         *known_section(folder),
+        *rewritten_section(folder),
         *messy_section(folder / "messy_csv"),
     ]
     RESULT.parent.mkdir(exist_ok=True)

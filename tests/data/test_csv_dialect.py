@@ -55,10 +55,20 @@ def test_blanks_do_not_delimit_words() -> None:
     assert find_quoting(b"the first line here\nand then one more\nof words and so on\n").delimiter == ""
 
 
+def test_blanks_inside_cells_between_tabs_do_not_delimit() -> None:
+    data = b"# made by hand\n2016-07-01 00:00:00\t5.8\n2016-07-01 01:00:00\t5.6\n2016-07-01 02:00:00\t5.1\n"
+    assert find_quoting(data).delimiter == "\t"
+
+
 def test_blanks_in_quoted_cells_stay() -> None:
     data = b'1 2.5 "New  York"\n2 3.5 "Rome"\n3 4.5 "San Jose"\n'
     found = find_quoting(data)
     assert prepare(data, found).splitlines()[0] == b'1\t2.5\t"New  York"'
+
+
+def test_a_million_blanks_are_read_in_no_time() -> None:
+    data = b"1 2 3\n4" + b" " * 1_000_000 + b"5 6\n7 8 9 \r\n"
+    assert prepare(data, Quoting(BLANKS)) == b"1\t2\t3\n4\t5\t6\n7\t8\t9\r\n"
 
 
 def test_one_column_has_no_delimiter() -> None:

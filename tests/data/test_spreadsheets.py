@@ -126,6 +126,40 @@ def test_cells_a_million_rows_apart_are_refused() -> None:
         read_workbook(workbook({"s": xml}), "a.xlsx")
 
 
+def ods(cells: str) -> bytes:
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("mimetype", "application/vnd.oasis.opendocument.spreadsheet")
+        archive.writestr("META-INF/manifest.xml", "<manifest/>")
+        names = "".join(
+            f' xmlns:{name}="urn:oasis:names:tc:opendocument:xmlns:{name}:1.0"'
+            for name in ("office", "table", "text")
+        )
+        archive.writestr(
+            "content.xml",
+            f'<office:document-content{names}><office:body><office:spreadsheet><table:table table:name="s">{cells}'
+            "</table:table></office:spreadsheet></office:body></office:document-content>",
+        )
+    return stream.getvalue()
+
+
+def ods_cell(number: int, repeated: int = 1) -> str:
+    times = f' table:number-columns-repeated="{repeated}"' if repeated > 1 else ""
+    return f'<table:table-cell office:value-type="float" office:value="{number}"{times}/>'
+
+
+def test_an_open_document_sheet_is_read_for_all_its_empty_rows_below() -> None:
+    empty = '<table:table-row table:number-rows-repeated="1048570"><table:table-cell/></table:table-row>'
+    rows = "".join(f"<table:table-row>{ods_cell(i)}{ods_cell(i + 5, 2)}</table:table-row>" for i in range(3))
+    assert read_workbook(ods(rows + empty), "a.ods").frame.shape == (3, 3)
+
+
+def test_a_cell_repeated_over_a_whole_sheet_is_refused() -> None:
+    row = f'<table:table-row table:number-rows-repeated="1000000">{ods_cell(1, 16000)}</table:table-row>'
+    with pytest.raises(UnreadableData, match="16,000,000,000 cells"):
+        read_workbook(ods(row), "a.ods")
+
+
 @pytest.mark.parametrize("kept", [10, 200, 700, 1_200])
 def test_a_cut_workbook_is_refused(kept: int) -> None:
     with pytest.raises(UnreadableData):

@@ -12,6 +12,7 @@ from typing import Literal
 
 Look = Literal["empty", "missing", "number", "moment", "word", "text"]
 
+LONGEST_WORD = 40
 MISSING_WORDS = frozenset(
     {
         "na",
@@ -44,23 +45,24 @@ _NUMBER = re.compile(
     r"(?:\d{1,3}(?:[ ,.'\u00a0\u202f]\d{3})+|\d+)?(?:[.,]\d*)?"
     r"(?:[eE][-+]?\d+)?\s?[%€$£]?\)?"
 )
-_WORD = re.compile(r"[^,;|\t\"\n]{1,40}")
+_WORD = re.compile(r"[^,;|\t\"\n]+")
 
 
-@lru_cache(maxsize=65_536)
 def look(cell: str) -> Look:
     """The look of one cell."""
     text = cell.strip()
     if not text:
         return "empty"
+    return "text" if len(text) > LONGEST_WORD else _look_short(text)
+
+
+@lru_cache(maxsize=65_536)
+def _look_short(text: str) -> Look:
     if text.lower() in MISSING_WORDS:
         return "missing"
-    if len(text) <= 40:
-        if any(character.isdigit() for character in text):
-            if _NUMBER.fullmatch(text):
-                return "number"
-            if _MOMENT.fullmatch(text):
-                return "moment"
-        if _WORD.fullmatch(text):
-            return "word"
-    return "text"
+    if any(character.isdigit() for character in text):
+        if _NUMBER.fullmatch(text):
+            return "number"
+        if _MOMENT.fullmatch(text):
+            return "moment"
+    return "word" if _WORD.fullmatch(text) else "text"

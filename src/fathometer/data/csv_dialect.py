@@ -60,8 +60,8 @@ def find_quoting(data: bytes, delimiter: str | None = None) -> Quoting:
         return settle_quotes(data, _candidate(sample, delimiter))
     best, best_score = Quoting(""), ONE_COLUMN_SCORE
     for possible in DELIMITERS:
-        if possible.encode() not in sample:
-            continue
+        if possible.encode() not in sample or (possible == BLANKS and best.delimiter == "\t"):
+            continue  # where tabs make a table, blanks belong to the cells
         candidate = _candidate(sample, possible)
         score = _score(sample, candidate)
         if score > best_score:
@@ -89,13 +89,15 @@ def prepare(data: bytes, quoting: Quoting) -> bytes:
     if quoting.delimiter != BLANKS:
         return data
     if b'"' in data:
-        return _BLANKS_OR_QUOTED.sub(lambda match: match[1] or b"\t", _EDGE_BLANKS.sub(b"", data))
-    return _RUNS.sub(b"\t", _EDGE_BLANKS.sub(b"", data))
+        data = _BLANKS_OR_QUOTED.sub(lambda match: match[1] or b"\t", data)
+    else:
+        data = _BLANKS.sub(b"\t", data)
+    return _TABS_AT_EDGES.sub(b"", data)
 
 
-_EDGE_BLANKS = re.compile(rb"(?m)^[ \t]+|[ \t]+$|[ \t]+(?=\r)")
+_BLANKS = re.compile(rb"[ \t]+")
 _BLANKS_OR_QUOTED = re.compile(rb'((?<![^ \t\r\n])"[^"\r\n]*")|[ \t]+')
-_RUNS = re.compile(rb"[ \t]+")
+_TABS_AT_EDGES = re.compile(rb"(?m)^\t|\t$|\t(?=\r)")
 
 
 class CsvReader(Protocol):

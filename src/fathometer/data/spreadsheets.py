@@ -23,16 +23,16 @@ from fathometer.data.table import Table, refuse_too_wide, without_empty, without
 from fathometer.errors import UnknownName, UnreadableData
 
 LAYOUT_ROWS = 400
+LONGEST_ROW_BYTES = 1 << 20
 CELLS_LIMIT = 50_000_000
 """A sheet's cells are laid out in full, from the first used one to the last: one stray cell makes it huge."""
 
-_ROW = re.compile(rb'<(?:\w+:)?row [^>]*?r="(\d{1,9})"')
-_COLUMN = re.compile(rb'<(?:\w+:)?c [^>]*?r="([A-Z]{1,3})\d')
-_REPEATED_ROWS = re.compile(
-    rb'<table:table-row[^>]*number-rows-repeated="(\d{1,9})"[^>]*>(.*?)</table:table-row>', re.DOTALL
-)
-_REPEATED_CELLS = re.compile(
-    rb'<table:table-cell(?=[^>]*office:value)[^>]*number-columns-repeated="(\d{1,9})"'
+# no tag contains "<": so that unclosed ones are not searched to the end of the file again and again
+_ROW = re.compile(rb'<(?:\w+:)?row [^<>]*?r="(\d{1,9})"')
+_COLUMN = re.compile(rb'<(?:\w+:)?c [^<>]*?r="([A-Z]{1,3})\d')
+_REPEATED_ROW = re.compile(rb'<table:table-row[^<>]*number-rows-repeated="(\d{1,9})"')
+_REPEATED_CELL = re.compile(
+    rb'<table:table-cell(?=[^<>]*office:value)[^<>]*number-columns-repeated="(\d{1,9})"'
 )
 
 
@@ -109,10 +109,12 @@ def _refuse_sparse_sheet(xml: bytes, origin: str) -> None:
 
 def _repeated_cells(xml: bytes) -> Iterator[int]:
     """Numbers of cells that an ods sheet writes down once and repeats."""
-    yield from (int(times) for times in _REPEATED_CELLS.findall(xml))
-    for rows, cells in _REPEATED_ROWS.findall(xml):
+    yield from (int(times) for times in _REPEATED_CELL.findall(xml))
+    for row in _REPEATED_ROW.finditer(xml):
+        end = xml.find(b"</table:table-row>", row.end(), row.end() + LONGEST_ROW_BYTES)
+        cells = xml[row.end() : end if end >= 0 else row.end() + LONGEST_ROW_BYTES]
         if b"office:value" in cells:
-            yield int(rows) * max([int(times) for times in _REPEATED_CELLS.findall(cells)], default=1)
+            yield int(row[1]) * max([int(times) for times in _REPEATED_CELL.findall(cells)], default=1)
 
 
 def _column_number(letters: bytes) -> int:
