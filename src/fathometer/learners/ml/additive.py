@@ -40,7 +40,7 @@ class Additive(Learner):
 
     family = "classical"
     title = "additive curves (glass box)"
-    presets: ClassVar[Any] = ((8, {}),)
+    presets: ClassVar[Any] = ((4, {}),)
     knots: int = 12  # bends a number's curve may have
     strengths: tuple[float, ...] = (0.01, 0.1, 1.0)  # inverse penalties tried on the validation rows
 

@@ -51,7 +51,11 @@ class Catboost(Learner):
 
     family = "classical"
     title = "boosted trees (CatBoost)"
-    presets: ClassVar[Any] = ((2, {}), (16, {"depth": 8, "rate": 0.05, "penalty": 1.0}))
+    presets: ClassVar[Any] = (
+        (2, {}),
+        (16, {"depth": 8, "rate": 0.05, "penalty": 1.0}),
+        (17, {"depth": 4, "rate": 0.08}),
+    )
     depth: int = 6
     rate: float = 0.06
     penalty: float = 3.0

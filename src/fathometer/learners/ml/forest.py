@@ -59,10 +59,10 @@ class Forest(Learner):
 
     family = "classical"
     title = "random trees (forest)"
-    presets: ClassVar[Any] = ((4, {}), (7, {"extra": False, "leaf_rows": 2}))
+    presets: ClassVar[Any] = ((6, {}), (7, {"extra": False, "leaf_rows": 4}))
     extra: bool = True
     trees: int = 300
-    leaf_rows: int = 1  # fewest training rows in a leaf
+    leaf_rows: int = 3  # fewest training rows in a leaf
     share: float = (
         0.0  # of the columns looked at per split; 0: square root of their number (a third for numbers)
     )

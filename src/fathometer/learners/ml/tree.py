@@ -38,7 +38,7 @@ class Tree(Learner):
 
     family = "classical"
     title = "decision tree"
-    presets: ClassVar[Any] = ((9, {}),)
+    presets: ClassVar[Any] = ((14, {}),)
     leaves: tuple[int, ...] = (4, 8, 16, 32)
 
     def fit(self, train: Rows, valid: Rows, task: Task, run: Run) -> TreeModel:
