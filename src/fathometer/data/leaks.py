@@ -60,6 +60,8 @@ def leaks_of_classes(rows: Rows, target: str, labels: pd.Series) -> list[Leak]:
         )
         if told is None and kind != "text":
             told = _tells_a_class(column, target, bins(values, kind), classes, names)
+        if told is None and kind == "number" and len(classes) < FEWEST_ROWS:
+            told = _parts_a_class(column, target, _as_numbers(values), classes, names)
         if told is not None:
             found.append(told)
     return found
@@ -161,8 +163,7 @@ def _filled_for_one(
         return None
     sentence = (
         f"{column!r} has a value only where {target!r} is {str(names[best])!r} ({filled:,} rows), so it was "
-        "written down "
-        "after the outcome was known."
+        "written down after the outcome was known."
     )
     return Leak((column,), sentence, True)
 
@@ -184,6 +185,19 @@ def _tells_a_class(column: str, target: str, binned: Codes, classes: Codes, name
     told = f"{column!r} alone tells whether {target!r} is {str(names[best])!r}"
     sentence = f"{told}: {wrong[best]:,} of {rows:,} rows are wrong."
     return Leak((column,), sentence, rows >= FEWEST_ROWS)
+
+
+def _parts_a_class(column: str, target: str, values: Numbers, classes: Codes, names: pd.Index) -> Leak | None:
+    """A number with all rows of a class above (or below) all others; for few rows, where bins are too coarse."""
+    present = np.isfinite(values)
+    for code, name in enumerate(names):
+        mine, others = values[present & (classes == code)], values[present & (classes != code)]
+        if min(len(mine), len(others)) >= FEWEST_OF_CLASS and (
+            mine.min() > others.max() or mine.max() < others.min()
+        ):
+            sentence = f"{column!r} parts the rows whose {target!r} is {str(name)!r} from all others without an error."
+            return Leak((column,), sentence, False)
+    return None
 
 
 def _errors_between_halves(binned: Codes, classes: Codes, count: int) -> npt.NDArray[np.int64]:
@@ -223,7 +237,7 @@ def _in_order(column: str, target: str, values: Numbers, wanted: Numbers) -> Lea
         told = (
             f"{column!r} puts the rows in nearly the same order as {target!r} (rank correlation {order:.3f})"
         )
-        return Leak((column,), f"{told}. If it is known only afterwards, leave it out.", False)
+        return Leak((column,), f"{told}.", False)
     return None
 
 

@@ -14,7 +14,7 @@ from fathometer.data.sentences import counted
 from fathometer.data.target import Target
 
 FEW_OF_A_CLASS = 30
-RARE_CLASS = 0.05  # of all rows: below it accuracy says little
+RARE_CLASS = 0.1  # of all rows, with two classes: below it accuracy says little
 MOSTLY_MISSING = 0.5
 MANY_LEVELS = 1000
 SKEWED = 3.0
@@ -104,8 +104,7 @@ def _told_dates(schema: Schema, rows: Rows) -> list[Finding]:
             order = "day before month" if column.reading.get("day_first") else "month before day"
             sentence = (
                 f"The dates of {column.name!r} could be read either way; they are read {order}. If that is "
-                "wrong, "
-                "write them as year-month-day."
+                "wrong, write them as year-month-day."
             )
             found.append(Finding("ambiguous_dates", "warning", sentence, (column.name,)))
     return found
@@ -117,8 +116,7 @@ def _told_sensitive(rows: Rows) -> list[Finding]:
         return []
     sentence = (
         f"{quoted_names(names)} may be sensitive. To see how the models treat each group, say --sensitive "
-        "COLUMN; "
-        "to learn without one, --drop COLUMN."
+        "COLUMN; to learn without one, --drop COLUMN."
     )
     return [Finding("sensitive", "info", sentence, names)]
 
@@ -177,11 +175,10 @@ def _told_classes(target: Target) -> list[Finding]:
     total, fewest = sum(target.label_rows), min(target.label_rows)
     rarest, commonest = target.labels[target.label_rows.index(fewest)], max(target.label_rows) / total
     found = []
-    if fewest / total < RARE_CLASS and fewest / total < 0.5 / len(target.labels):
+    if fewest / total * len(target.labels) / 2 <= RARE_CLASS:
         sentence = (
             f"{rarest!r} is rare: {fewest:,} of {total:,} rows ({fewest / total:.2%}). Always answering the "
-            "commonest "
-            f"class is right in {commonest:.1%}, so accuracy says little here."
+            f"commonest class is right in {commonest:.1%}, so accuracy says little here."
         )
         found.append(Finding("imbalance", "warning", sentence, (target.name,)))
     few = [
@@ -212,8 +209,7 @@ def _told_numbers(target: Target, numbers: npt.NDArray[np.float64]) -> list[Find
         if len(counts) > 50 and not is_usual and limit not in (0, stand_in):
             sentence = (
                 f"{held:,} rows have exactly the {side} {target.name!r}, {limit:,.6g}: it seems to be cut "
-                "off there, "
-                "and no model can tell what lies beyond."
+                "off there, and no model can tell what lies beyond."
             )
             found.append(Finding("capped_target", "warning", sentence, (target.name,)))
     spread = numbers.std()

@@ -56,15 +56,13 @@ def find_groups(
             used = column.name
             sentence = (
                 f"Rows with the same {column.name!r} are kept in one part, so that models are tested on new "
-                "ones. "
-                "Overrule: --group none."
+                "ones. Overrule: --group none."
             )
             told.append(Finding("group", "action", sentence, (column.name,)))
         elif "id" in words or is_id:
             sentence = (
                 f"{column.name!r} seems to say which rows belong together. If new rows will come with new "
-                "values of "
-                f"it, say {as_option('--group', column.name)}."
+                f"values of it, say {as_option('--group', column.name)}."
             )
             told.append(Finding("group_proposed", "warning", sentence, (column.name,)))
     return used, told
@@ -104,8 +102,7 @@ def find_time(
     if clock is not None:
         sentence = (
             f"The rows lie in the order of {clock!r}, which seems to be a time. If the models are to answer "
-            "for later "
-            f"rows, say {as_option('--time', clock)}."
+            f"for later rows, say {as_option('--time', clock)}."
         )
         return None, [Finding("time_proposed", "info", sentence, (clock,))]
     return None, []

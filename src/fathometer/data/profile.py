@@ -15,7 +15,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from fathometer.data.finding import Finding, as_option, name_words
-from fathometer.data.leaks import leaks_of_classes, leaks_of_numbers
+from fathometer.data.leaks import Leak, leaks_of_classes, leaks_of_numbers
 from fathometer.data.oddities import odd_columns, odd_target
 from fathometer.data.order import find_groups, find_time
 from fathometer.data.repeats import Repeats, find_repeats, same_columns
@@ -131,8 +131,7 @@ def _demand_rows(count: int) -> None:
     if count < FEWEST_ROWS:
         raise UnsuitableData(
             f"There are {count} rows with a known target, and fewer than {FEWEST_ROWS} cannot be split into "
-            "parts to "
-            "learn from, choose by and test on. Add rows."
+            "parts to learn from, choose by and test on. Add rows."
         )
 
 
@@ -222,7 +221,7 @@ def _leaks(
             if name not in keep:
                 left_out.setdefault(name, LeftOut(name, "leak", leak.sentence, as_option("--keep", name)))
     told = [
-        Finding("suspected_leak", "warning", leak.sentence, leak.columns)
+        Finding("suspected_leak", "warning", _suspicion(leak), leak.columns)
         for leak in leaks
         if not set(leak.columns) <= set(left_out)
     ]
@@ -230,6 +229,11 @@ def _leaks(
         rows, target.name, {*left_out, *keep, *(name for item in told for name in item.columns)}
     )
     return list(left_out.values()), told
+
+
+def _suspicion(leak: Leak) -> str:
+    drop = " ".join(as_option("--drop", name) for name in leak.columns)
+    return f"{leak.sentence} If that is known only afterwards, leave it out: {drop}."
 
 
 def _named_after(rows: Rows, target: str, settled: set[str]) -> list[Finding]:
@@ -242,8 +246,7 @@ def _named_after(rows: Rows, target: str, settled: set[str]) -> list[Finding]:
         if holds and len("".join(mine)) >= 5 and name not in settled:
             sentence = (
                 f"{name!r} is named after the target {target!r}. If it is made from the target, or known "
-                "only "
-                f"afterwards, leave it out: {as_option('--drop', name)}."
+                f"only afterwards, leave it out: {as_option('--drop', name)}."
             )
             found.append(Finding("suspected_leak", "warning", sentence, (name,)))
     return found

@@ -59,8 +59,7 @@ class Target:
             listed = ", ".join(f"{label!r} ({rows})" for label, rows in self.rare[:10])
             told.append(
                 f"Classes with fewer than {FEWEST_OF_A_CLASS} rows cannot be learned and tested, their rows "
-                "are "
-                f"left out: {listed}{' and more' if len(self.rare) > 10 else ''}."
+                f"are left out: {listed}{' and more' if len(self.rare) > 10 else ''}."
             )
         return tuple(told)
 
@@ -104,8 +103,7 @@ def learn_target(cells: pd.Series, *, asked: str | None = None, metric: str | No
     if len(counts) == 1:
         raise UnsuitableData(
             f"The target {name!r} has the same value {counts.index[0]!r} in every row, so there is nothing "
-            "to "
-            "predict. Choose another column, or add rows with other values."
+            "to predict. Choose another column, or add rows with other values."
         )
     number = KINDS.get("number")()
     reading = number.learn_reading(cells)
@@ -177,11 +175,10 @@ def _looks_like_classes(numbers: np.ndarray[Any, np.dtype[np.float64]]) -> bool:
 
 
 def _refuse_row_numbers(name: str, numbers: np.ndarray[Any, np.dtype[np.float64]]) -> None:
-    if len(numbers) >= 20 and bool((np.diff(numbers) == 1).all()):
+    if len(numbers) >= 20 and bool((np.diff(numbers) == 1).all()) and numbers[0] == round(numbers[0]):
         raise UnsuitableData(
             f"The target {name!r} only numbers the rows ({numbers[0]:.0f}, {numbers[1]:.0f}, ...), so there "
-            "is "
-            "nothing to predict. Choose another column, or say --task regression."
+            "is nothing to predict. Choose another column, or say --task regression."
         )
 
 
@@ -225,8 +222,7 @@ def _classification(name: str, why: str, counts: pd.Series, rows: int) -> Target
     if len(kept) > MOST_CLASSES:
         raise UnsuitableData(
             f"The target {name!r} has {len(kept):,} classes; at most {MOST_CLASSES} can be learned. Merge "
-            "classes, "
-            "or, if they are amounts, say --task regression."
+            "classes, or, if they are amounts, say --task regression."
         )
     labels = label_order(list(kept))
     return Target(
