@@ -8,7 +8,8 @@ benchmarks/results/reading.md:
    hand. Whether every cell is as there is counted apart.
 2. Every messy file: read, or refused with which sentence.
 3. Well-known tables: rows and columns as published.
-4. Pieces of these, rewritten in dialects drawn by lot: every cell must come back. No rule was made looking at this draw.
+4. Pieces of these, rewritten in dialects drawn by lot: every cell must come back. No rule was made looking at this
+   draw.
 """
 
 from __future__ import annotations
