@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from dataclasses import replace
 
@@ -60,7 +61,7 @@ def test_belief_is_the_integral_of_likelihood_times_prior(mean: float, scale: fl
     edges = sorted(
         {-1e5, *(mean + scale * np.array([-1e3, -30, -4, 0, 4, 30, 1e3])), -30, -margin, 0, margin, 30, 1e5}
     )
-    pieces = [integrate.quad(density, a, b, limit=200)[0] for a, b in zip(edges, edges[1:], strict=False)]
+    pieces = [integrate.quad(density, a, b, limit=200)[0] for a, b in itertools.pairwise(edges)]
     total = sum(pieces)
     above = sum(p for p, a in zip(pieces, edges, strict=False) if a >= margin) / total
     below = sum(p for p, b in zip(pieces, edges[1:], strict=False) if b <= -margin) / total

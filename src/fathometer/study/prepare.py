@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
 
 from fathometer.data.metrics import METRICS
 from fathometer.data.profile import Audit, audit
@@ -172,28 +174,30 @@ def _metric(target: Target, request: Request) -> tuple[str, str]:
 
 
 def _merged(clusters: npt.NDArray[np.int64], groups: pd.Series) -> npt.NDArray[np.int64]:
-    """Rows are together that share a group, or equal inputs, or are linked by a chain of both."""
-    labels, _ = pd.factorize(groups.astype("string").fillna(""))
-    labels = labels.astype(np.int64)
-    while True:
-        lowest = pd.Series(labels).groupby(clusters).transform("min")
-        spread = (
-            lowest.groupby(pd.factorize(groups.astype("string").fillna(""))[0]).transform("min").to_numpy()
-        )
-        if (spread == labels).all():
-            return labels
-        labels = spread
+    """Rows are together that share a group, or equal inputs, or are linked by a chain of both.
+
+    A row without a group is one of its own, or all of them would be one large group.
+    """
+    text = groups.astype("string").str.strip()
+    named, _ = pd.factorize(text.where(text != ""))
+    named = np.where(named < 0, named.max() + 1 + np.arange(len(named)), named)
+    _, copies = np.unique(clusters, return_inverse=True)
+    first = int(copies.max()) + 1  # nodes: the sets of copies, then the groups; every row is an edge
+    size = first + int(named.max()) + 1
+    links = coo_array((np.ones(len(named), dtype=np.int8), (copies, first + named)), shape=(size, size))
+    _, component = connected_components(links, directed=False)
+    return component[copies].astype(np.int64)
 
 
 def _order(rows: Rows, column: str) -> npt.NDArray[np.int64]:
-    """Rank of every row in time; rows without a time come first, for nothing may be learned from them later."""
+    """Rank of every row in time, equal for equal moments; rows without a time come first: none is tested by them."""
     kind = rows.kinds.get(column)
     if kind not in ("moment", "number"):
         raise UserError(
             f"Expected the time column to hold dates, times or numbers, but {column!r} was read as {kind}. "
             f"Name its kind (--kind {column}=moment), or split at random (--time none)."
         )
-    ranks = rows.column(column).rank(method="first", na_option="top")
+    ranks = rows.column(column).rank(method="min", na_option="top")
     return ranks.to_numpy(dtype=np.float64).astype(np.int64)
 
 
