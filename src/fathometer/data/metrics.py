@@ -115,9 +115,10 @@ class LogLoss(_Level):
 class Auc(_Share):
     """Area under the ROC curve; for more than two classes the mean of each class against the rest.
 
-    Each row's loss is its structural component (DeLong, DeLong & Clarke-Pearson 1988,
-    https://doi.org/10.2307/2531595): for a positive row the share of negatives ranked above it, for a negative
-    row the share of positives ranked below it, weighted so that the mean over rows is 1 - AUC.
+    Each row's loss is 1 - AUC plus its influence on that: for a positive row the share of negatives ranked above it,
+    less 1 - AUC, divided by the share of positives; likewise for a negative row (DeLong, DeLong & Clarke-Pearson 1988,
+    https://doi.org/10.2307/2531595). So their mean is 1 - AUC, and their variance divided by the rows is DeLong's
+    variance of the AUC. Single rows may be below 0.
     """
 
     name = "auc"
@@ -166,8 +167,12 @@ def _auc_components(positive: npt.NDArray[np.bool_], scores: npt.NDArray[np.floa
     if len(ups) == 0 or len(downs) == 0:
         return np.full(count, 0.5)
     below = (np.searchsorted(ups, scores, "left") + np.searchsorted(ups, scores, "right")) / (2 * len(ups))
-    above = 1 - (np.searchsorted(downs, scores, "left") + np.searchsorted(downs, scores, "right")) / (2 * len(downs))
-    losses: Losses = np.where(positive, above * count / (2 * len(ups)), below * count / (2 * len(downs)))
+    above = 1 - (np.searchsorted(downs, scores, "left") + np.searchsorted(downs, scores, "right")) / (
+        2 * len(downs)
+    )
+    missed = float(above[positive].mean())
+    pull = np.where(positive, (above - missed) / len(ups), (below - missed) / len(downs))
+    losses: Losses = missed + count * pull
     return losses
 
 

@@ -199,7 +199,7 @@ def _forward(clusters: npt.NDArray[np.int64], order: npt.NDArray[np.int64]) -> S
     rows = len(order)
     sorted_rows = np.argsort(order, kind="stable")
     edges = np.linspace(0, rows, 11).astype(int)
-    folds = []
+    folds: list[Fold] = []
     for block in range(FORWARD_BLOCKS):
         start, end = edges[9 - block], edges[10 - block]
         past, test = sorted_rows[: _before(order[sorted_rows], start)], sorted_rows[start:end]

@@ -186,7 +186,8 @@ def _merged(clusters: npt.NDArray[np.int64], groups: pd.Series) -> npt.NDArray[n
     size = first + int(named.max()) + 1
     links = coo_array((np.ones(len(named), dtype=np.int8), (copies, first + named)), shape=(size, size))
     _, component = connected_components(links, directed=False)
-    return component[copies].astype(np.int64)
+    together: npt.NDArray[np.int64] = component[copies].astype(np.int64)
+    return together
 
 
 def _order(rows: Rows, column: str) -> npt.NDArray[np.int64]:
