@@ -20,7 +20,7 @@ from fathometer.data.oddities import odd_columns, odd_target
 from fathometer.data.order import find_groups, find_time
 from fathometer.data.repeats import Repeats, find_repeats, same_columns
 from fathometer.data.rows import Rows
-from fathometer.data.schema import Column, LeftOut, Schema
+from fathometer.data.schema import Column, LeftOut, Schema, text_named
 from fathometer.data.sentences import counted
 from fathometer.data.target import Target
 from fathometer.errors import UnknownColumn, UnsuitableData
@@ -86,6 +86,7 @@ def audit(
         UnsuitableData: too few rows, or no column is left.
         UnknownColumn: `keep`, `group` or `time` names no column.
     """
+    frame = text_named(frame)
     _check_names(frame, keep, group, time)
     answers = None if target is None else target.read(frame[target.name]).reset_index(drop=True)
     known = np.ones(len(rows), dtype=bool) if answers is None else answers.notna().to_numpy()
