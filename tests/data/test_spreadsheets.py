@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from fathometer.data.spreadsheets import SheetWanted, read_workbook
-from fathometer.errors import UnknownName, UnreadableData
+from fathometer.errors import UnknownName, UnreadableData, UserError
 
 MAIN = 'xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"'
 RELATIONS = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
@@ -164,6 +164,16 @@ def test_a_cell_repeated_over_a_whole_sheet_is_refused() -> None:
 def test_a_cut_workbook_is_refused(kept: int) -> None:
     with pytest.raises(UnreadableData):
         read_workbook(workbook({"people": sheet_xml(PEOPLE)})[:kept], "a.xlsx")
+
+
+def test_a_workbook_with_a_flipped_byte_is_read_or_refused() -> None:
+    raw = workbook({"people": sheet_xml(PEOPLE * 30)})
+    for place in range(0, len(raw), 23):
+        damaged = raw[:place] + bytes([raw[place] ^ 0x55]) + raw[place + 1 :]
+        try:
+            read_workbook(damaged, "a.xlsx")
+        except UserError as error:
+            assert str(error)
 
 
 def test_a_damaged_sheet_is_refused(capfd: pytest.CaptureFixture[str]) -> None:

@@ -2,6 +2,7 @@
 
 import gzip
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -35,7 +36,7 @@ def test_ratio_matters_for_large_results_only() -> None:
 def test_a_file_larger_than_the_memory_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "a.csv"
     path.write_bytes(b"a,b\n")
-    monkeypatch.setattr(unpacking, "MEMORY_PER_BYTE", 1 << 50)
+    monkeypatch.setattr(unpacking.psutil, "virtual_memory", lambda: SimpleNamespace(available=10))
     with pytest.raises(UnreadableData, match="memory"):
         read_bytes(path)
 

@@ -27,11 +27,14 @@ from fathometer.data.table import (
     without_footer,
     without_repeated_header,
 )
+from fathometer.data.unpacking import refuse_too_large
 from fathometer.errors import UnreadableData
 
 LAYOUT_ROWS = 400
 LAYOUT_BYTES = 1 << 20
 BLOCK_BYTES = 1 << 24
+RAGGED_MEMORY_PER_BYTE = 18
+"""Rows of Python text take more memory than the file; measured on one of 22 MB."""
 
 DELIMITERS_SHOWN = {",": "comma", ";": "semicolon", "\t": "tab", "|": "vertical bar", " ": "blanks"}
 QUOTES_SHOWN = {'"': "double quotes", "'": "single quotes", "": "no quoting"}
@@ -194,6 +197,7 @@ def _read_body(data: bytes, plan: _Plan) -> tuple[pd.DataFrame, list[bool], tupl
         else:
             notes = (told(shape.blank_lines, "blank line", "among the rows", "left out"),)
             return frame, [bool(name.strip()) for name in plan.names], notes if shape.blank_lines else ()
+    refuse_too_large(len(body), RAGGED_MEMORY_PER_BYTE)
     text = body.decode("utf-8", "replace")
     return read_ragged(text, quoting, plan.names, plan.body_line, has_stray_quotes=has_stray_quotes)
 

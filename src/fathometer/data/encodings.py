@@ -84,9 +84,12 @@ def decode(raw: bytes, wanted: str | None = None) -> Decoded:
     controls = len(_CONTROLS.findall(text[:SAMPLE_BYTES]))
     if controls > CONTROL_SHARE * len(text) + 2 or nulls > NULL_SHARE * len(text) + 2:
         raise UnreadableData("Expected a table of text, but the file holds binary data.")
+    if encoding == "utf-8" and not notes:
+        return Decoded(
+            raw.removeprefix(codecs.BOM_UTF8), encoding, ()
+        )  # as it is: a large file is not copied
     # surrogates cannot be written as UTF-8; they only come from broken UTF-16 or UTF-7
-    data = text.encode("utf-8", "replace")
-    return Decoded(data.removeprefix(codecs.BOM_UTF8), encoding, notes)
+    return Decoded(text.encode("utf-8", "replace").removeprefix(codecs.BOM_UTF8), encoding, notes)
 
 
 def _decode_as(raw: bytes, wanted: str) -> tuple[str, str, tuple[str, ...]]:

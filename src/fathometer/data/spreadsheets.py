@@ -20,6 +20,7 @@ from fathometer.data.column_names import about_names, tidy_names
 from fathometer.data.header import about_header, find_layout
 from fathometer.data.sentences import listed, told
 from fathometer.data.table import Table, refuse_too_wide, without_empty, without_footer
+from fathometer.data.unpacking import UNPACKING_ERRORS
 from fathometer.errors import UnknownName, UnreadableData
 
 LAYOUT_ROWS = 400
@@ -84,15 +85,7 @@ def refuse_sparse_giant(raw: bytes, origin: str) -> None:
             for member in archive.namelist():
                 if re.fullmatch(r"xl/worksheets/[^/]+\.xml", member) or member == "content.xml":
                     _refuse_sparse_sheet(archive.read(member), origin)
-    except (
-        zipfile.BadZipFile,
-        ValueError,
-        OSError,
-        EOFError,
-        NotImplementedError,
-        RuntimeError,
-        KeyError,
-    ) as error:
+    except UNPACKING_ERRORS as error:
         raise UnreadableData(f"The workbook {origin} is damaged or protected by a password.") from error
 
 
