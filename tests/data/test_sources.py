@@ -175,6 +175,17 @@ SEEDS = [
 ]
 
 
+@pytest.mark.parametrize("seed", [parquet_bytes(), feather_bytes()], ids=["parquet", "feather"])
+def test_every_flipped_byte_of_a_typed_file_is_survived(tmp_path: Path, seed: bytes) -> None:
+    path = tmp_path / "file"
+    for place in range(0, len(seed), 5):
+        path.write_bytes(seed[:place] + bytes([seed[place] ^ 0x22]) + seed[place + 1 :])
+        try:
+            read_table(path)
+        except UserError as error:
+            assert str(error)
+
+
 @settings(max_examples=250, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     seed=st.sampled_from(SEEDS),

@@ -7,12 +7,14 @@
 
 from __future__ import annotations
 
-import io
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import pyarrow
+import pyarrow.feather
+import pyarrow.parquet
 
 from fathometer.data.column_names import tidy_names
 from fathometer.data.csv_reading import Wanted, read_csv
@@ -154,13 +156,20 @@ def _from_workbook(raw: bytes, name: str, options: ReadOptions) -> Table:
 
 def _arrow_frame(raw: bytes, name: str) -> pd.DataFrame:
     try:
-        if raw.startswith(b"PAR1"):
-            return pd.read_parquet(io.BytesIO(raw))
-        return pd.read_feather(io.BytesIO(raw))
-    except (OSError, ValueError, KeyError, TypeError, NotImplementedError, OverflowError) as error:
-        raise UnreadableData(
-            f"The file {name} is damaged or cut off: it cannot be read as parquet or feather."
-        ) from error
+        source = pyarrow.BufferReader(raw)
+        table = (
+            pyarrow.parquet.read_table(source)
+            if raw.startswith(b"PAR1")
+            else pyarrow.feather.read_table(source)
+        )
+        table.validate(full=True)  # offsets of a damaged file may point anywhere in memory
+        frame: pd.DataFrame = table.to_pandas()
+    except (
+        Exception
+    ) as error:  # what a damaged file raises, in pyarrow's and in pandas' own notes in it, is any error
+        reason = "it is damaged, cut off, or too large for the memory"
+        raise UnreadableData(f"The file {name} cannot be read as parquet or feather: {reason}.") from error
+    return frame
 
 
 def _as_pandas(source: Any) -> pd.DataFrame:
