@@ -214,7 +214,7 @@ def main() -> NoReturn:
     """Run the command line; user errors become one sentence, and exit 2."""
     signal.signal(signal.SIGTERM, _interrupt)
     try:
-        app(standalone_mode=False)
+        app(prog_name="fathom", standalone_mode=False)
         code = 0
     except UserError as error:
         typer.echo(f"fathom: {clean(str(error))}", err=True)

@@ -96,19 +96,24 @@ def same_columns(rows: Rows) -> tuple[list[tuple[str, str]], list[tuple[str, str
     """
     equal: list[tuple[str, str]] = []
     one_to_one: list[tuple[str, str]] = []
-    firsts: dict[tuple[str, bytes], list[str]] = {}
+    alike: dict[tuple[str, bytes], list[str]] = {}
+    patterns: dict[bytes, str] = {}
     for name, kind in rows.kinds.items():
-        codes, distinct = pd.factorize(rows.column(name), use_na_sentinel=False)
-        key = ("", codes.tobytes())
-        for other in firsts.setdefault(key, []):
-            if kind == rows.kinds[other] and _equal(rows.column(other), rows.column(name)):
-                equal.append((other, name))
-                break
-            if 2 < len(distinct) <= len(codes) / 2:
-                one_to_one.append((other, name))
-                break
-        else:
-            firsts[key].append(name)
+        values = rows.column(name)
+        # by a digest of the values, or a table of hundreds of columns would be compared pair by pair
+        candidates = alike.setdefault(
+            (kind, pd.util.hash_pandas_object(values, index=False).to_numpy().tobytes()), []
+        )
+        twin = next((other for other in candidates if _equal(rows.column(other), values)), None)
+        if twin is not None:
+            equal.append((twin, name))
+            continue
+        candidates.append(name)
+        codes, distinct = pd.factorize(values, use_na_sentinel=False)
+        if 2 < len(distinct) <= len(codes) / 2:
+            first = patterns.setdefault(codes.tobytes(), name)
+            if first != name:
+                one_to_one.append((first, name))
     return equal, one_to_one
 
 

@@ -1,0 +1,195 @@
+"""Known results on real data, expected against got: `make acceptance`.
+
+Needs the development data (`FATHOMETER_DATA`, or ../shared/data beside the repository); a check whose data is absent is
+skipped with that reason. Runs for about a quarter of an hour, one run at a time, and writes
+benchmarks/results/acceptance.md.
+"""
+
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+import fathometer as fm
+
+DATA = Path(os.environ.get("FATHOMETER_DATA", Path(__file__).resolve().parents[2] / "shared" / "data"))
+PAGE = Path(__file__).resolve().parent / "results" / "acceptance.md"
+
+
+@dataclass(frozen=True)
+class Check:
+    """One line of the page."""
+
+    name: str
+    expected: str
+    got: str
+    passed: bool
+
+
+def run(data: str | pd.DataFrame, target: str, budget: float, **options: object) -> tuple[fm.Study, float]:
+    """A study in a temporary folder, and its wall seconds."""
+    folder = Path(tempfile.mkdtemp(prefix="acceptance-"))
+    started = time.monotonic()
+    study = fm.compare(data, target, budget=budget, out=folder / "run", **options)  # type: ignore[arg-type]
+    return study, time.monotonic() - started
+
+
+def in_time(name: str, study: fm.Study, seconds: float) -> Check:
+    """The budget's promise: within budget + max(10 %, 30 s), and with an answer."""
+    budget = float(study.outcome.run["budget"])
+    allowed = budget + max(0.1 * budget, 30.0)
+    peak = max(standing.peak_bytes for standing in study.standings.values())
+    got = f"{seconds:.0f} s, {study.outcome.folds} folds in both families, peak {peak / 1e6:.0f} MB a trial"
+    return Check(
+        f"{name}: budget kept", f"<= {allowed:.0f} s", got, seconds <= allowed and study.outcome.folds > 0
+    )
+
+
+def score(study: fm.Study, name: str) -> float:
+    """A competitor's score."""
+    found = study.standings[name].score
+    return float("nan") if found is None else found.score
+
+
+def adult() -> list[Check]:
+    """A table of 48,842 rows where classical ML is known to be enough."""
+    study, seconds = run(str(DATA / "tabular" / "adult_with_header.csv"), "income", 120)
+    classical, deep = score(study, "classical"), score(study, "deep")
+    return [
+        Check(
+            "adult: classical accuracy", "86.8 to 87.5 (+-.3)", f"{classical:.2f}", 86.5 <= classical <= 87.8
+        ),
+        Check("adult: deep accuracy", "85.0 to 87.1 (+-.5)", f"{deep:.2f}", 84.5 <= deep <= 87.6),
+        Check("adult: P(deep better)", "<= 5 %", f"{study.verdict.p_deep:.1%}", study.verdict.p_deep <= 0.05),
+        in_time("adult, 120 s", study, seconds),
+    ]
+
+
+def california() -> list[Check]:
+    """A smooth regression where networks are known to come near boosted trees."""
+    study, seconds = run(str(DATA / "tabular" / "california_housing.csv"), "median_house_value", 120)
+    best = min(score(study, "classical"), score(study, "deep"), score(study, "together"))
+    return [
+        Check("california: best RMSE", "42,000 to 46,500", f"{best:,.0f}", 41_000 <= best <= 46_500),
+        Check(
+            "california: deep RMSE",
+            "<= 52,000 (a plain network)",
+            f"{score(study, 'deep'):,.0f}",
+            score(study, "deep") <= 52_000,
+        ),
+        in_time("california, 120 s", study, seconds),
+    ]
+
+
+def telco() -> list[Check]:
+    """A tie: churn is as well told by anything."""
+    study, seconds = run(str(DATA / "tabular" / "telco_churn.csv"), "Churn", 120)
+    best = max(score(study, "classical"), score(study, "deep"))
+    return [
+        Check("telco: best accuracy", "79.7 to 80.9", f"{best:.2f}", 79.4 <= best <= 81.2),
+        Check(
+            "telco: no confident winner",
+            "P <= 80 % both",
+            f"{study.verdict.p_classical:.0%} / {study.verdict.p_deep:.0%}",
+            max(study.verdict.p_classical, study.verdict.p_deep) < 0.8,
+        ),
+        in_time("telco, 120 s", study, seconds),
+    ]
+
+
+def noise() -> list[Check]:
+    """A shuffled target: nothing can be learned, and the answer must say so."""
+    frame = pd.read_csv(DATA / "tabular" / "telco_churn.csv")
+    frame["Churn"] = np.random.default_rng(0).permutation(frame["Churn"])
+    study, _ = run(frame, "Churn", 60)
+    gap = abs(score(study, "together") - score(study, "baseline"))
+    return [
+        Check(
+            "shuffled telco: answer", "no_signal", study.verdict.answer, study.verdict.answer == "no_signal"
+        ),
+        Check(
+            "shuffled telco: accuracy against baseline", "within 0.5 points", f"{gap:.2f} points", gap <= 0.5
+        ),
+    ]
+
+
+def long_table() -> list[Check]:
+    """200,000 rows x 50 columns in one minute."""
+    rng = np.random.default_rng(0)
+    numbers = rng.normal(size=(200_000, 50)).astype(np.float32)
+    frame = pd.DataFrame(numbers, columns=[f"x{i}" for i in range(50)])
+    signal = numbers[:, 0] + numbers[:, 1] * numbers[:, 2] + 0.5 * np.sin(3 * numbers[:, 3])
+    frame["label"] = np.where(signal + rng.normal(0, 0.7, len(frame)) > 0, "yes", "no")
+    study, seconds = run(frame, "label", 60)
+    return [in_time("200,000 x 50, 60 s", study, seconds)]
+
+
+def wide_table() -> list[Check]:
+    """500 columns x 5,000 rows in one minute."""
+    rng = np.random.default_rng(0)
+    numbers = rng.normal(size=(5_000, 500)).astype(np.float32)
+    frame = pd.DataFrame(numbers, columns=[f"x{i}" for i in range(500)])
+    frame["amount"] = numbers[:, :5].sum(axis=1) + rng.normal(0, 1, len(frame))
+    study, seconds = run(frame, "amount", 60)
+    return [in_time("5,000 x 500, 60 s", study, seconds)]
+
+
+def many_classes() -> list[Check]:
+    """30 classes in one minute: an answer, and a good one."""
+    rng = np.random.default_rng(0)
+    centres = rng.normal(0, 2.0, (30, 10))
+    labels = rng.integers(0, 30, 12_000)
+    frame = pd.DataFrame(
+        centres[labels] + rng.normal(size=(12_000, 10)), columns=[f"x{i}" for i in range(10)]
+    )
+    frame["label"] = [f"class {label}" for label in labels]
+    study, seconds = run(frame, "label", 60)
+    best = max(score(study, "classical"), score(study, "deep"))
+    return [
+        Check("30 classes: best accuracy", "> 85", f"{best:.1f}", best > 85),
+        in_time("12,000 x 10, 30 classes, 60 s", study, seconds),
+    ]
+
+
+CHECKS: tuple[Callable[[], list[Check]], ...] = (
+    adult,
+    california,
+    telco,
+    noise,
+    long_table,
+    wide_table,
+    many_classes,
+)
+
+
+def main() -> int:
+    """Run the checks named on the command line, or all; write the page; fail when one failed."""
+    wanted = set(sys.argv[1:])
+    lines = ["# Acceptance", "", "`make acceptance`", "", "| check | expected | got | |", "|---|---|---|---|"]
+    passed = True
+    for check in CHECKS:
+        if wanted and check.__name__ not in wanted:
+            continue
+        try:
+            results = check()
+        except FileNotFoundError as error:
+            print(f"skipped {check.__name__}: {error}")
+            continue
+        for result in results:
+            passed &= result.passed
+            line = f"| {result.name} | {result.expected} | {result.got} | {'ok' if result.passed else '**not met**'} |"
+            lines.append(line)
+            print(line, flush=True)
+    PAGE.parent.mkdir(parents=True, exist_ok=True)
+    PAGE.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return 0 if passed else 1
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
