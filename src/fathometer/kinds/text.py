@@ -5,9 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import dataclass, field
-from itertools import pairwise
 from typing import Any, ClassVar
 
 import numpy as np
@@ -22,8 +20,8 @@ from fathometer.kinds import _cells
 WORD = re.compile(
     r"[\u3040-\u30ff\u3400-\u9fff]|[^\W_]+(?:'[^\W_]+)?"
 )  # scripts without blanks: each sign a word
-MOST_TERMS = 20_000
-MOST_TOPICS = 64
+MOST_TERMS = 10_000
+MOST_TOPICS = 128
 MOST_WORDS = 400  # of one text: a review's verdict lies within, and time stays bounded
 PAIRS_UP_TO = 400_000  # words in all; above it pairs of words cost more time than they bring
 COUNTS = ("length", "words", "word length", "digits", "capitals", "punctuation", "exclamations")
@@ -78,20 +76,16 @@ class Text(Kind):
         }
 
     def fit_features(self, values: pd.Series) -> TextFeaturizer:
-        texts = [text if isinstance(text, str) else "" for text in values]
-        total = sum(min(len(WORD.findall(text)), MOST_WORDS) for text in texts)
-        longest = 2 if total <= PAIRS_UP_TO else 1
-        terms, weights = _vocabulary(texts, longest)
+        tokens = Tokens.of(_words(_texts(values)))
+        longest = 2 if len(tokens.codes) <= PAIRS_UP_TO else 1
+        terms, weights = _vocabulary(tokens, longest)
         name = _cells.column_name(values)
         if not terms:
-            return TextFeaturizer(name, (), np.zeros(0), np.zeros((0, 0), dtype=np.float32), longest)
-        matrix = _weighted(texts, {term: place for place, term in enumerate(terms)}, weights, longest)
-        return TextFeaturizer(name, terms, weights, _topics(matrix), longest)
+            return TextFeaturizer(name, (), np.zeros(0), np.zeros((0, 0), dtype=np.float16))
+        return TextFeaturizer(name, terms, weights, _topics(_weighted(tokens, Vocabulary(terms), weights)))
 
     def load_features(self, state: State) -> TextFeaturizer:
-        return TextFeaturizer(
-            state["name"], tuple(state["terms"]), state["weights"], state["topics"], state["longest"]
-        )
+        return TextFeaturizer(state["name"], tuple(state["terms"]), state["weights"], state["topics"])
 
     def toy(self, signal: npt.NDArray[np.float64], rng: np.random.Generator) -> pd.Series:
         good, bad = (
@@ -120,12 +114,72 @@ class Text(Kind):
         return pd.Series(texts, dtype=object, name="review")
 
 
+@dataclass(frozen=True)
+class Tokens:
+    """The words of some texts.
+
+    words: the different ones. codes: (tokens,) place of each token's word. rows: (tokens,) its text. texts: how many.
+    """
+
+    words: tuple[str, ...]
+    codes: npt.NDArray[np.int64]
+    rows: npt.NDArray[np.int64]
+    texts: int
+
+    @classmethod
+    def of(cls, found: list[list[str]]) -> Tokens:
+        """The first words of each text's words."""
+        rows = np.repeat(np.arange(len(found)), [min(len(words), MOST_WORDS) for words in found])
+        codes, words = pd.factorize(
+            np.array([word for words in found for word in words[:MOST_WORDS]], dtype=object)
+        )
+        return cls(tuple(map(str, words)), codes.astype(np.int64), rows.astype(np.int64), len(found))
+
+    def pairs(
+        self, words: npt.NDArray[np.int64], count: int
+    ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+        """(keys, rows) of words side by side in a text, where both have a number in `words` (below `count`)."""
+        numbers = words[self.codes]
+        beside = (self.rows[1:] == self.rows[:-1]) & (numbers[1:] >= 0) & (numbers[:-1] >= 0)
+        return numbers[:-1][beside] * count + numbers[1:][beside], self.rows[1:][beside]
+
+
+class Vocabulary:
+    """Terms (words, and pairs of words with a blank between) and their places."""
+
+    def __init__(self, terms: tuple[str, ...]) -> None:
+        self.size = len(terms)
+        self.singles = {term: place for place, term in enumerate(terms) if " " not in term}
+        pairs = [(place, *term.split(" ")) for place, term in enumerate(terms) if " " in term]
+        self.numbers = {
+            word: number for number, word in enumerate({word for pair in pairs for word in pair[1:]})
+        }
+        keys = [self.numbers[left] * len(self.numbers) + self.numbers[right] for _, left, right in pairs]
+        order = np.argsort(np.array(keys, dtype=np.int64))
+        self.keys = np.array(keys, dtype=np.int64)[order]
+        self.places = np.array([pair[0] for pair in pairs], dtype=np.int64)[order]
+
+    def find(self, tokens: Tokens) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+        """(places, rows) of every known term shown."""
+        singles = np.array([self.singles.get(word, -1) for word in tokens.words] + [-1], dtype=np.int64)[
+            tokens.codes
+        ]
+        places, rows = singles[singles >= 0], tokens.rows[singles >= 0]
+        if not len(self.keys):
+            return places, rows
+        numbers = np.array([self.numbers.get(word, -1) for word in tokens.words] + [-1], dtype=np.int64)
+        keys, key_rows = tokens.pairs(numbers, len(self.numbers))
+        spots = np.minimum(np.searchsorted(self.keys, keys), len(self.keys) - 1)
+        known = self.keys[spots] == keys
+        return np.concatenate([places, self.places[spots[known]]]), np.concatenate([rows, key_rows[known]])
+
+
 @dataclass(frozen=True, eq=False)
 class TextFeaturizer(Featurizer):
     """Counts of what is in a text, and its topics: TF-IDF reduced by latent semantic analysis [1].
 
     terms: words and pairs of words, most shown first. weights: (terms,) inverse document frequency.
-    topics: (terms, topics) float32, the right singular vectors. longest: words in a term.
+    topics: (terms, topics) float16, the right singular vectors.
 
     [1] Deerwester et al. (1990). Indexing by latent semantic analysis. JASIS 41(6).
     """
@@ -133,25 +187,27 @@ class TextFeaturizer(Featurizer):
     name: str
     terms: tuple[str, ...]
     weights: npt.NDArray[np.float64]
-    topics: npt.NDArray[np.float32]
-    longest: int
-    places: dict[str, int] = field(init=False, repr=False)
+    topics: npt.NDArray[np.float16]
+    vocabulary: Vocabulary = field(init=False, repr=False)
+    directions: npt.NDArray[np.float32] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "places", {term: place for place, term in enumerate(self.terms)})
+        object.__setattr__(self, "vocabulary", Vocabulary(self.terms))
+        object.__setattr__(self, "directions", self.topics.astype(np.float32))
 
     def transform(self, values: pd.Series) -> Features:
-        absent = np.array([not isinstance(text, str) for text in values], dtype=bool)
-        texts = [text if isinstance(text, str) else "" for text in values]
-        counts = np.array([_count(text) for text in texts], dtype=np.float32).reshape(len(texts), len(COUNTS))
-        counts[absent] = np.nan
+        texts = _texts(values)
+        words = _words(texts)
+        counts = _counts(texts, words)
+        counts[np.array([not isinstance(text, str) for text in values], dtype=bool)] = np.nan
         topics = np.zeros((len(texts), self.topics.shape[1]), dtype=np.float32)
         if self.topics.shape[1]:
-            topics = np.asarray(_weighted(texts, self.places, self.weights, self.longest) @ self.topics)
+            matrix = _weighted(Tokens.of(words), self.vocabulary, self.weights)
+            topics = np.asarray(matrix @ self.directions)
         names = [f"{self.name}: {part}" for part in COUNTS]
         names += [f"{self.name}: topic {number + 1}" for number in range(self.topics.shape[1])]
         return Features(
-            np.concatenate([counts, topics.astype(np.float32)], axis=1),
+            np.concatenate([counts, topics], axis=1),
             np.zeros((len(texts), 0), dtype=np.int32),
             tuple(names),
             (),
@@ -159,75 +215,93 @@ class TextFeaturizer(Featurizer):
         )
 
     def state(self) -> State:
-        return {
-            "name": self.name,
-            "terms": list(self.terms),
-            "weights": self.weights,
-            "topics": self.topics,
-            "longest": self.longest,
-        }
+        return {"name": self.name, "terms": list(self.terms), "weights": self.weights, "topics": self.topics}
 
 
-def _count(text: str) -> list[float]:
-    """The engineered counts of one text, in the order of `COUNTS`; lengths in logarithms, the rest shares."""
-    words = WORD.findall(text)
-    length = max(len(text), 1)
-    return [
-        math.log1p(len(text)),
-        math.log1p(len(words)),
-        sum(map(len, words)) / max(len(words), 1),
-        sum(sign.isdigit() for sign in text) / length,
-        sum(sign.isupper() for sign in text) / length,
-        sum(not sign.isalnum() and not sign.isspace() for sign in text) / length,
-        math.log1p(text.count("!")),
-    ]
+def _texts(values: pd.Series) -> list[str]:
+    """Every value as text, "" where missing."""
+    return [text if isinstance(text, str) else "" for text in values]
 
 
-def _terms(text: str, longest: int) -> Iterator[str]:
-    words = WORD.findall(text.lower())[:MOST_WORDS]
-    yield from words
-    if longest > 1:
-        yield from (f"{left} {right}" for left, right in pairwise(words))
+def _words(texts: list[str]) -> list[list[str]]:
+    """The words of each text, in lower case."""
+    return [WORD.findall(text.lower()) for text in texts]
 
 
-def _vocabulary(texts: list[str], longest: int) -> tuple[tuple[str, ...], npt.NDArray[np.float64]]:
+def _counts(texts: list[str], words: list[list[str]]) -> npt.NDArray[np.float32]:
+    """(texts, 7) the engineered counts in the order of `COUNTS`; lengths in logarithms, the rest shares."""
+    lengths = np.array([len(text) for text in texts], dtype=np.int64)
+    word_counts = np.array([len(found) for found in words], dtype=np.int64)
+    word_signs = np.array([sum(map(len, found)) for found in words], dtype=np.int64)
+    signs = np.frombuffer("".join(texts).encode("utf-32-le", "replace"), dtype=np.uint32)
+    present = np.flatnonzero(np.bincount(signs, minlength=1))
+    kinds = np.zeros((4, int(present.max(initial=0)) + 1), dtype=np.uint8)
+    for code in present:
+        sign = chr(code)
+        kinds[:, code] = (
+            sign.isdigit(),
+            sign.isupper(),
+            not sign.isalnum() and not sign.isspace(),
+            sign == "!",
+        )
+    shares = np.zeros((4, len(texts)), dtype=np.int64)
+    filled = lengths > 0  # reduceat takes no empty stretches
+    if filled.any():
+        starts = (np.cumsum(lengths) - lengths)[filled]
+        shares[:, filled] = [np.add.reduceat(row[signs], starts, dtype=np.int64) for row in kinds]
+    digits, capitals, punctuation, exclamations = shares
+    scale = np.maximum(lengths, 1)
+    columns = [np.log1p(lengths), np.log1p(word_counts), word_signs / np.maximum(word_counts, 1)]
+    columns += [digits / scale, capitals / scale, punctuation / scale, np.log1p(exclamations)]
+    return np.stack(columns, axis=1).astype(np.float32).reshape(len(texts), len(COUNTS))
+
+
+def _vocabulary(tokens: Tokens, longest: int) -> tuple[tuple[str, ...], npt.NDArray[np.float64]]:
     """Terms shown in at least two texts and not in nearly all, with their inverse document frequency."""
-    shown: Counter[str] = Counter()
-    for text in texts:
-        shown.update(set(_terms(text, longest)))
-    rows = len(texts)
-    kept = [(term, count) for term, count in shown.items() if count >= 2 and count <= max(0.95 * rows, 2)]
+    shown = list(
+        zip(tokens.words, _texts_showing(tokens.codes, tokens.rows, len(tokens.words)).tolist(), strict=True)
+    )
+    if longest > 1:
+        width = len(tokens.words)
+        keys, rows = tokens.pairs(np.arange(width + 1), width)
+        codes, distinct = pd.factorize(keys)
+        counts = _texts_showing(codes.astype(np.int64), rows, len(distinct))
+        often = np.flatnonzero(counts >= 2)
+        shown += [
+            (f"{tokens.words[key // width]} {tokens.words[key % width]}", count)
+            for key, count in zip(distinct[often].tolist(), counts[often].tolist(), strict=True)
+        ]
+    kept = [(term, count) for term, count in shown if 2 <= count <= max(0.95 * tokens.texts, 2)]
     kept.sort(key=lambda pair: (-pair[1], pair[0]))
     kept = kept[:MOST_TERMS]
-    weights = np.log((1 + rows) / (1 + np.array([count for _, count in kept], dtype=np.float64))) + 1
+    weights = np.log((1 + tokens.texts) / (1 + np.array([count for _, count in kept], dtype=np.float64))) + 1
     return tuple(term for term, _ in kept), weights
 
 
+def _texts_showing(
+    codes: npt.NDArray[np.int64], rows: npt.NDArray[np.int64], count: int
+) -> npt.NDArray[np.int64]:
+    """(count,) in how many texts each code is shown."""
+    once = pd.unique(rows * max(count, 1) + codes)
+    return np.bincount(once % max(count, 1), minlength=count).astype(np.int64)
+
+
 def _weighted(
-    texts: list[str], places: dict[str, int], weights: npt.NDArray[np.float64], longest: int
+    tokens: Tokens, vocabulary: Vocabulary, weights: npt.NDArray[np.float64]
 ) -> scipy.sparse.csr_matrix:
     """(texts, terms) float32: (1 + log count) * weight, each row of length one (or zero)."""
-    starts, columns = [0], list[int]()
-    amounts: list[float] = []
-    for text in texts:
-        counts = Counter(place for term in _terms(text, longest) if (place := places.get(term)) is not None)
-        found = sorted(counts)
-        row = [(1 + math.log(counts[place])) * weights[place] for place in found]
-        norm = math.sqrt(sum(amount * amount for amount in row)) or 1.0
-        columns.extend(found)
-        amounts.extend(amount / norm for amount in row)
-        starts.append(len(columns))
+    places, rows = vocabulary.find(tokens)
+    cells, counts = np.unique(rows * vocabulary.size + places, return_counts=True)
+    rows, places = cells // vocabulary.size, cells % vocabulary.size
+    amounts = (1 + np.log(counts)) * weights[places]
+    norms = np.sqrt(np.bincount(rows, weights=amounts**2, minlength=tokens.texts))
+    starts = np.concatenate([[0], np.cumsum(np.bincount(rows, minlength=tokens.texts))])
     return scipy.sparse.csr_matrix(
-        (
-            np.array(amounts, dtype=np.float32),
-            np.array(columns, dtype=np.int32),
-            np.array(starts, dtype=np.int64),
-        ),
-        shape=(len(texts), len(places)),
+        ((amounts / norms[rows]).astype(np.float32), places, starts), shape=(tokens.texts, vocabulary.size)
     )
 
 
-def _topics(matrix: scipy.sparse.csr_matrix) -> npt.NDArray[np.float32]:
+def _topics(matrix: scipy.sparse.csr_matrix) -> npt.NDArray[np.float16]:
     """(terms, topics) right singular vectors by random projection and power iterations [1]; always the same.
 
     [1] Halko, Martinsson & Tropp (2011). https://doi.org/10.1137/090771806
@@ -235,7 +309,7 @@ def _topics(matrix: scipy.sparse.csr_matrix) -> npt.NDArray[np.float32]:
     rows, terms = matrix.shape
     count = min(MOST_TOPICS, rows - 1, terms - 1)
     if count < 1:
-        return np.zeros((terms, 0), dtype=np.float32)
+        return np.zeros((terms, 0), dtype=np.float16)
     width = min(count + 10, rows, terms)
     start = np.random.default_rng(0).normal(size=(terms, width)).astype(np.float32)
     basis = np.linalg.qr(matrix @ start)[0]
@@ -245,5 +319,6 @@ def _topics(matrix: scipy.sparse.csr_matrix) -> npt.NDArray[np.float32]:
     found = right[:count]
     # a singular vector's sign is arbitrary: make its largest entry positive
     signs = np.sign(found[np.arange(count), np.abs(found).argmax(axis=1)])
-    topics: npt.NDArray[np.float32] = np.ascontiguousarray((found * signs[:, None]).T, dtype=np.float32)
+    # half precision: three digits are plenty for a direction, and every model of an ensemble keeps its own
+    topics: npt.NDArray[np.float16] = np.ascontiguousarray((found * signs[:, None]).T, dtype=np.float16)
     return topics
