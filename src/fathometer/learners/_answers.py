@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +19,8 @@ BEYOND = 0.05  # predicted numbers stay within the range seen in training and th
 
 class Answers(ABC):
     """What the outputs (members, rows, outputs) of a network mean; members of an ensemble answer apart."""
+
+    warms: ClassVar[bool]  # whether outputs may be divided by a heat, so that probabilities are right
 
     @abstractmethod
     def goal(self, target: npt.NDArray[Any]) -> torch.Tensor:
@@ -45,6 +47,7 @@ class Answers(ABC):
 class Classes(Answers):
     """Outputs are logits. shares: of each class in training. smoothing: of the labels learned from."""
 
+    warms: ClassVar[bool] = True
     shares: tuple[float, ...]
     smoothing: float
 
@@ -72,6 +75,7 @@ class Classes(Answers):
 class Numbers(Answers):
     """Outputs are numbers, centred and divided by scale; low, high: between which predictions stay."""
 
+    warms: ClassVar[bool] = False
     centre: float
     scale: float
     low: float

@@ -18,7 +18,7 @@ from fathometer.learner import Learner, Model, Run
 from fathometer.learners._answers import Answers, answers_for, answers_from_state
 from fathometer.learners._clock import Watch
 from fathometer.learners._inputs import Inputs
-from fathometer.learners._loop import Examples, Lesson, Pace, predict, seed_of, seeded, train
+from fathometer.learners._loop import Examples, Lesson, Pace, outputs_of, seed_of, seeded, train
 from fathometer.learners._network import Recalling
 from fathometer.learners._tensors import Layout, Scaling, Tensors, layout_of
 from fathometer.task import Prediction, Task
@@ -28,14 +28,18 @@ SURE = 0.8  # a further network is trained if one took less than this share of t
 
 
 class Together(nn.Module):
-    """Networks side by side, as members of one: (members, rows, outputs)."""
+    """Networks side by side, as members of one: (members, rows, outputs); each divided by its heat."""
 
-    def __init__(self, networks: list[nn.Module]) -> None:
+    heats: torch.Tensor
+
+    def __init__(self, networks: list[nn.Module], heats: list[float]) -> None:
         super().__init__()
         self.networks = nn.ModuleList(networks)
+        self.register_buffer("heats", torch.tensor(heats))
 
     def forward(self, inputs: Tensors) -> torch.Tensor:
-        return torch.cat([network(inputs) for network in self.networks])
+        pairs = zip(self.networks, self.heats, strict=True)
+        return torch.cat([network(inputs) / heat for network, heat in pairs])
 
 
 @dataclass(frozen=True)
@@ -92,7 +96,7 @@ class DeepModel(Model):
     def predict(self, rows: Rows) -> Prediction:
         """(rows,) values, or (rows, classes) probabilities."""
         tensors = self.scaling.apply(self.inputs.features(rows)).to(self.device)
-        return predict(self.trained, self.answers, tensors)
+        return self.answers.prediction(outputs_of(self.trained, tensors))
 
     def save(self, folder: Path) -> None:
         """Write the weights as safetensors and the rest as JSON."""
@@ -125,23 +129,24 @@ def fit_network(learner: DeepLearner, train_rows: Rows, valid_rows: Rows, task: 
         pace=learner.pace(len(train_rows), task),
     )
     with seeded(run):
-        networks = _trained_networks(learner, layout, lesson, run)
-    return DeepModel(learner, inputs, scaling, layout, answers, Together(networks), run.device)
+        together = _trained(learner, layout, lesson, run)
+    return DeepModel(learner, inputs, scaling, layout, answers, together, run.device)
 
 
-def _trained_networks(learner: DeepLearner, layout: Layout, lesson: Lesson, run: Run) -> list[nn.Module]:
+def _trained(learner: DeepLearner, layout: Layout, lesson: Lesson, run: Run) -> Together:
     """One network, and further ones from other random numbers as long as one more is sure to be finished."""
     networks: list[nn.Module] = []
+    heats: list[float] = []
     while len(networks) < learner.bags:
         part = len(networks)
         watch = Watch(run)
         torch.manual_seed(seed_of(run, part))
         network = learner.network(layout, lesson.answers.start()).to(run.device)
-        train(network, lesson, run, part)
+        heats.append(train(network, lesson, run, part))
         networks.append(network)
         if not run.decide(f"network_{part + 1}", partial(_is_time_for_another, watch)):
             break
-    return networks
+    return Together(networks, heats).to(run.device)
 
 
 def _is_time_for_another(watch: Watch) -> bool:
@@ -154,8 +159,9 @@ def load_network(learner_class: type[DeepLearner], folder: Path) -> DeepModel:
     learner = learner_class(**state["settings"])
     layout = _layout_from_state(state["layout"])
     answers = answers_from_state(state["answers"])
-    together = Together([learner.network(layout, answers.start()) for _ in range(state["networks"])])
-    for position, network in enumerate(together.networks):
+    networks = [learner.network(layout, answers.start()) for _ in range(state["networks"])]
+    together = Together(networks, [1.0] * len(networks))
+    for position, network in enumerate(networks):
         if isinstance(network, Recalling):
             network.make_room(len(state["weights"][f"networks.{position}.keys"]))
     together.load_state_dict({name: torch.from_numpy(array) for name, array in state["weights"].items()})

@@ -20,6 +20,8 @@ from fathometer.task import Prediction
 
 CHUNK = 2048  # rows predicted at a time
 KEPT_BACK = 0.08  # share of the time left that is not planned for: validation, noise, the last steps
+HEAT_STEP = 1.1  # heats are powers of this
+HEATS = 16  # the highest power, so heats are at most 4.6
 TIMED_STEPS = 4  # at least
 MOST_TIMED = 50
 TIMED_SHARE = 0.02  # of the time left, spent on timing
@@ -51,6 +53,18 @@ class Examples:
 
 
 @dataclass(frozen=True)
+class Judged:
+    """Validation loss at an epoch's end, and the heat by which outputs are divided to come to it.
+
+    Judging after the heat is set keeps epochs that tell classes apart better but are too sure of themselves
+    (Berta, Holzmueller, Jordan & Bach 2025, https://arxiv.org/abs/2501.19195).
+    """
+
+    loss: float
+    heat: float
+
+
+@dataclass(frozen=True)
 class Lesson:
     """What to learn, and how: judge gives the validation loss of a prediction of the validation rows."""
 
@@ -66,8 +80,8 @@ class Lesson:
         return max(1, len(self.examples.inputs) // self.pace.batch)
 
 
-def train(network: nn.Module, lesson: Lesson, run: Run, part: int = 0) -> None:
-    """Train the network within the run's time and leave it with the weights of its best epoch.
+def train(network: nn.Module, lesson: Lesson, run: Run, part: int = 0) -> float:
+    """Train the network within the run's time and leave it with the weights of its best epoch; give its heat.
 
     The untrained network, which gives the best constant prediction, counts as an epoch: learning nothing is
     better than learning noise. part: counts the networks trained in one run; the first one's plan holds for all.
@@ -79,7 +93,7 @@ def train(network: nn.Module, lesson: Lesson, run: Run, part: int = 0) -> None:
     steps = run.decide("steps", lambda: _planned_steps(network, lesson, optimizer, run))
     epochs = math.ceil(steps / per_epoch)
     first_step, first_epoch = part * steps, part * (epochs + 1)
-    run.report(first_epoch, best)
+    run.report(first_epoch, best.loss)
     torch.manual_seed(seed_of(run, part) + 1)
     batches = _batches(lesson, seed_of(run, part), run.device)
     step = 0
@@ -89,10 +103,10 @@ def train(network: nn.Module, lesson: Lesson, run: Run, part: int = 0) -> None:
             _set_dropout(network, flat_then_down(step / steps))
             _learn(network, lesson, next(batches), optimizer, step / steps)
             step += 1
-        loss = _judged(network, lesson)
-        run.report(first_epoch + epoch, loss)
-        if loss <= best:
-            best, best_epoch = loss, epoch
+        judged = _judged(network, lesson)
+        run.report(first_epoch + epoch, judged.loss)
+        if judged.loss <= best.loss:
+            best, best_epoch = judged, epoch
             best_weights.copy_(optimizer.weights)
         if step < last or epoch - best_epoch >= max(2.0, lesson.pace.patience * epochs):
             break
@@ -100,15 +114,15 @@ def train(network: nn.Module, lesson: Lesson, run: Run, part: int = 0) -> None:
         optimizer.weights.copy_(best_weights)
     _memorise(network, lesson.examples, trained=True)
     network.eval()
+    return best.heat
 
 
-def predict(network: nn.Module, answers: Answers, inputs: Tensors) -> Prediction:
-    """The network's prediction, some rows at a time."""
+def outputs_of(network: nn.Module, inputs: Tensors) -> torch.Tensor:
+    """(members, rows, outputs) of the network in its resting state, some rows at a time."""
     network.eval()
     with torch.inference_mode():
         starts = range(0, max(len(inputs), 1), CHUNK)
-        outputs = [network(inputs.part(start, start + CHUNK)) for start in starts]
-        return answers.prediction(torch.cat(outputs, dim=1))
+        return torch.cat([network(inputs.part(start, start + CHUNK)) for start in starts], dim=1)
 
 
 def seed_of(run: Run, part: int) -> int:
@@ -149,11 +163,29 @@ def seeded(run: Run) -> Iterator[None]:
             torch.set_num_threads(threads)
 
 
-def _judged(network: nn.Module, lesson: Lesson) -> float:
+def _judged(network: nn.Module, lesson: Lesson) -> Judged:
     _memorise(network, lesson.examples)
-    loss = lesson.judge(predict(network, lesson.answers, lesson.valid))
+    outputs = outputs_of(network, lesson.valid)
     network.train()
-    return loss if math.isfinite(loss) else math.inf
+
+    def loss(exponent: float) -> float:
+        return lesson.judge(lesson.answers.prediction(outputs / HEAT_STEP**exponent))
+
+    low, high = (-HEATS, HEATS) if lesson.answers.warms else (0, 0)
+    exponent = _lowest(loss, low, high)
+    judged = loss(exponent)
+    return Judged(judged if math.isfinite(judged) else math.inf, HEAT_STEP**exponent)
+
+
+def _lowest(loss: Callable[[float], float], low: int, high: int) -> int:
+    """Where from low to high a loss that falls and then rises is lowest, by halving."""
+    while low < high:
+        middle = (low + high) // 2
+        if loss(middle) <= loss(middle + 1):
+            high = middle
+        else:
+            low = middle + 1
+    return low
 
 
 def _learn(

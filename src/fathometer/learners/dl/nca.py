@@ -30,9 +30,8 @@ KEPT_LEARNING = 4_096  # the same when an epoch is judged
 KEPT = 16_384  # training rows kept in mind at most: bounds the time of an answer and the size of the model
 CHUNK = 2048
 ASKED_TOGETHER = 128
-SMALLEST = (
-    1e-6  # added to shares, so that no class is impossible, and to distances, whose root must have a slope
-)
+SMALLEST = 1e-6  # added to shares, so that no class is impossible
+BLUR = 0.01  # added to squared distances: the root of a small difference of large numbers is mostly rounding
 
 
 @dataclass(frozen=True)
@@ -138,7 +137,7 @@ class Neighbourhood(Recalling):
         places = self._places(inputs)
         lengths = places.square().sum(dim=1)
         squares = (lengths.unsqueeze(1) + lengths).addmm(places, places.t(), alpha=-2.0)
-        nearness = -(squares.clamp(min=0.0) + SMALLEST).sqrt()  # (rows, rows)
+        nearness = -(squares.clamp(min=0.0) + BLUR).sqrt()  # (rows, rows)
         nearness = nearness.masked_fill(torch.eye(len(places), dtype=torch.bool, device=places.device), -1e9)
         return self._outputs(nearness.softmax(dim=1) @ self._values(goal))
 
@@ -168,7 +167,7 @@ class Neighbourhood(Recalling):
         """(rows, outputs) mean answers of the rows in mind; the same sums as in `learn`, in place."""
         squares = torch.addmm(lengths, places, self.keys.t(), alpha=-2.0)  # (rows, kept)
         squares += places.square().sum(dim=1, keepdim=True)
-        nearness = squares.clamp_(min=0.0).add_(SMALLEST).sqrt_().neg_()
+        nearness = squares.clamp_(min=0.0).add_(BLUR).sqrt_().neg_()
         return nearness.softmax(dim=1) @ self.values
 
     def _outputs(self, answers: torch.Tensor) -> torch.Tensor:
