@@ -32,10 +32,11 @@ class Screen:
         self.console = Console(stderr=True)
         self.is_on = self.console.is_terminal and not quiet
         self.live: Live | None = None
+        self.latest: tuple[Progress, float] | None = None
 
     def __enter__(self) -> Self:
         if self.is_on:
-            self.live = Live(console=self.console, transient=True, refresh_per_second=4)
+            self.live = Live(self, console=self.console, transient=True, refresh_per_second=4)
             self.live.start()
         return self
 
