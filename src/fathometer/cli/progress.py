@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import sys
+import time
 from typing import TYPE_CHECKING, Self
 
 from rich import box
-from rich.console import Console, Group
+from rich.console import Console, ConsoleOptions, Group, RenderResult
 from rich.live import Live
 from rich.table import Table
 from rich.text import Text
@@ -46,14 +47,19 @@ class Screen:
 
     def watch(self, progress: Progress) -> None:
         """Show how far the run is; called after every trial."""
-        if self.live is not None:
-            self.live.update(_progress_view(progress))
+        self.latest = progress, time.monotonic()
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """The latest figures; the clock runs on between trials."""
+        if self.latest is None:
+            yield Text("reading the data", style="dim")
+            return
+        progress, seen = self.latest
+        yield _progress_view(progress, progress.elapsed + time.monotonic() - seen)
 
 
-def _progress_view(progress: Progress) -> Group:
-    head = Text(
-        f"{_clock(progress.elapsed)} of {_clock(progress.budget)}  (Ctrl-C: stop and judge what is there)"
-    )
+def _progress_view(progress: Progress, elapsed: float) -> Group:
+    head = Text(f"{_clock(elapsed)} of {_clock(progress.budget)}  (Ctrl-C: stop and judge what is there)")
     table = Table(box=None, pad_edge=False)
     for title in ("", "trials", "processor time", "best so far, on its own validation rows"):
         table.add_column(title, style="bold" if not title else "")
@@ -66,9 +72,7 @@ def _progress_view(progress: Progress) -> Group:
             f"{family.spent_seconds:.0f} of {family.share_seconds:.0f} s",
             Text(clean(best)),
         )
-    running = Text(
-        "running: " + ", ".join(progress.running) if progress.running else "reading the data", style="dim"
-    )
+    running = Text("running: " + ", ".join(progress.running) if progress.running else "starting", style="dim")
     return Group(head, table, running)
 
 
@@ -178,7 +182,7 @@ def _interval(standing: Standing) -> str:
 
 
 def _say(console: Console, text: str, style: str = "") -> None:
-    console.print(Text(clean(text), style=style), soft_wrap=True)
+    console.print(Text(clean(text), style=style), soft_wrap=not console.is_terminal)
 
 
 def _clock(seconds: float) -> str:
