@@ -91,8 +91,8 @@ class _Fathom(BaseEstimator):  # type: ignore[misc]
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.input_tags.allow_nan = True
-        tags.input_tags.categorical = True
         tags.input_tags.string = True
+        # `categorical` stays unset, as in scikit-learn's boosted trees: with it, the checks round X to whole numbers
         # how far a budget reaches depends on the machine and what else it does; a short plan has no clock in it
         tags.non_deterministic = self.recipes is None
         return tags
@@ -121,7 +121,7 @@ class _Fathom(BaseEstimator):  # type: ignore[misc]
         home = _Home(_run_folder(self.out), is_ours=self.out is None)
         try:
             study = compare(
-                frame.assign(**{str(cells.name): cells}),
+                pd.concat([frame, cells], axis=1),
                 str(cells.name),
                 budget=self.budget,
                 out=home.folder,
@@ -171,7 +171,8 @@ class _Fathom(BaseEstimator):  # type: ignore[misc]
 
     def _target_name(self, y: Any) -> str:
         """A column name that X does not have: y's own, if it has one."""
-        name = tidy_names([getattr(y, "name", None) or "y"])[0][0]
+        own = y.name if isinstance(y, pd.Series) and isinstance(y.name, str) and y.name.strip() else "y"
+        name = tidy_names([own])[0][0]
         while name in self._names:
             name += "_"
         return name
