@@ -86,8 +86,9 @@ class Schema:
         frame = text_named(frame)
         if not fill_missing:
             self._demand(frame)
+        frame = frame.reset_index(drop=True)
         values = {column.name: _read_column(frame, column) for column in self.columns}
-        return Rows(pd.DataFrame(values, index=pd.RangeIndex(len(frame))), self.kinds)
+        return Rows(pd.DataFrame(values, index=frame.index), self.kinds)
 
     def unread(self, frame: pd.DataFrame, rows: Rows) -> dict[str, int]:
         """Column name -> how many cells hold something that could not be read (missing in `rows`)."""
@@ -196,9 +197,9 @@ def text_named(frame: pd.DataFrame) -> pd.DataFrame:
 
 def _read_column(frame: pd.DataFrame, column: Column) -> pd.Series:
     if column.name in frame.columns:
-        cells = frame[column.name].reset_index(drop=True)
+        cells = frame[column.name]
     else:
-        cells = pd.Series([None] * len(frame), dtype=object, name=column.name)
+        cells = pd.Series([None] * len(frame), dtype=object, index=frame.index, name=column.name)
     return _kind(column.kind).read(cells, column.reading)
 
 

@@ -60,11 +60,11 @@ class Category(Kind):
                 WHOLE_DECIMAL.sub(r"\1", text) if WHOLE_DECIMAL.fullmatch(text) else text for text in texts
             ]
         nothing = {"", *reading["missing"]}
-        values = np.array([None if text in nothing else text for text in texts] + [None], dtype=object)[codes]
         levels = sorted({text for text in texts if text not in nothing})
-        return pd.Series(
-            pd.Categorical(values, categories=pd.Index(levels, dtype=object)), cells.index, name=cells.name
-        )
+        place = {level: position for position, level in enumerate(levels)}
+        places = np.array([place.get(text, -1) for text in texts] + [-1], dtype=np.intp)[codes]
+        values = pd.Categorical.from_codes(places, categories=pd.Index(levels, dtype=object), validate=False)
+        return pd.Series(values, cells.index, name=cells.name)
 
     def describe(self, reading: Reading) -> str:
         words = ", ".join(map(repr, reading["missing"]))

@@ -70,6 +70,9 @@ def check_reading(kind: Kind, cells: pd.Series, reading: Reading | None = None) 
     assert _same(kind.read(cells.iloc[part], reading), values.iloc[part]), (
         "a cell is read without its neighbours"
     )
+    if len(cells):
+        many = np.tile(np.arange(len(cells)), 200 // len(cells) + 1)
+        assert _same(kind.read(cells.iloc[many], reading), values.iloc[many]), "many rows are read as few are"
     json.dumps(kind.summary(values), allow_nan=False)
     assert isinstance(kind.describe(reading), str)
     assert cells.index.equals(before.index) and list(map(repr, cells)) == list(map(repr, before)), (
