@@ -3,38 +3,26 @@
 from __future__ import annotations
 
 import datetime
-import io
-import os
-import re
-import zipfile
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+import json
+import subprocess
+import sys
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from python_calamine import CalamineWorkbook
 
+from fathometer.data import workbook_cells
 from fathometer.data.column_names import about_names, tidy_names
 from fathometer.data.header import about_header, find_layout
 from fathometer.data.sentences import listed, told
 from fathometer.data.table import Table, refuse_too_wide, without_empty, without_footer
-from fathometer.data.unpacking import UNPACKING_ERRORS
 from fathometer.errors import UnknownName, UnreadableData
 
 LAYOUT_ROWS = 400
-LONGEST_ROW_BYTES = 1 << 20
-CELLS_LIMIT = 50_000_000
-"""A sheet's cells are laid out in full, from the first used one to the last: one stray cell makes it huge."""
-
-# no tag contains "<": so that unclosed ones are not searched to the end of the file again and again
-_ROW = re.compile(rb'<(?:\w+:)?row [^<>]*?r="(\d{1,9})"')
-_COLUMN = re.compile(rb'<(?:\w+:)?c [^<>]*?r="([A-Z]{1,3})\d')
-_REPEATED_ROW = re.compile(rb'<table:table-row[^<>]*number-rows-repeated="(\d{1,9})"')
-_REPEATED_CELL = re.compile(
-    rb'<table:table-cell(?=[^<>]*office:value)[^<>]*number-columns-repeated="(\d{1,9})"'
-)
+MEMORY_BYTES = 4 << 30
+SECONDS = 20.0
+SECONDS_PER_BYTE = 1e-5
 
 
 @dataclass(frozen=True)
@@ -54,8 +42,12 @@ def read_workbook(raw: bytes, origin: str, wanted: SheetWanted | None = None) ->
         UnknownName: there is no sheet of that name.
     """
     wanted = wanted or SheetWanted()
-    refuse_sparse_giant(raw, origin)
-    name, rows, others = _pick_sheet(raw, origin, wanted.sheet)
+    names, name, rows = _cells_of(raw, origin, wanted.sheet)
+    if name is None:
+        if wanted.sheet is not None and wanted.sheet not in names:
+            raise UnknownName(f"sheet in {origin}", wanted.sheet, names)
+        raise UnreadableData(f"Expected a table, but {origin} has no sheet with a filled cell.")
+    others = [other for other in names if other != name]
     texts = [[_as_text(cell) for cell in row] for row in rows[:LAYOUT_ROWS]]
     layout = find_layout(texts, wanted.header, wanted.skip_lines)
     if layout.preamble >= len(rows):
@@ -76,86 +68,26 @@ def read_workbook(raw: bytes, origin: str, wanted: SheetWanted | None = None) ->
     return replace(table, notes=table.notes + about)
 
 
-def refuse_sparse_giant(raw: bytes, origin: str) -> None:
-    """Raise UnreadableData where a few cells far apart would be laid out as billions."""
-    if not raw.startswith(b"PK"):
-        return
+def _cells_of(
+    raw: bytes, origin: str, sheet: str | None
+) -> tuple[list[str], str | None, workbook_cells.Rows]:
+    """Sheets and rows, taken out by a process that may be ended without harm."""
+    script = str(workbook_cells.__file__)
     try:
-        with zipfile.ZipFile(io.BytesIO(raw)) as archive:
-            for member in archive.namelist():
-                if re.fullmatch(r"xl/worksheets/[^/]+\.xml", member) or member == "content.xml":
-                    _refuse_sparse_sheet(archive.read(member), origin)
-    except UNPACKING_ERRORS as error:
-        raise UnreadableData(f"The workbook {origin} is damaged or protected by a password.") from error
-
-
-def _refuse_sparse_sheet(xml: bytes, origin: str) -> None:
-    last_row = max((int(row) for row in _ROW.findall(xml)), default=1)
-    columns = {_column_number(letters) for letters in set(_COLUMN.findall(xml))}
-    cells = max([last_row * max(columns, default=1), *_repeated_cells(xml)])
-    if cells > CELLS_LIMIT:
-        raise UnreadableData(
-            f"A sheet of {origin} reaches over {cells:,} cells, more than {CELLS_LIMIT:,}. "
-            "Save the table alone, without cells far outside it, or as csv."
+        done = subprocess.run(
+            [sys.executable, "-P", script, json.dumps(sheet), str(MEMORY_BYTES)],
+            input=raw,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            timeout=SECONDS + SECONDS_PER_BYTE * len(raw),
+            check=True,
         )
-
-
-def _repeated_cells(xml: bytes) -> Iterator[int]:
-    """Numbers of cells that an ods sheet writes down once and repeats."""
-    yield from (int(times) for times in _REPEATED_CELL.findall(xml))
-    for row in _REPEATED_ROW.finditer(xml):
-        end = xml.find(b"</table:table-row>", row.end(), row.end() + LONGEST_ROW_BYTES)
-        cells = xml[row.end() : end if end >= 0 else row.end() + LONGEST_ROW_BYTES]
-        if b"office:value" in cells:
-            yield int(row[1]) * max([int(times) for times in _REPEATED_CELL.findall(cells)], default=1)
-
-
-def _column_number(letters: bytes) -> int:
-    number = 0
-    for letter in letters:
-        number = number * 26 + letter - ord("A") + 1
-    return number
-
-
-@contextmanager
-def _quiet_panics() -> Iterator[None]:
-    """The reader is written in Rust and writes to standard error, past Python, when a damaged file makes it panic."""
-    try:
-        kept = os.dup(2)
-    except OSError:  # there is no standard error
-        yield
-        return
-    with Path(os.devnull).open("w") as nowhere:
-        os.dup2(nowhere.fileno(), 2)
-        try:
-            yield
-        finally:
-            os.dup2(kept, 2)
-            os.close(kept)
-
-
-def _pick_sheet(raw: bytes, origin: str, wanted: str | None) -> tuple[str, list[list[Any]], list[str]]:
-    with _quiet_panics():
-        return _first_filled_sheet(raw, origin, wanted)
-
-
-def _first_filled_sheet(
-    raw: bytes, origin: str, wanted: str | None
-) -> tuple[str, list[list[Any]], list[str]]:
-    try:
-        workbook = CalamineWorkbook.from_filelike(io.BytesIO(raw))
-        names = list(workbook.sheet_names)
-        if wanted is not None and wanted not in names:
-            raise UnknownName(f"sheet in {origin}", wanted, names)
-        for name in [wanted] if wanted is not None else names:
-            rows: list[list[Any]] = workbook.get_sheet_by_name(name).to_python(skip_empty_area=True)
-            if any(_as_text(cell).strip() for row in rows for cell in row):
-                return name, rows, [other for other in names if other != name]
-    except (UnknownName, KeyboardInterrupt, SystemExit, MemoryError):
-        raise
-    except BaseException as error:  # a panic in Rust is no Exception
-        raise UnreadableData(f"The workbook {origin} is damaged, protected or of an unknown kind.") from error
-    raise UnreadableData(f"Expected a table, but {origin} has no sheet with a filled cell.")
+    except (subprocess.SubprocessError, OSError) as error:
+        raise UnreadableData(
+            f"The workbook {origin} cannot be read: it is damaged, protected by a password, or a cell far outside "
+            "the table makes it huge. Save the table alone, or as csv."
+        ) from error
+    return workbook_cells.decoded(done.stdout)
 
 
 def _typed(cells: Sequence[Any]) -> pd.Series:
