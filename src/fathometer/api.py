@@ -278,10 +278,21 @@ def predict(
     Args:
         family: "classical", "deep" or "together"; the verdict's choice unless given.
         out: also write them there: csv, parquet, json or jsonl by ending.
+
+    Returns:
+        `prediction`, and for classes one `probability_<label>` each; `.attrs["notes"]` holds sentences about how the
+        rows were read: rows left out as broken or empty, cells that could not be read and count as missing.
     """
     bundle = open_model(model)
     table = read_table(data, read or ReadOptions())
-    answers = bundle.predict(table.frame, family)
+    rows = bundle.schema.read(table.frame)
+    answers = bundle.task.answer(bundle.predict_raw(rows, family))
+    unread = bundle.schema.unread(table.frame, rows)
+    notes = [
+        f"{count:,} cells of {name!r} could not be read and count as missing."
+        for name, count in unread.items()
+    ]
+    answers.attrs["notes"] = [*table.notes, *notes]
     if out is not None:
         write_table(answers, Path(out))
     return answers

@@ -171,6 +171,8 @@ def predict(
 
     options = api.ReadOptions(delimiter=delimiter, encoding=encoding, header=header, sheet=sheet, query=query)
     answers = api.predict(model, data, family=family, out=out, read=options)
+    for note in answers.attrs["notes"]:
+        typer.echo(clean(note), err=True)
     if out is None:
         typer.echo(answers.to_csv(index=False), nl=False)
     else:

@@ -50,6 +50,7 @@ class Matrix:
         scaled = (np.where(missing, self.fill, numbers) - self.centre) / self.spread
         if self.bends:
             # smooth clipping: straight near 0, never beyond CLIP (Holzmueller et al. 2024, arXiv:2407.04491)
+            scaled = np.clip(scaled, -1e6, 1e6)  # their squares must stay finite in single precision
             scaled = scaled / np.sqrt(1.0 + (scaled / CLIP) ** 2)
         parts: list[Floats] = [scaled.astype(np.float32), missing[:, self.flagged].astype(np.float32)]
         for column, levels in enumerate(self.levels):
