@@ -295,8 +295,7 @@ def number_embedding(
 ) -> Periodic | Piecewise | None:
     """The embedding of that name ("periodic", "piecewise", "none"), or none where it would be too wide."""
     if name == "piecewise" and layout.edges:
-        piecewise = Piecewise(layout.edges)
-        return piecewise if piecewise.width <= WIDEST_NUMBERS else None
+        return Piecewise(layout.edges)
     if name == "periodic" and 0 < layout.numbers * width <= WIDEST_NUMBERS:
         return Periodic(layout.numbers, width=width, waves=waves, frequency=frequency)
     return None

@@ -8,6 +8,7 @@ median and a flag of their own. Columns that never vary in training are left out
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -16,7 +17,11 @@ import torch
 from fathometer.core.files import State
 from fathometer.kind import Features
 
+Floats = TypeVar("Floats", np.float32, np.float64)
 LOOKED_AT = 20_000  # rows from which quantiles are taken: their error is far below what a network notices
+SPIKE = 0.125  # share of the rows up to which a single value counts when scales are set
+WIDEST = 1024  # bins of all columns together; more columns have fewer each
+FEWEST_BINS = 4  # below this none, as the number itself says as much
 SQUEEZE = 3.0
 FARTHEST = 1e6  # scaled values are cut here before they are squared
 
@@ -139,8 +144,11 @@ class Layout:
 
 
 def layout_of(scaling: Scaling, tensors: Tensors, outputs: int, bins: int) -> Layout:
-    """The layout of training tensors; bins: how many bins to cut each number column into, 0 for none."""
+    """The layout of training tensors; bins: into how many to cut each number column at
+    most, 0 for none."""
     looked_at = _some_rows(tensors.numbers.numpy())
+    bins = min(bins, WIDEST // max(len(scaling.kept), 1))
+    bins = bins if bins >= FEWEST_BINS else 0
     return Layout(
         numbers=len(scaling.kept),
         flags=len(scaling.gappy),
@@ -151,7 +159,7 @@ def layout_of(scaling: Scaling, tensors: Tensors, outputs: int, bins: int) -> La
     )
 
 
-def _some_rows(values: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+def _some_rows(values: npt.NDArray[Floats]) -> npt.NDArray[Floats]:
     """At most LOOKED_AT rows, evenly spread."""
     if len(values) <= LOOKED_AT:
         return values
@@ -166,7 +174,7 @@ def _centre_and_factor(values: npt.NDArray[np.float32]) -> tuple[float, float]:
     low, high = known.min(), known.max()
     if low == high:
         return float(low), 0.0
-    lower, median, upper = np.quantile(_some_rows(known), [0.25, 0.5, 0.75])  # type: ignore[arg-type]
+    lower, median, upper = _even_quantiles(_some_rows(known), np.array([0.25, 0.5, 0.75]), SPIKE)
     width = upper - lower if upper > lower else (high - low) / 2.0
     with np.errstate(over="ignore"):
         factor = float(np.float32(1.0 / width)) if width > 0 else 0.0
@@ -174,4 +182,19 @@ def _centre_and_factor(values: npt.NDArray[np.float32]) -> tuple[float, float]:
 
 
 def _edges(values: npt.NDArray[np.float32], bins: int) -> tuple[float, ...]:
-    return tuple(float(edge) for edge in np.unique(np.quantile(values, np.linspace(0.0, 1.0, bins + 1))))
+    cuts = _even_quantiles(values.astype(np.float64), np.linspace(0.0, 1.0, bins + 1), 0.5 / bins)
+    return tuple(float(edge) for edge in np.unique(cuts.astype(np.float32)))
+
+
+def _even_quantiles(
+    values: npt.NDArray[np.float64], places: npt.NDArray[np.float64], spike: float
+) -> npt.NDArray[np.float64]:
+    """Quantiles in which no single value counts for more than this share of the rows.
+
+    Where most rows share one value (capital gains: 0), plain quantiles fall on it and see nothing of the rest.
+    """
+    distinct, counts = np.unique(values, return_counts=True)
+    weights = np.minimum(counts, max(1.0, spike * len(values)))
+    middles = np.cumsum(weights) - weights / 2.0
+    reached = (middles - middles[0]) / max(middles[-1] - middles[0], 1e-12)
+    return np.interp(places, reached, distinct)

@@ -31,14 +31,14 @@ class Mlp(DeepLearner):
     title: ClassVar[str] = "multi-layer perceptron"
     presets: ClassVar[tuple[tuple[int, Mapping[str, Any]], ...]] = (
         (1, {}),
-        (4, {"embedding": "piecewise", "activation": "silu"}),
+        (5, {"embedding": "periodic", "frequency": 0.3}),
     )
 
     width: int = 256
     depth: int = 3
-    embedding: str = "periodic"
+    embedding: str = "piecewise"
     frequency: float = 0.1
-    cuts: int = 16
+    cuts: int = 48
     activation: str = "auto"
     dropout: float = 0.15
     rate: float = 0.04

@@ -51,9 +51,9 @@ class Nca(DeepLearner):
     width: int = 256
     depth: int = 2
     space_width: int = 64
-    embedding: str = "periodic"
+    embedding: str = "piecewise"
     frequency: float = 0.3
-    cuts: int = 16
+    cuts: int = 48
     activation: str = "relu"
     dropout: float = 0.1
     rate: float = 0.03

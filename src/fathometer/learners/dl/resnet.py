@@ -32,7 +32,7 @@ class ResNet(DeepLearner):
     depth: int = 3
     embedding: str = "piecewise"
     frequency: float = 0.1
-    cuts: int = 16
+    cuts: int = 48
     activation: str = "relu"
     dropout: float = 0.15
     rate: float = 0.03

@@ -36,10 +36,10 @@ class TabM(DeepLearner):
     width: int = 128
     depth: int = 3
     embedding: str = "piecewise"
-    cuts: int = 16
+    cuts: int = 48
     activation: str = "relu"
     dropout: float = 0.1
-    rate: float = 0.03
+    rate: float = 0.1
     decay: float = 0.02
     smoothing: float = 0.0
     schedule: str = "waves"
