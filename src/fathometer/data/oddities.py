@@ -115,8 +115,8 @@ def _told_sensitive(rows: Rows) -> list[Finding]:
     if not names:
         return []
     sentence = (
-        f"{quoted_names(names)} may be sensitive. To see how the models treat each group, say --sensitive "
-        "COLUMN; to learn without one, --drop COLUMN."
+        f"{quoted_names(names)} may be sensitive: the models may treat groups of people differently. To learn "
+        "without one, --drop COLUMN."
     )
     return [Finding("sensitive", "info", sentence, names)]
 
