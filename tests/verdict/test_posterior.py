@@ -51,12 +51,17 @@ def test_distribution_at_the_ends() -> None:
 @pytest.mark.parametrize("mean", [-9.0, -1.0, 0.0, 0.4, 3.0, 40.0])
 @pytest.mark.parametrize("scale", [0.001, 0.3, 2.0, 30.0])
 @pytest.mark.parametrize("freedom", [1.0, 4.0, 200.0])
-def test_belief_is_the_integral_of_likelihood_times_prior(mean: float, scale: float, freedom: float) -> None:
+def test_belief_is_the_integral_of_the_normal_curve_times_the_prior(
+    mean: float, scale: float, freedom: float
+) -> None:
     margin = 0.5
+    scale *= stats.t.ppf(0.975, freedom) / stats.norm.ppf(
+        0.975
+    )  # the normal curve with the same 95 % interval
 
     def density(x: float) -> float:
         prior = stats.t.pdf(x, PRIOR_FREEDOM, scale=PRIOR_SCALE * margin)
-        return float(stats.t.pdf(x, freedom, loc=mean, scale=scale) * prior)
+        return float(stats.norm.pdf(x, loc=mean, scale=scale) * prior)
 
     edges = sorted(
         {-1e5, *(mean + scale * np.array([-1e3, -30, -4, 0, 4, 30, 1e3])), -30, -margin, 0, margin, 30, 1e5}
@@ -65,7 +70,9 @@ def test_belief_is_the_integral_of_likelihood_times_prior(mean: float, scale: fl
     total = sum(pieces)
     above = sum(p for p, a in zip(pieces, edges, strict=False) if a >= margin) / total
     below = sum(p for p, b in zip(pieces, edges[1:], strict=False) if b <= -margin) / total
-    belief = believe(Spread(mean, scale, freedom), margin)
+    belief = believe(
+        Spread(mean, scale / stats.t.ppf(0.975, freedom) * stats.norm.ppf(0.975), freedom), margin
+    )
     assert (belief.above, belief.below) == pytest.approx((above, below), abs=5e-4)
 
 
@@ -125,6 +132,11 @@ def test_between_folds_it_is_the_corrected_resampled_t() -> None:
     # Nadeau & Bengio (2003): s^2 (1/J + n_test / n_train)
     assert spread.scale == pytest.approx(math.sqrt(means.var(ddof=1) * (1 / 5 + 40 / 160)))
     assert spread.freedom == 4
+
+
+def test_two_folds_do_not_tell_how_folds_vary() -> None:
+    folds, rows = [np.arange(50.0), np.arange(50.0) + 9], [np.arange(50), np.arange(50, 100)]
+    assert spread_of(folds, rows, np.arange(100), 0.5).freedom == 99
 
 
 @pytest.mark.parametrize("largest", [1, 8])

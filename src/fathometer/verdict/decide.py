@@ -2,30 +2,28 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
+from fathometer.data.sentences import counted
 from fathometer.study.outcome import Outcome
 from fathometer.verdict.axes import Standing
 from fathometer.verdict.compare import Contrast, contrast
-from fathometer.verdict.posterior import t_cumulative
+from fathometer.verdict.posterior import FOLDS_LEAST, Belief, Spread, believe, t_cumulative
+from fathometer.verdict.wording import TITLES, amount, duration, rounded, sentence
 
 WINNER = 0.80  # probability from which a winner is named
 LEANING = 0.60
 SIGNAL = 0.975  # probability of beating the baseline at all, below which there is no signal
-FOLDS_LEAST = 3  # fewer cannot show how much training rows matter
 TESTED_LEAST = 300  # test rows
 RAREST_LEAST = 20  # test rows of the rarest class
-
-TITLES = {
-    "classical": "classical ML",
-    "deep": "deep learning",
-    "together": "both together",
-    "baseline": "the baseline",
-}
+CLUSTERS_LEAST = 10  # groups, or different rows, that were tested
+ROWS_MOST = 16  # times the rows in hand: beyond that nothing is promised
 
 
 @dataclass(frozen=True)
@@ -57,23 +55,22 @@ def decide(outcome: Outcome, table: Mapping[str, Standing]) -> Verdict:
     if outcome.folds == 0:
         return _nothing_yet(outcome)
     families = contrast(outcome, "classical", "deep")
-    better, other = ("deep", "classical") if families.gap > 0 else ("classical", "deep")
+    better = "deep" if families.gap > 0 else "classical"
     together = contrast(outcome, better, "together")
     signal = {name: _signal(outcome, name) for name in ("classical", "deep", "together")}
     weak = _weak(outcome)
     answer = _answer(families, together, signal, weak)
     use = _use(answer, better, table)
-    sentence = _sentence(answer, outcome, families, together, table, use)
     belief = families.belief
     return Verdict(
         answer=answer,
-        sentence=sentence,
+        sentence=sentence(answer, outcome, families, together, table, use, bool(weak)),
         p_deep=belief.above,
         p_tie=belief.within,
         p_classical=belief.below,
         use=use,
         weak=weak,
-        next_step=_next_step(answer, outcome, families, weak, better, other),
+        next_step=_next_step(answer, outcome, families, weak),
         families=families,
         together=together,
         signal=signal,
@@ -83,12 +80,12 @@ def decide(outcome: Outcome, table: Mapping[str, Standing]) -> Verdict:
 def _nothing_yet(outcome: Outcome) -> Verdict:
     done = {trial.family for trial in outcome.trials if trial.status == "done"}
     missing = [TITLES[name] for name in ("classical", "deep") if name not in done]
-    what = " and ".join(missing) or "the same fold in both families"
+    what = f"of {' and '.join(missing)}" if missing else "of both families on one fold"
     failures = [f"{t.title}: {t.reason}" for t in outcome.trials if t.status != "done" and t.reason]
-    because = f" First reason recorded: {failures[0]}" if failures else ""
+    because = f" First reason recorded: {failures[0].rstrip('.')}." if failures else ""
     return Verdict(
         answer="cannot_tell",
-        sentence=f"Cannot tell yet: no finished trial of {what}.{because}",
+        sentence=f"Cannot tell yet: no finished trial {what}.{because}",
         p_deep=1 / 3,
         p_tie=1 / 3,
         p_classical=1 / 3,
@@ -114,10 +111,10 @@ def _signal(outcome: Outcome, name: str) -> float:
 
 def _positive(look: Contrast) -> float:
     """Probability of a positive gap without the prior, which speaks of families and not of the baseline."""
-    from_spread = look.spread
-    if from_spread.scale <= 0:
-        return 0.5 if from_spread.mean <= 0 else 1.0
-    return t_cumulative(from_spread.mean / from_spread.scale, from_spread.freedom)
+    spread = look.spread
+    if spread.scale <= 0:
+        return 0.5 if spread.mean <= 0 else 1.0
+    return t_cumulative(spread.mean / spread.scale, spread.freedom)
 
 
 def _under_fitting_metric(outcome: Outcome) -> Outcome:
@@ -135,10 +132,11 @@ def _under_fitting_metric(outcome: Outcome) -> Outcome:
 def _answer(
     families: Contrast, together: Contrast, signal: Mapping[str, float], weak: tuple[str, ...]
 ) -> str:
+    if math.isinf(families.spread.scale):
+        return "cannot_tell"
     if max(signal.values()) < SIGNAL:
         return "no_signal"
-    belief = families.belief
-    shares = {"deep": belief.above, "tie": belief.within, "classical": belief.below}
+    shares = _shares(families.belief)
     if together.belief.above >= WINNER and not weak:
         return "together"
     name = max(shares, key=lambda key: shares[key])
@@ -167,80 +165,8 @@ def cheaper(table: Mapping[str, Standing]) -> str:
     return min(("classical", "deep"), key=lambda name: (table[name].microseconds_per_row, name))
 
 
-def _sentence(
-    answer: str,
-    outcome: Outcome,
-    families: Contrast,
-    together: Contrast,
-    table: Mapping[str, Standing],
-    use: str,
-) -> str:
-    measure = outcome.task.measure
-    rows = int(outcome.run["data"]["rows"])
-    gap = f"{abs(families.gap):.2g} {families.unit}"
-    margin = f"{families.margin:g} {families.unit}"
-    belief = families.belief
-    scores = ", ".join(
-        f"{TITLES[name]} {_score(table[name], measure.unit)}" for name in ("classical", "deep")
-    )
-    ahead = TITLES["deep" if families.gap > 0 else "classical"]
-    if answer == "classical":
-        return (
-            f"Classical ML is enough: P(better by more than {margin}) = {belief.below:.0%} at your {rows:,} rows, "
-            f"ahead by {gap} ({measure.title}: {scores})."
-        )
-    if answer == "deep":
-        return (
-            f"Deep learning pays: P(better by more than {margin}) = {belief.above:.0%} at your {rows:,} rows, "
-            f"ahead by {gap} ({measure.title}: {scores})."
-        )
-    if answer == "together":
-        return (
-            f"Use both together: P(better than {TITLES[together.first]} alone by more than {margin}) = "
-            f"{together.belief.above:.0%}, {together.gap:.2g} {together.unit} ahead of it ({measure.title}: {scores}, "
-            f"together {_score(table['together'], measure.unit)}). It spent both families' time."
-        )
-    if answer == "tie":
-        return (
-            f"No practical difference: P(within {margin}) = {belief.within:.0%} ({measure.title}: {scores}). "
-            f"Take the cheaper, {TITLES[use]}: {_ratio(table)} less processor time per answer."
-        )
-    if answer == "no_signal":
-        return (
-            f"No signal: nothing beats the baseline, which ignores the inputs ({measure.title}: {scores}, baseline "
-            f"{_score(table['baseline'], measure.unit)}). Other columns are needed, not another model."
-        )
-    if answer == "leaning_tie":
-        return (
-            f"Leaning to no practical difference (P(within {margin}) = {belief.within:.0%}); {ahead} is ahead by {gap} "
-            f"({measure.title}: {scores})."
-        )
-    if answer.startswith("leaning"):
-        p = belief.above if answer == "leaning_deep" else belief.below
-        return (
-            f"Leaning to {TITLES[use]} (P(better by more than {margin}) = {p:.0%}), ahead by {gap} "
-            f"({measure.title}: {scores})."
-        )
-    return (
-        f"Cannot tell on this budget: {ahead} is ahead by {gap}, and the 95 % interval of the gap is "
-        f"{-families.high:.2g} to {-families.low:.2g} {families.unit} in classical ML's favour "
-        f"({measure.title}: {scores})."
-    )
-
-
-def _score(standing: Standing, unit: str) -> str:
-    if standing.score is None:
-        return "not measured"
-    low, high = standing.score.low, standing.score.high
-    space = " " if unit else ""
-    digits = 1 if unit == "%" else None
-    shown = [f"{v:.{digits}f}" if digits else f"{v:.4g}" for v in (standing.score.score, low, high)]
-    return f"{shown[0]}{space}{unit} [{shown[1]}, {shown[2]}]"
-
-
-def _ratio(table: Mapping[str, Standing]) -> str:
-    costs = sorted(max(table[name].microseconds_per_row, 1e-9) for name in ("classical", "deep"))
-    return f"{costs[1] / costs[0]:.1f} times"
+def _shares(belief: Belief) -> dict[str, float]:
+    return {"deep": belief.above, "tie": belief.within, "classical": belief.below}
 
 
 def _weak(outcome: Outcome) -> tuple[str, ...]:
@@ -249,59 +175,84 @@ def _weak(outcome: Outcome) -> tuple[str, ...]:
     tested = np.unique(np.concatenate([fold.rows for fold in results]))
     reasons = []
     if len(results) < FOLDS_LEAST:
-        reasons.append(f"only {len(results)} of {FOLDS_LEAST} folds needed are finished by both families")
+        done = f"only {counted(len(results), 'fold')} of the {FOLDS_LEAST} needed"
+        reasons.append(f"{done} {'is' if len(results) == 1 else 'are'} finished by both families")
     if len(tested) < TESTED_LEAST:
-        reasons.append(f"only {len(tested)} rows could be tested on, fewer than {TESTED_LEAST}")
+        reasons.append(f"only {counted(len(tested), 'row')} could be tested on, fewer than {TESTED_LEAST}")
+    clusters = len(np.unique(outcome.clusters[tested]))
+    if clusters < CLUSTERS_LEAST:
+        reasons.append(f"only {clusters} different groups were tested on, fewer than {CLUSTERS_LEAST}")
     if outcome.task.outputs > 1:
-        rarest = int(np.bincount(outcome.target[tested], minlength=outcome.task.outputs).min())
+        rarest = _rarest(outcome, tested)
         if rarest < RAREST_LEAST:
-            reasons.append(f"the rarest class has only {rarest} tested rows, fewer than {RAREST_LEAST}")
+            has = f"the rarest class has only {counted(rarest, 'tested row')}"
+            reasons.append(f"{has}, fewer than {RAREST_LEAST}")
     return tuple(reasons)
 
 
-def _next_step(
-    answer: str,
-    outcome: Outcome,
-    families: Contrast,
-    weak: tuple[str, ...],
-    better: str,
-    other: str,
-) -> str:
-    """What would turn a leaning or a "cannot tell" into an answer: computed from the width of the gap's interval."""
+def _rarest(outcome: Outcome, tested: npt.NDArray[np.intp]) -> int:
+    return int(np.bincount(outcome.target[tested], minlength=outcome.task.outputs).min())
+
+
+def _next_step(answer: str, outcome: Outcome, families: Contrast, weak: tuple[str, ...]) -> str:
+    """What would turn a leaning or a "cannot tell" into an answer: from the width of the gap's interval."""
     if answer in ("classical", "deep", "together", "tie"):
         return ""
     if answer == "no_signal":
         return "Look for columns that say more about the target, or check that the target column is the right one."
-    distance = abs(abs(families.gap) - families.margin)
-    needed = max(distance, 0.25 * families.margin) / 0.84  # a normal curve has 80 % below 0.84 scales
-    factor = (families.spread.scale / needed) ** 2
-    rows = int(outcome.run["data"]["rows"])
+    steps = [step for step in (_more_folds(outcome, families), _more_rows(outcome, families)) if step]
+    if steps:
+        return f"This would decide it: {', or '.join(steps)}."
+    return (
+        f"Even {ROWS_MOST} times the rows would hardly decide it: the difference of "
+        f"{amount(families.gap, families.unit)} lies near the margin of {amount(families.margin, families.unit)}. "
+        "Choose by cost, or name another --margin."
+    )
+
+
+def _more_folds(outcome: Outcome, families: Contrast) -> str:
+    """The folds that did not fit into the budget, where they would decide."""
     done, planned = outcome.folds, _planned_folds(outcome.run)
-    steps = []
-    if done < planned:
-        missing = planned - done
-        minutes = float(outcome.run["budget"]) / max(done, 1) * missing / 60
-        steps.append(
-            f"the {missing} folds of {planned} that did not fit into the budget (about {minutes:.0f} minutes)"
-        )
-    if factor > 1.05:
-        steps.append(
-            f"about {_rounded(rows * (factor - 1)):,} more rows, if the gap stays at {families.gap:+.2g}"
-        )
-    if not steps:
-        steps.append(f"more rows; the gap of {families.gap:+.2g} {families.unit} lies too near the margin")
-    return "This would decide it: " + ", or ".join(steps) + "."
+    spread = families.spread
+    # between rows, further passes over the same rows tell nothing new
+    by_folds = spread.freedom == done - 1
+    if done >= planned or not (done < FOLDS_LEAST or by_folds):
+        return ""
+    if done >= FOLDS_LEAST:
+        overlap = float(outcome.run["splits"]["overlap"])
+        corrected = overlap / (1 - overlap)
+        narrower = math.sqrt((1 / planned + corrected) / (1 / done + corrected))
+        then = Spread(spread.mean, spread.scale * narrower, float(planned - 1))
+        if not _decides(then, families.margin):
+            return ""
+    budget = duration(float(outcome.run["budget"]) * planned / done)
+    return f"{counted(planned - done, 'further fold')}, by resuming the run with a budget of about {budget} in all"
+
+
+def _more_rows(outcome: Outcome, families: Contrast) -> str:
+    """So many more rows, if the gap stays what it is."""
+    spread = families.spread
+    if math.isinf(spread.scale):
+        return "rows of more groups"
+    rows = int(outcome.run["data"]["rows"])
+    tested = np.unique(np.concatenate([fold.rows for fold in outcome.results["classical"]]))
+    least = TESTED_LEAST / len(tested)
+    if outcome.task.outputs > 1:
+        least = max(least, RAREST_LEAST / max(_rarest(outcome, tested), 1))
+    for factor in np.geomspace(1.05, ROWS_MOST, 40):
+        narrower = Spread(spread.mean, spread.scale / math.sqrt(factor), spread.freedom)
+        if factor >= least and _decides(narrower, families.margin):
+            more = counted(rounded(rows * (factor - 1)), "more row")
+            return f"about {more}, if the difference stays at {amount(families.gap, families.unit)}"
+    return ""
+
+
+def _decides(spread: Spread, margin: float) -> bool:
+    """Whether this would be enough for a plain answer."""
+    return max(_shares(believe(spread, margin)).values()) >= WINNER
 
 
 def _planned_folds(run: Mapping[str, Any]) -> int:
     """A short plan leaves the repeats out."""
     splits = run["splits"]
     return int(splits["first"]) if run.get("recipes") else len(splits["folds"])
-
-
-def _rounded(value: float) -> int:
-    """Two leading digits are all the estimate is worth."""
-    if value < 10:
-        return max(1, round(value))
-    power = 10 ** (int(np.log10(value)) - 1)
-    return int(round(value / power) * power)

@@ -10,6 +10,9 @@ Two spreads are computed and the wider one is believed:
    varying together. This is what a bootstrap over clusters tends to with many draws, in closed form (the linearised
    variance of a ratio of sums, Cochran 1977, section 6.3), with as many degrees of freedom as clusters less one.
 
+What is believed of the true difference is then a normal curve with the same 95 % interval. A Student-t of few degrees
+of freedom has tails as heavy as the prior's, and would keep a difference of nine standard errors in doubt.
+
 The prior says that differences between families are mostly small: a Student-t with three degrees of freedom around
 zero, PRIOR_SCALE margins wide. It was chosen so that two equal families are seldom told apart by chance, and has
 tails heavy enough to leave a clear difference as it is (docs/decisions/0005-inference.md has the simulations).
@@ -25,10 +28,12 @@ import numpy.typing as npt
 
 Floats = npt.NDArray[np.float64]
 
-PRIOR_SCALE = 2.0  # in margins
+PRIOR_SCALE = 3.0  # in margins
 PRIOR_FREEDOM = 3.0
 MANY_FREEDOM = 200.0  # a Student-t with so many degrees of freedom is normal
+NORMAL_HALF = 1.959964  # standard deviations to either side that hold 95 % of a normal curve
 GRID = 4_001
+FOLDS_LEAST = 3  # two folds cannot tell how much folds vary
 
 
 @dataclass(frozen=True)
@@ -44,8 +49,12 @@ class Spread:
 
     def interval(self, level: float = 0.95) -> tuple[float, float]:
         """The central interval that holds this share."""
-        half = self.scale * t_quantile(0.5 + level / 2, self.freedom)
+        half = self.half_width(level)
         return self.mean - half, self.mean + half
+
+    def half_width(self, level: float = 0.95) -> float:
+        """Half the length of that interval."""
+        return self.scale * t_quantile(0.5 + level / 2, self.freedom)
 
 
 @dataclass(frozen=True)
@@ -73,26 +82,26 @@ def spread_of(
     means = np.array([values.mean() for values in folds])
     mean = float(means.mean())
     by_rows = _between_rows(mean, folds, rows, clusters)
-    if len(folds) < 2 or math.isinf(by_rows.scale):
+    if len(folds) < FOLDS_LEAST or math.isinf(by_rows.scale):
         return by_rows
     variance = float(means.var(ddof=1)) * (1 / len(means) + overlap / (1 - overlap))
     by_folds = Spread(mean, math.sqrt(variance), float(len(means) - 1))
-    return max(by_rows, by_folds, key=lambda spread: spread.scale * t_quantile(0.975, spread.freedom))
+    return max(by_rows, by_folds, key=Spread.half_width)
 
 
 def believe(spread: Spread, margin: float) -> Belief:
     """Where the true gap is, given the measured one and the prior."""
-    scale = max(spread.scale, 1e-9 * max(margin, 1e-12))
+    scale = max(spread.half_width() / NORMAL_HALF, 1e-9 * max(margin, 1e-12))
     prior_scale = PRIOR_SCALE * margin
     if math.isinf(scale):  # nothing was learned: the prior alone
         within = t_cumulative(1 / PRIOR_SCALE, PRIOR_FREEDOM) - t_cumulative(-1 / PRIOR_SCALE, PRIOR_FREEDOM)
         return Belief(above=(1 - within) / 2, within=within, below=(1 - within) / 2, positive=0.5)
     # wide enough for both curves' tails, and fine enough for the narrower one: two grids, merged
-    near = spread.mean + scale * np.sinh(np.linspace(-9, 9, GRID))
+    near = spread.mean + scale * np.linspace(-9, 9, GRID)
     wide = prior_scale * np.sinh(np.linspace(-9, 9, GRID))
     edges = np.array([-margin, 0.0, margin])
     grid = np.unique(np.concatenate([near, wide, edges]))
-    logs = _log_t(grid, spread.mean, scale, spread.freedom) + _log_t(grid, 0.0, prior_scale, PRIOR_FREEDOM)
+    logs = -0.5 * ((grid - spread.mean) / scale) ** 2 + _log_t(grid, 0.0, prior_scale, PRIOR_FREEDOM)
     density = np.exp(logs - logs.max())
     pieces = 0.5 * (density[1:] + density[:-1]) * np.diff(grid)
     mass = np.concatenate([[0.0], np.cumsum(pieces)])

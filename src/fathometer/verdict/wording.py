@@ -1,0 +1,154 @@
+"""The answer in words: every sentence the verdict may say, and how its numbers are written."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+from fathometer.data.sentences import counted
+from fathometer.study.outcome import Outcome
+from fathometer.verdict.axes import Standing
+from fathometer.verdict.compare import Contrast
+
+TITLES = {
+    "classical": "classical ML",
+    "deep": "deep learning",
+    "together": "both together",
+    "baseline": "the baseline",
+}
+ALIKE = 1.1  # times: costs closer than this are called alike
+
+
+def sentence(
+    answer: str,
+    outcome: Outcome,
+    families: Contrast,
+    together: Contrast,
+    table: Mapping[str, Standing],
+    use: str,
+    is_weak: bool,
+) -> str:
+    """The answer, with the probability and the scores it rests on."""
+    unit, title = outcome.task.measure.unit, outcome.task.measure.title
+    margin = amount(families.margin, families.unit)
+    belief = families.belief
+    ahead = f"ahead by {amount(families.gap, families.unit)}"
+    scores = f"{title}: " + ", ".join(
+        f"{TITLES[name]} {_score(table[name], unit)}" for name in ("classical", "deep")
+    )
+    rows = f"at your {counted(int(outcome.run['data']['rows']), 'row')}"
+    if answer == "classical":
+        sure = f"P(better by more than {margin}) {chance(belief.below)} {rows}"
+        return f"Classical ML is enough: {sure}, {ahead} ({scores})."
+    if answer == "deep":
+        sure = f"P(better by more than {margin}) {chance(belief.above)} {rows}"
+        return f"Deep learning pays: {sure}, {ahead} ({scores})."
+    if answer == "together":
+        alone = TITLES[together.first]
+        sure = f"P(better than {alone} alone by more than {margin}) {chance(together.belief.above)}"
+        best = f"together {_score(table['together'], unit)}"
+        gain = f"ahead of it by {amount(together.gap, together.unit)}"
+        return f"Use both together: {sure}, {gain} ({scores}, {best}). It spent both families' time."
+    if answer == "tie":
+        sure = f"P(difference within {margin}) {chance(belief.within)}"
+        return f"No practical difference: {sure} ({scores}). {_cheaper(table, use)}"
+    if answer == "no_signal":
+        needed = "Other columns, or more rows, are" if is_weak else "Other columns are"
+        base = f"baseline {_score(table['baseline'], unit)}"
+        return (
+            f"No signal: nothing beats the baseline, which ignores the inputs ({scores}, {base}). "
+            f"{needed} needed, not another model."
+        )
+    if answer == "leaning_tie":
+        sure = f"P(difference within {margin}) {chance(belief.within)}"
+        return f"Leaning to no practical difference: {sure} ({scores})."
+    if answer.startswith("leaning"):
+        p = belief.above if answer == "leaning_deep" else belief.below
+        sure = f"P(better by more than {margin}) {chance(p)}"
+        return f"Leaning to {TITLES[use]}: {sure}, {ahead} ({scores})."
+    return f"Cannot tell on this budget: {_ahead(families)} ({scores})."
+
+
+def amount(value: float, unit: str) -> str:
+    """A difference without its sign, in two digits: "0.25 points", "1 point", "120 %", "under 0.01 points"."""
+    size = abs(value)
+    if size == 0:
+        text = "0"
+    elif size < 0.01:
+        text = "under 0.01"
+    else:
+        text = f"{size:,.0f}" if size >= 100 else f"{float(f'{size:.2g}'):g}"
+    return f"{text} {'point' if unit == 'points' and text == '1' else unit}"
+
+
+def chance(p: float) -> str:
+    """A probability after its name: "= 97 %"; never 0 or 100, which nobody can measure."""
+    if p > 0.99:
+        return "> 99 %"
+    if p < 0.01:
+        return "< 1 %"
+    return f"= {100 * p:.0f} %"
+
+
+def duration(seconds: float) -> str:
+    """About so long: "40 seconds", "4 minutes", "3 hours"."""
+    if seconds < 90:
+        return counted(max(10, 10 * math.ceil(seconds / 10)), "second")
+    if seconds < 90 * 60:
+        return counted(math.ceil(seconds / 60), "minute")
+    return counted(math.ceil(seconds / 3600), "hour")
+
+
+def rounded(value: float) -> int:
+    """Upwards to two leading digits: more the estimate is not worth."""
+    if value < 10:
+        return max(1, math.ceil(value))
+    power = int(10 ** (int(math.log10(value)) - 1))
+    return math.ceil(value / power) * power
+
+
+def _ahead(families: Contrast) -> str:
+    """Who is ahead, and how far that may be off; negative where the other may be ahead."""
+    if families.gap == 0:
+        measured = "neither is ahead"
+    else:
+        name = TITLES["deep" if families.gap > 0 else "classical"]
+        measured = f"{name} is ahead by {amount(families.gap, families.unit)}"
+    ends = (families.low, families.high) if families.gap >= 0 else (-families.high, -families.low)
+    if not all(map(math.isfinite, ends)):
+        return f"{measured}, and how far that may be off cannot be said yet"
+    low, high = (_signed(end) for end in ends)
+    return f"{measured}, 95 % interval {low} to {high} {families.unit}"
+
+
+def _signed(value: float) -> str:
+    if value == 0:
+        return "0"
+    text = amount(value, "").strip()
+    if text.startswith("under"):
+        return "0.00"
+    return f"-{text}" if value < 0 else text
+
+
+def _score(standing: Standing, unit: str) -> str:
+    if standing.score is None:
+        return "not measured"
+    space = " " if unit else ""
+    ends = (standing.score.low, standing.score.high)
+    shown = [f"{value:.1f}" if unit == "%" else _level(value) for value in (standing.score.score, *ends)]
+    interval = f" [{shown[1]}, {shown[2]}]" if all(map(math.isfinite, ends)) else ""
+    return f"{shown[0]}{space}{unit}{interval}"
+
+
+def _level(value: float) -> str:
+    """Four digits, and every digit before the point."""
+    return f"{value:,.0f}" if 1_000 <= abs(value) < 1e15 else f"{value:.4g}"
+
+
+def _cheaper(table: Mapping[str, Standing], use: str) -> str:
+    costs = sorted(max(table[name].microseconds_per_row, 1e-9) for name in ("classical", "deep"))
+    times = costs[1] / costs[0]
+    if times < ALIKE:
+        return f"Both cost about the same per answer; take {TITLES[use]}."
+    shown = f"{times:,.0f}" if times >= 10 else f"{times:.1f}"
+    return f"Take the cheaper, {TITLES[use]}: the other needs {shown} times the processor time per answer."
