@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -85,23 +86,46 @@ def open_bundle(folder: Path) -> Bundle:
     _verify(folder, manifest)
     described = _json(folder / "model.json")
     try:
-        members = {str(key): str(value["learner"]) for key, value in described["members"].items()}
-        for key in members:
-            if not SAFE_NAME.fullmatch(key):
-                raise BadBundle(
-                    f"{folder} names a member {key!r}, which is no file name. It cannot be opened."
-                )
-        return Bundle(
+        bundle = Bundle(
             folder=folder,
             schema=Schema.from_json(described["schema"]),
             task=task_from_json(described["task"]),
-            learners=members,
+            learners={str(key): str(value["learner"]) for key, value in described["members"].items()},
             mixes=described["mixes"],
             default=str(described["default"]),
             about=described["about"],
         )
-    except (KeyError, TypeError, AttributeError) as error:
-        raise BadBundle(f"{folder / 'model.json'} lacks {error}. Make the model again.") from error
+        _check(bundle)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise BadBundle(
+            f"{folder / 'model.json'} is not what it should be ({error}). Make the model again."
+        ) from error
+    return bundle
+
+
+def _check(bundle: Bundle) -> None:
+    """What is named must be there.
+
+    Raises:
+        BadBundle, ValueError, TypeError: it is not.
+    """
+    for key in bundle.learners:
+        if not SAFE_NAME.fullmatch(key):
+            raise BadBundle(
+                f"{bundle.folder} names a member {key!r}, which is no file name. It cannot be opened."
+            )
+    if bundle.default not in bundle.mixes:
+        raise ValueError(f"there is no {bundle.default!r} to answer by default")
+    for name, mixes in bundle.mixes.items():
+        if not mixes:
+            raise ValueError(f"{name!r} has no members")
+        for mix in mixes:
+            unknown = sorted(set(mix) - set(bundle.learners))
+            if unknown:
+                raise ValueError(f"{name!r} names {unknown[0]!r}, which is no member")
+            weights = [float(weight) for weight in mix.values()]
+            if not all(weight >= 0 for weight in weights) or not math.isclose(sum(weights), 1, abs_tol=1e-6):
+                raise ValueError(f"the weights of {name!r} do not sum to one")
 
 
 def _json(path: Path) -> dict[str, Any]:
@@ -109,7 +133,7 @@ def _json(path: Path) -> dict[str, Any]:
         raise BadBundle(f"{path.parent} is no model folder: there is no {path.name} in it.")
     try:
         value = read_json(path)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise BadBundle(f"{path} is damaged ({error}). Make the model again.") from error
     if not isinstance(value, dict):
         raise BadBundle(f"{path} is not what it should be. Make the model again.")
@@ -117,8 +141,18 @@ def _json(path: Path) -> dict[str, Any]:
 
 
 def _verify(folder: Path, manifest: Mapping[str, Any]) -> None:
-    listed = {str(item["path"]): item for item in manifest.get("files", [])}
-    found = {path.relative_to(folder).as_posix(): path for path in folder.rglob("*") if not path.is_dir()}
+    try:
+        listed = {str(item["path"]): (int(item["size"]), str(item["sha256"])) for item in manifest["files"]}
+    except (KeyError, TypeError, ValueError) as error:
+        raise BadBundle(
+            f"The manifest of {folder} is not what it should be. Make the model again."
+        ) from error
+    # a link to a folder is not followed, but is_dir() is true of it
+    found = {
+        path.relative_to(folder).as_posix(): path
+        for path in folder.rglob("*")
+        if path.is_symlink() or not path.is_dir()
+    }
     for name, path in found.items():
         if path.is_symlink() or not path.is_file():
             raise BadBundle(
@@ -126,10 +160,10 @@ def _verify(folder: Path, manifest: Mapping[str, Any]) -> None:
             )
         if name not in listed and name != "manifest.json":
             raise BadBundle(f"{name} in {folder} is not in its manifest. Remove it, or make the model again.")
-    for name, item in listed.items():
+    for name, (size, sha256) in listed.items():
         if name not in found:
             raise BadBundle(f"{name} is missing from {folder}. Copy the whole folder again.")
-        if found[name].stat().st_size != item["size"] or digest(found[name]) != item["sha256"]:
+        if found[name].stat().st_size != size or digest(found[name]) != sha256:
             raise BadBundle(
                 f"{name} in {folder} was altered: its SHA-256 is not the manifest's. Copy it again."
             )

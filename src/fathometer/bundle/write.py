@@ -47,6 +47,8 @@ def pack(
         default: the competitor that answers unless another is asked for.
         about: facts for people, plain data.
     """
+    for left in folder.parent.glob(f".{folder.name}-*"):  # by a run that was killed
+        shutil.rmtree(left, ignore_errors=True)
     draft = folder.with_name(f".{folder.name}-{secrets.token_hex(4)}")
     try:
         (draft / "members").mkdir(parents=True)
@@ -65,12 +67,25 @@ def pack(
         )
         write_json(draft / "manifest.json", {"format": BUNDLE_FORMAT, "files": _listed(draft)})
         sync_tree(draft)
-        if folder.exists():
-            shutil.rmtree(folder)
-        draft.rename(folder)
+        _put(draft, folder)
         sync_folder(folder.parent)
     finally:
         shutil.rmtree(draft, ignore_errors=True)
+
+
+def _put(draft: Path, folder: Path) -> None:
+    """The draft in the folder's place; the one before stays if that fails."""
+    if not folder.exists():
+        draft.rename(folder)
+        return
+    before = folder.with_name(f"{draft.name}-before")
+    folder.rename(before)
+    try:
+        draft.rename(folder)
+    except BaseException:
+        before.rename(folder)
+        raise
+    shutil.rmtree(before, ignore_errors=True)
 
 
 def _copy(source: Path, place: Path) -> None:

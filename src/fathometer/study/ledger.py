@@ -13,6 +13,7 @@ in the ledger always has its files, and a kill at any moment loses at most the t
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import secrets
@@ -21,14 +22,14 @@ import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 import numpy.typing as npt
-import psutil
+from safetensors import SafetensorError
 from safetensors.numpy import load_file
 
-from fathometer.core.files import read_json, sync_folder, sync_tree, write_text
+from fathometer.core.files import sync_folder, sync_tree, write_text
 from fathometer.errors import BadRun
 
 RUN_FORMAT = 1
@@ -114,8 +115,12 @@ class Ledger:
         return ends[-1] if ends else None
 
     def predictions(self, trial: Trial) -> dict[str, npt.NDArray[np.float64]]:
-        """A finished trial's predictions: "valid" and "test"."""
-        arrays = load_file(self.folder / "trials" / trial.key / "predictions.safetensors")
+        """A finished trial's predictions: "valid" and "test".
+
+        Raises:
+            BadRun: they are missing or damaged.
+        """
+        arrays = read_arrays(self.folder / "trials" / trial.key / "predictions.safetensors")
         return {name: array.astype(np.float64) for name, array in arrays.items()}
 
     def model_folder(self, trial: Trial) -> Path:
@@ -144,10 +149,17 @@ class Ledger:
         line = json.dumps({"entry": body, "crc": zlib.crc32(body.encode())}, ensure_ascii=False) + "\n"
         path = self.folder / "ledger.jsonl"
         is_new = not path.exists()
-        with path.open("ab") as stream:
-            stream.write(line.encode())
-            stream.flush()
-            os.fsync(stream.fileno())
+        with path.open("ab", buffering=0) as stream:
+            size = stream.seek(0, os.SEEK_END)
+            try:
+                rest = memoryview(line.encode())
+                while rest:
+                    rest = rest[stream.write(rest) :]
+                os.fsync(stream.fileno())
+            except BaseException:
+                # half a line would be taken for damage as soon as another follows it
+                os.ftruncate(stream.fileno(), size)
+                raise
         if is_new:
             sync_folder(self.folder)
 
@@ -176,6 +188,21 @@ class Ledger:
             yield raw.decode() + "\n", entry
 
 
+def read_arrays(path: Path) -> dict[str, npt.NDArray[Any]]:
+    """Arrays of a run's folder.
+
+    Raises:
+        BadRun: the file is missing or damaged.
+    """
+    try:
+        arrays: dict[str, npt.NDArray[Any]] = load_file(path)
+    except (OSError, SafetensorError) as error:
+        raise BadRun(
+            f"{path} is missing or damaged ({error}). Restore the run's folder from a copy, or run compare again."
+        ) from error
+    return arrays
+
+
 def _checked(raw: bytes) -> dict[str, Any] | None:
     try:
         outer = json.loads(raw)
@@ -184,7 +211,7 @@ def _checked(raw: bytes) -> dict[str, Any] | None:
             return None
         entry: dict[str, Any] = json.loads(body)
         return entry
-    except (ValueError, KeyError, TypeError, UnicodeDecodeError):
+    except (ValueError, KeyError, TypeError, AttributeError):
         return None
 
 
@@ -195,7 +222,7 @@ def _trial(entry: dict[str, Any]) -> Trial:
 
 
 class Lock:
-    """One writer per run folder; a lock left by a process that is gone is taken over.
+    """One writer per run folder. The system lets go of the lock when its holder ends, however it ends.
 
     Raises:
         BadRun: another process that is alive holds it.
@@ -203,30 +230,31 @@ class Lock:
 
     def __init__(self, folder: Path) -> None:
         self.path = folder / "run.lock"
+        self._stream: IO[str] | None = None
 
     def __enter__(self) -> Lock:
-        mine = psutil.Process()
-        text = json.dumps({"pid": mine.pid, "started": mine.create_time()})
-        for _ in range(2):
+        while self._stream is None:
+            stream = self.path.open("a+", encoding="utf-8")
             try:
-                with self.path.open("x", encoding="utf-8") as stream:
-                    stream.write(text)
-                return self
-            except FileExistsError:
-                if self._is_alive():
+                fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError as error:
+                stream.close()
+                if not isinstance(error, BlockingIOError):
                     raise BadRun(
-                        f"The run {self.path.parent} is being worked on by another process. Wait for it, or stop it."
-                    ) from None
-                self.path.unlink(missing_ok=True)
-        raise BadRun(f"The run {self.path.parent} cannot be locked. Try again.")
+                        f"The run {self.path.parent} cannot be locked ({error}). Put it on another disk."
+                    ) from error
+                raise BadRun(
+                    f"The run {self.path.parent} is being worked on by another process. Wait for it, or stop it."
+                ) from None
+            # a holder that has just ended may have removed the file that was opened here
+            if self.path.exists() and self.path.stat().st_ino == os.fstat(stream.fileno()).st_ino:
+                self._stream = stream
+            else:
+                stream.close()
+        return self
 
     def __exit__(self, *_: object) -> None:
         self.path.unlink(missing_ok=True)
-
-    def _is_alive(self) -> bool:
-        try:
-            holder = read_json(self.path)
-            process = psutil.Process(int(holder["pid"]))
-            return abs(process.create_time() - float(holder["started"])) < 1.0
-        except (ValueError, KeyError, TypeError, OSError, psutil.NoSuchProcess):
-            return False
+        if self._stream is not None:
+            self._stream.close()
+            self._stream = None

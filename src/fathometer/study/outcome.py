@@ -9,12 +9,11 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from safetensors.numpy import load_file
 
 from fathometer.core.files import read_json
 from fathometer.study.budget import FAMILIES
 from fathometer.study.ensemble import choose_members
-from fathometer.study.ledger import Ledger, Trial
+from fathometer.study.ledger import Ledger, Trial, read_arrays
 from fathometer.study.run import read_run
 from fathometer.task import Prediction, Task, task_from_json
 
@@ -78,7 +77,7 @@ def measure(folder: Path) -> Outcome:
     task = task_from_json(run["task"])
     ledger = Ledger(folder)
     trials = tuple(trial for trial in ledger.trials() if trial.stage != "refit")
-    arrays = load_file(folder / "folds.safetensors")
+    arrays = read_arrays(folder / "folds.safetensors")
     target = arrays["target"]
     results: dict[str, list[FoldResult]] = {name: [] for name in COMPETITORS}
     for name, repeat in _comparable_folds(run, trials):

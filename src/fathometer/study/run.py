@@ -113,6 +113,11 @@ def read_run(folder: Path) -> dict[str, Any]:
         raise BadRun(
             f"{folder} is a run of format {run.get('format')}, and this version reads {RUN_FORMAT}. Run compare again."
         )
+    for name in ("rows.feather", "folds.safetensors"):
+        if not (folder / name).is_file():
+            raise BadRun(
+                f"{folder} is incomplete: {name} is missing. Restore it from a copy, or run compare again."
+            )
     return run
 
 
