@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from itertools import pairwise
 
+from fathometer.data.sentences import short
 from fathometer.errors import UserError
 
 FAMILIES = ("classical", "deep")
@@ -20,6 +22,7 @@ SEARCH_SHARE = 0.3  # of a family's share may go into searched settings before r
 
 UNITS = {"": 1, "s": 1, "sec": 1, "second": 1, "seconds": 1, "m": 60, "min": 60, "minute": 60, "minutes": 60}
 UNITS |= {"h": 3600, "hour": 3600, "hours": 3600}
+PARTS = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*([a-z]*)")
 
 
 @dataclass(frozen=True)
@@ -38,12 +41,16 @@ class Budget:
     @property
     def training_ends(self) -> float:
         """Wall second after which no trial should still be fitting."""
-        return (TRAINING_ENDS - (REFIT_SHARE if self.refits else 0.0)) * self.seconds
+        return (TRAINING_ENDS - self._refit_share) * self.seconds
 
     @property
     def kill_at(self) -> float:
         """Wall second at which trials still running are ended."""
-        return KILL_AT * self.seconds
+        return (KILL_AT - self._refit_share) * self.seconds
+
+    @property
+    def _refit_share(self) -> float:
+        return REFIT_SHARE if self.refits else 0.0
 
 
 def parse_seconds(text: str | float) -> float:
@@ -52,14 +59,18 @@ def parse_seconds(text: str | float) -> float:
     Raises:
         UserError: not a length of time, or under ten seconds.
     """
-    if isinstance(text, int | float):
+    if isinstance(text, int | float) and not isinstance(text, bool):
         seconds = float(text)
     else:
-        parts = re.findall(r"(\d+(?:\.\d+)?)\s*([a-z]*)", text.strip().lower())
-        whole = re.fullmatch(r"(?:\d+(?:\.\d+)?\s*[a-z]*\s*)+", text.strip().lower())
-        if not whole or any(unit not in UNITS for _, unit in parts):
-            raise UserError(f"A budget is a length of time such as 90s, 5m or 1h30m; got {text!r}.")
+        words = str(text).strip().lower()
+        parts = PARTS.findall(words)
+        units = [UNITS.get(unit) for _, unit in parts]
+        # "1h30" may be meant as minutes, and "30m1h" is no way to say a time
+        is_falling = all(unit is not None and unit < before for before, unit in pairwise(units) if before)
+        has_units = len(parts) == 1 or all(unit for _, unit in parts)
+        if not parts or PARTS.sub("", words).strip() or None in units or not (is_falling and has_units):
+            raise UserError(f"A budget is a length of time such as 90s, 5m or 1h30m; got {short(str(text))}.")
         seconds = sum(float(number) * UNITS[unit] for number, unit in parts)
     if not 10 <= seconds <= 7 * 24 * 3600:
-        raise UserError(f"A budget is between 10 seconds and 7 days; got {text!r}.")
+        raise UserError(f"A budget is between 10 seconds and 7 days; got {short(str(text))}.")
     return seconds

@@ -15,33 +15,32 @@ from fathometer.task import Prediction, Task
 
 MEMBERS_MOST = 8
 STEPS = 24  # members may be taken more than once, which weights them
+PATIENCE = 8  # steps that may bring nothing: a weight of a tenth is reached only beside nine others
 GAIN_LEAST = 1e-4  # relative fall in loss for which one more member is worth its latency
 
 
 def choose_members(predictions: list[Prediction], target: npt.NDArray[Any], task: Task) -> dict[int, float]:
     """Positions of the members and their weights (summing to one), chosen on these rows.
 
-    Starts from the best single model and adds, with replacement, whichever lowers the mean loss most, until nothing
-    does; never more than eight different members.
+    Starts from the best single model and adds, with replacement, whichever gives the lowest mean loss, until that has
+    brought nothing for a few steps; the best mix on the way counts, of never more than eight different members.
     """
     losses = [task.fitting_loss(target, prediction) for prediction in predictions]
     best = int(np.argmin(losses))
     counts = {best: 1}
-    total, lowest, taken = predictions[best].copy(), losses[best], 1
-    kept, kept_at = dict(counts), lowest
-    for _ in range(STEPS):
+    total, taken = predictions[best].copy(), 1
+    kept, lowest, idle = dict(counts), losses[best], 0
+    while taken <= STEPS and idle < PATIENCE:
         trials = [
             (task.fitting_loss(target, (total + prediction) / (taken + 1)), place)
             for place, prediction in enumerate(predictions)
             if place in counts or len(counts) < MEMBERS_MOST
         ]
         loss, place = min(trials)
-        if loss >= lowest:
-            break
         counts[place] = counts.get(place, 0) + 1
         total += predictions[place]
-        taken, lowest = taken + 1, loss
-        if loss < kept_at - GAIN_LEAST * abs(kept_at):
-            kept, kept_at = dict(counts), loss
+        taken, idle = taken + 1, idle + 1
+        if loss < lowest - GAIN_LEAST * abs(lowest):
+            kept, lowest, idle = dict(counts), loss, 0
     number = sum(kept.values())
     return {place: count / number for place, count in kept.items()}
