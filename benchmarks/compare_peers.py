@@ -75,7 +75,9 @@ def _budget_part(budget: float, rows: pd.DataFrame) -> str:
         best = group["rank"].min()
         cells = [_cell(by.loc[name, "score"], by.loc[name, "rank"] == best) for name in SYSTEMS]
         middle = [_cell(ours["classical"], False), _cell(ours["deep"], False)]
-        lines.append(f"| {table} | {metric} | {cells[0]} | {' | '.join(middle)} | {cells[1]} | {cells[2]} | {ours['answer']} |")
+        lines.append(
+            f"| {table} | {metric} | {cells[0]} | {' | '.join(middle)} | {cells[1]} | {cells[2]} | {ours['answer']} |"
+        )
     means = complete.groupby("system")[["rank", "wall", "cpu"]].mean()
     lines.append("\n| system | mean rank | wall s, mean | wall s, worst | processor s, mean | no answer |")
     lines.append("|---|---|---|---|---|---|")

@@ -65,35 +65,87 @@ GERMAN_CREDIT_HEADER: Final = (
     "foreign_worker",
     "risk",
 )
-MAMMOGRAPHY_HEADER: Final = ("area", "grey_level", "gradient", "noise_root_mean_square", "contrast",
-                             "low_order_moment", "microcalcification")
+MAMMOGRAPHY_HEADER: Final = (
+    "area",
+    "grey_level",
+    "gradient",
+    "noise_root_mean_square",
+    "contrast",
+    "low_order_moment",
+    "microcalcification",
+)
 
 TABLES: Final[tuple[BenchmarkTable, ...]] = (
-    BenchmarkTable("telco_churn", "Churn", "classification", "accuracy", "tabular/telco_churn.csv",
-                   dropped=("customerID",)),
-    BenchmarkTable("adult_with_header", "income", "classification", "accuracy",
-                   "tabular/adult_with_header.csv"),
-    BenchmarkTable("german_credit", "risk", "classification", "accuracy", "tabular/german_credit.csv",
-                   header=GERMAN_CREDIT_HEADER),
-    BenchmarkTable("credit_scoring", "Status", "classification", "accuracy", "tabular/credit_scoring.csv",
-                   dropped=("rownames",)),
-    BenchmarkTable("titanic", "Survived", "classification", "accuracy", "tabular/titanic.csv",
-                   dropped=("PassengerId",)),
-    BenchmarkTable("creditcard_fraud_sample", "Class", "classification", "log_loss",
-                   "tabular/creditcard_fraud_sample.csv"),
-    BenchmarkTable("mammography", "microcalcification", "classification", "log_loss",
-                   "tabular/mammography.csv", header=MAMMOGRAPHY_HEADER),
+    BenchmarkTable(
+        "telco_churn",
+        "Churn",
+        "classification",
+        "accuracy",
+        "tabular/telco_churn.csv",
+        dropped=("customerID",),
+    ),
+    BenchmarkTable(
+        "adult_with_header", "income", "classification", "accuracy", "tabular/adult_with_header.csv"
+    ),
+    BenchmarkTable(
+        "german_credit",
+        "risk",
+        "classification",
+        "accuracy",
+        "tabular/german_credit.csv",
+        header=GERMAN_CREDIT_HEADER,
+    ),
+    BenchmarkTable(
+        "credit_scoring",
+        "Status",
+        "classification",
+        "accuracy",
+        "tabular/credit_scoring.csv",
+        dropped=("rownames",),
+    ),
+    BenchmarkTable(
+        "titanic", "Survived", "classification", "accuracy", "tabular/titanic.csv", dropped=("PassengerId",)
+    ),
+    BenchmarkTable(
+        "creditcard_fraud_sample",
+        "Class",
+        "classification",
+        "log_loss",
+        "tabular/creditcard_fraud_sample.csv",
+    ),
+    BenchmarkTable(
+        "mammography",
+        "microcalcification",
+        "classification",
+        "log_loss",
+        "tabular/mammography.csv",
+        header=MAMMOGRAPHY_HEADER,
+    ),
     BenchmarkTable("digits", "digit", "classification", "accuracy", generator="digits"),
     BenchmarkTable("letters_like", "letter", "classification", "accuracy", generator="letters_like"),
-    BenchmarkTable("california_housing", "median_house_value", "regression", "rmse",
-                   "tabular/california_housing.csv"),
-    BenchmarkTable("ames_housing", "SalePrice", "regression", "rmse", "tabular/ames_housing.csv",
-                   dropped=("Order", "PID")),
-    BenchmarkTable("bike_sharing_hourly", "count", "regression", "rmse", "tabular/bike_sharing_hourly.csv",
-                   dropped=("casual", "registered")),
+    BenchmarkTable(
+        "california_housing", "median_house_value", "regression", "rmse", "tabular/california_housing.csv"
+    ),
+    BenchmarkTable(
+        "ames_housing",
+        "SalePrice",
+        "regression",
+        "rmse",
+        "tabular/ames_housing.csv",
+        dropped=("Order", "PID"),
+    ),
+    BenchmarkTable(
+        "bike_sharing_hourly",
+        "count",
+        "regression",
+        "rmse",
+        "tabular/bike_sharing_hourly.csv",
+        dropped=("casual", "registered"),
+    ),
     BenchmarkTable("wage", "wage", "regression", "rmse", "tabular/wage.csv", dropped=("logwage", "rownames")),
-    BenchmarkTable("cps1988_wages", "wage", "regression", "rmse", "tabular/cps1988_wages.csv",
-                   dropped=("rownames",)),
+    BenchmarkTable(
+        "cps1988_wages", "wage", "regression", "rmse", "tabular/cps1988_wages.csv", dropped=("rownames",)
+    ),
 )
 
 
@@ -115,7 +167,7 @@ def work_folder() -> Path:
 
 
 def _digits_frame(target: str) -> pd.DataFrame:
-    """The 8x8 digits that scikit-learn ships: 1,797 rows of 64 grey values from 0 to 16."""
+    """Return the 8x8 digits that scikit-learn ships: 1,797 rows of 64 grey values from 0 to 16."""
     bundle = load_digits()
     frame = pd.DataFrame(bundle.data, columns=[f"pixel_{index:02d}" for index in range(bundle.data.shape[1])])
     frame[target] = bundle.target
@@ -123,7 +175,7 @@ def _digits_frame(target: str) -> pd.DataFrame:
 
 
 def _letters_like_frame(target: str) -> pd.DataFrame:
-    """A generated stand-in for the letter recognition table: 16,000 rows, 16 numbers, 26 classes."""
+    """Return a generated stand-in for the letter recognition table: 16,000 rows, 16 numbers, 26 classes."""
     features, classes = make_classification(
         n_samples=16_000,
         n_features=16,

@@ -132,17 +132,21 @@ class CpuMeter:
 
     The kernel's own account of children leaves out those whose parent died first, as Ray's workers
     do; a thread therefore looks at the process tree once a second. Either count can only be too
-    low, so the higher one holds. What the rest of the machine used meanwhile tells a disturbed run.
+    low, so the higher one holds. Two numbers tell whether others disturbed the run: the seconds of
+    processes seen outside the tree (too low as well), and all that the machine did beyond
+    `cpu_seconds` (too high, as it holds descendants too short-lived to be seen).
     """
 
     def __init__(self) -> None:
         """Prepare a meter; nothing is counted before `with`."""
         self.wall_seconds = 0.0
         self.cpu_seconds = 0.0
+        self.foreign_cpu_seconds = 0.0
         self.other_cpu_seconds = 0.0
         self.stolen_cpu_seconds = 0.0
         self._ticks_before: dict[ProcessKey, int] = {}
         self._ticks_last: dict[ProcessKey, int] = {}
+        self._family: set[ProcessKey] = set()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._watch, daemon=True)
 
@@ -167,9 +171,12 @@ class CpuMeter:
         self._stop.set()
         self._thread.join()
         self._sample()
-        ticks = sum(last - self._ticks_before.get(key, 0) for key, last in self._ticks_last.items())
-        sampled = ticks / os.sysconf("SC_CLK_TCK")
+        used = {key: last - self._ticks_before.get(key, 0) for key, last in self._ticks_last.items()}
+        ticks_a_second = os.sysconf("SC_CLK_TCK")
+        sampled = sum(ticks for key, ticks in used.items() if key in self._family) / ticks_a_second
         self.cpu_seconds = max(sampled, _rusage_seconds() - self._rusage_before)
+        foreign = sum(ticks for key, ticks in used.items() if key not in self._family)
+        self.foreign_cpu_seconds = foreign / ticks_a_second
         busy, stolen = _machine_seconds()
         self.other_cpu_seconds = max(0.0, busy - self._machine_before[0] - self.cpu_seconds)
         self.stolen_cpu_seconds = stolen - self._machine_before[1]
@@ -180,16 +187,15 @@ class CpuMeter:
             self._sample()
 
     def _sample(self) -> None:
-        """Remember the ticks so far of this process and of every descendant, once seen always followed."""
+        """Remember every process's ticks so far and who descends from this one; once in, always in."""
         table = _process_table()
-        family = {os.getpid()} | {pid for pid, start in self._ticks_last if (pid, start) in table}
+        family = {os.getpid()} | {pid for pid, start in self._family if (pid, start) in table}
         before = 0
         while len(family) != before:  # parents may come after their children in the listing
             before = len(family)
             family |= {pid for (pid, _), (parent, _) in table.items() if parent in family}
-        for key, (_, ticks) in table.items():
-            if key[0] in family:
-                self._ticks_last[key] = ticks
+        self._family |= {key for key in table if key[0] in family}
+        self._ticks_last |= {key: ticks for key, (_, ticks) in table.items()}
 
 
 def _rusage_seconds() -> float:
@@ -247,6 +253,7 @@ def measure(
         "budget": arguments.budget_seconds,
         "wall_seconds": None,
         "cpu_seconds": None,
+        "foreign_cpu_seconds": None,
         "other_cpu_seconds": None,
         "stolen_cpu_seconds": None,
         "predict_seconds": None,
@@ -268,6 +275,7 @@ def measure(
         result["error"] = f"{type(error).__name__}: {error}"[:LONGEST_ERROR_CHARACTERS]
     result["wall_seconds"] = meter.wall_seconds
     result["cpu_seconds"] = meter.cpu_seconds
+    result["foreign_cpu_seconds"] = meter.foreign_cpu_seconds
     result["other_cpu_seconds"] = meter.other_cpu_seconds
     result["stolen_cpu_seconds"] = meter.stolen_cpu_seconds
     arguments.out_path.parent.mkdir(parents=True, exist_ok=True)

@@ -1,8 +1,7 @@
-"""Measure every peer on every table and budget, one run at a time, skipping what is there already.
+"""Measure every system on every table and budget, one run at a time, skipping what is there already.
 
-    python benchmarks/peers/run_all.py --splits /work/peers/splits --out /work/peers/results \
-        --autogluon-python /work/peers/ag/bin/python --flaml-python /work/peers/flaml/bin/python \
-        --budgets 60
+    python benchmarks/peers/run_all.py --splits SPLITS --out RESULTS --budgets 60 --fathometer-python PYTHON \
+        --autogluon-python PYTHON --flaml-python PYTHON
 
 It needs the standard library only. `benchmarks/tables.py` writes the splits beforehand.
 """
@@ -21,6 +20,9 @@ from typing import Any, Final
 
 KILL_FACTOR: Final = 3.0
 KILL_GRACE_SECONDS: Final = 120.0
+# Of the processor time the machine's cores offered during the fit, the share that others may have
+# had before the run counts as disturbed.
+DISTURBED_SHARE: Final = 0.05
 
 
 @dataclass(frozen=True)
@@ -108,6 +110,21 @@ def _failed(order: Order, table: dict[str, Any], reason: str, seconds: float) ->
     }
 
 
+def is_disturbed(result: dict[str, Any]) -> bool:
+    """Whether processes of others had a noticeable share of the cores while the peer was fitted."""
+    foreign, wall = result.get("foreign_cpu_seconds"), result["wall_seconds"]
+    if foreign is None or not wall:
+        return False  # nothing is known, as after a kill
+    return bool(foreign > DISTURBED_SHARE * wall * result["cores"])
+
+
+def _set_aside(order: Order) -> None:
+    """Move a disturbed result out of the way, so that it is measured again and yet not lost."""
+    folder = order.out_folder / "disturbed"
+    folder.mkdir(exist_ok=True)
+    order.result_path.replace(folder / f"{order.stem}__{int(time.time())}.json")
+
+
 def run_one(order: Order) -> dict[str, Any]:
     """Carry one order out, write its result and return it."""
     table: dict[str, Any] = json.loads((order.split / "table.json").read_text(encoding="utf-8"))
@@ -132,7 +149,13 @@ def run_one(order: Order) -> dict[str, Any]:
         result: dict[str, Any] = json.loads(order.result_path.read_text(encoding="utf-8"))
     else:
         result = _failed(order, table, reason, seconds)
-    result |= {"load_average_before": load_before, "started_unix": started, "script_seconds": seconds}
+    result |= {
+        "cores": len(os.sched_getaffinity(0)),
+        "load_average_before": load_before,
+        "started_unix": started,
+        "script_seconds": seconds,
+    }
+    result["disturbed"] = is_disturbed(result)
     order.result_path.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
     return result
 
@@ -142,6 +165,7 @@ def _orders(arguments: argparse.Namespace) -> Iterator[Order]:
     pythons: dict[str, Path | None] = {
         "autogluon": arguments.autogluon_python,
         "flaml": arguments.flaml_python,
+        "fathometer": arguments.fathometer_python,
     }
     present = sorted(path.parent.name for path in arguments.splits.glob("*/table.json"))
     names: list[str] = arguments.tables or present
@@ -159,16 +183,24 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("--out", type=Path, required=True, help="folder of the results, one JSON a run")
     parser.add_argument("--budgets", type=float, nargs="+", required=True, help="seconds")
     parser.add_argument("--tables", nargs="*", default=[], help="names; by default all in the splits")
+    parser.add_argument("--repeat-disturbed", action="store_true", help="measure disturbed runs again")
     parser.add_argument("--autogluon-python", type=Path)
     parser.add_argument("--flaml-python", type=Path)
+    parser.add_argument(
+        "--fathometer-python", type=Path, help="an interpreter that has this product installed"
+    )
     return parser.parse_args()
 
 
 def main() -> int:
     """Run what is missing; a peer's failure is recorded and is not a failure of this script."""
-    for order in _orders(_parse()):
+    arguments = _parse()
+    for order in _orders(arguments):
         if order.result_path.exists():
-            continue
+            known = json.loads(order.result_path.read_text(encoding="utf-8"))
+            if not (arguments.repeat_disturbed and known["disturbed"]):
+                continue
+            _set_aside(order)
         result = run_one(order)
         wall = f"{result['wall_seconds']:.1f} s"
         print(order.stem, result["scores"], wall, result["error"] or "", flush=True)
