@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -30,6 +30,8 @@ from fathometer.study.search import propose
 
 FIRST_PORTION = 0.5  # of what is left of the share, for the next preset over all its folds
 SECONDS_LEAST = 0.3  # a unit that could have less than this is not started
+ENOUGH = 0.6  # of what a recipe took on another fold; with less it would be stopped far from its end
+TWICE = 2.0  # times what a recipe had when it ran out of time: with less it would again
 FAILURES_MOST = 2  # folds a recipe may fail on before it is left
 SEARCH_ROUNDS = 40
 SEARCHED_LEARNERS = 2  # the best in a fold whose settings are searched there
@@ -105,7 +107,6 @@ class Lane:
         self.clock = clock
         self.running: dict[str, float] = {}  # key -> seconds it may use
         self._units = self._order()
-        self._ahead: Unit | None = None
         self.is_over = False
 
     def spent(self) -> float:
@@ -118,11 +119,13 @@ class Lane:
         return self.budget.family_seconds - self.spent() - sum(self.running.values())
 
     def next(self) -> Unit | None:
-        """The next unit, or None when the share or the list is used up."""
+        """The next unit; None when the share or the list is used up, or what runs must end before that is known."""
         if self.is_over:
             return None
         done = {trial.key for trial in self.finished}
         for unit in self._units:
+            if unit is None:
+                return None
             if unit.key not in done and unit.key not in self.running:
                 self.running[unit.key] = unit.seconds
                 return unit
@@ -133,7 +136,8 @@ class Lane:
         """A unit has ended, whatever came of it."""
         self.running.pop(key, None)
 
-    def _order(self) -> Iterator[Unit]:
+    def _order(self) -> Iterator[Unit | None]:
+        """The units; None where all that is left is promised to running trials, which may give part of it back."""
         yield from self._presets(self.first, "presets")
         if self.is_short:
             return
@@ -141,42 +145,62 @@ class Lane:
         yield from self._presets(self.later, "repeats")
         yield from self._searched(self.budget.family_seconds, range(SEARCH_ROUNDS, 2 * SEARCH_ROUNDS))
 
-    def _presets(self, folds: list[str], stage: str) -> Iterator[Unit]:
+    def _presets(self, folds: list[str], stage: str) -> Iterator[Unit | None]:
         passes = [folds] if stage == "presets" else [folds[i : i + 5] for i in range(0, len(folds), 5)]
         for names in passes:
             for place, candidate in enumerate(self.candidates):
                 quota = FIRST_PORTION * max(self.left(), 0.0) / max(len(names), 1)
                 for fold in names:
-                    if self._is_hopeless(candidate):
-                        break
-                    limit = self._limit(quota, is_first=place == 0)
+                    while (
+                        limit := self._limit(quota, is_first=place == 0)
+                    ) < SECONDS_LEAST and self._may_wait():
+                        yield None
+                        quota = max(quota, FIRST_PORTION * max(self.left(), 0.0) / max(len(names), 1))
                     if limit < SECONDS_LEAST:
                         return
+                    if self._is_hopeless(candidate, limit):
+                        break
                     yield self._unit(candidate, fold, stage, limit)
+
+    def _may_wait(self) -> bool:
+        """Whether running trials may give time back, and early enough to use it."""
+        return bool(self.running) and self.budget.training_ends - self.clock() >= SECONDS_LEAST
 
     def _limit(self, quota: float, is_first: bool) -> float:
         """Seconds for a unit: its quota, but an early answer comes before a perfect one."""
         limit = min(quota, max(self.left(), 0.0), self.budget.training_ends - self.clock())
         return min(limit, max(15.0, 0.06 * self.budget.seconds)) if is_first else limit
 
-    def _is_hopeless(self, candidate: Candidate) -> bool:
-        """On another fold it ran out of time or memory, or it failed on two: the next would end alike."""
-        ended = [trial.status for trial in self.finished if trial.recipe == candidate.recipe]
-        return "out_of_time" in ended or "out_of_memory" in ended or ended.count("failed") >= FAILURES_MOST
+    def _is_hopeless(self, candidate: Candidate, limit: float) -> bool:
+        """It failed on two folds or ran out of memory on one, or would not end within the limit, by its other folds."""
+        mine = [trial for trial in self.finished if trial.recipe == candidate.recipe]
+        ended = [trial.status for trial in mine]
+        if "out_of_memory" in ended or ended.count("failed") >= FAILURES_MOST:
+            return True
+        return any(
+            limit < (ENOUGH if trial.status == "done" else TWICE) * trial.cpu_seconds
+            for trial in mine
+            if trial.status in ("done", "out_of_time")
+        )
 
-    def _searched(self, allowed: float, rounds: range) -> Iterator[Unit]:
+    def _searched(self, allowed: float, rounds: range) -> Iterator[Unit | None]:
         for number in rounds:
             for fold in self.first:
-                spent = sum(
-                    t.cpu_seconds for t in self.finished if t.family == self.family and t.stage == "search"
-                )
                 candidate = self._proposal(fold, number)
                 if candidate is None:
                     continue
-                limit = min(self._limit(3.0 * self._usual(candidate.learner, fold), False), allowed - spent)
+                while (
+                    limit := self._search_limit(candidate, fold, allowed)
+                ) < SECONDS_LEAST and self._may_wait():
+                    yield None
                 if limit < SECONDS_LEAST:
                     return
                 yield self._unit(candidate, fold, "search", limit)
+
+    def _search_limit(self, candidate: Candidate, fold: str, allowed: float) -> float:
+        spent = sum(t.cpu_seconds for t in self.finished if t.family == self.family and t.stage == "search")
+        limit = self._limit(3.0 * self._usual(candidate.learner, fold), is_first=False)
+        return min(limit, allowed - spent)
 
     def _proposal(self, fold: str, number: int) -> Candidate | None:
         """Random settings for one of the learners that do best on this fold's own validation rows."""
@@ -202,6 +226,15 @@ class Lane:
     def _unit(self, candidate: Candidate, fold: str, stage: str, seconds: float) -> Unit:
         mark = hashlib.sha256(f"{self.seed} {fold} {candidate.recipe}".encode()).digest()
         return Unit(candidate, fold, stage, int.from_bytes(mark[:4], "big") >> 1, seconds)
+
+
+def fairest(lanes: Iterable[Lane]) -> Unit | None:
+    """The next unit of the lane that has used less, running trials counted at what they may use."""
+    for lane in sorted(lanes, key=lambda lane: lane.spent() + sum(lane.running.values())):
+        unit = lane.next()
+        if unit is not None:
+            return unit
+    return None
 
 
 def baseline_units(

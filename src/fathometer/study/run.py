@@ -21,7 +21,7 @@ from fathometer.errors import BadRun
 from fathometer.learner import Facts
 from fathometer.study.budget import FAMILIES, Budget
 from fathometer.study.ledger import RUN_FORMAT, Ledger, Lock, Trial
-from fathometer.study.plan import Candidate, Lane, Unit, baseline_units
+from fathometer.study.plan import Candidate, Lane, Unit, baseline_units, fairest
 from fathometer.study.trial import Order, list_candidates, run_trial
 
 PRELOADED = ("fathometer.study.trial", "fathometer.study.preload")
@@ -227,7 +227,7 @@ class _Desk:
                 family, mine, folds, first, self.budget, seed, self.finished, self.clock, recipes
             )
         while True:
-            following = self._next_unit()
+            following = fairest(self.lanes.values())
             if following is not None:
                 yield self._job(following)
             elif self.units:
@@ -253,14 +253,6 @@ class _Desk:
             while self.listed is None:
                 yield None
         return [Candidate(**item) for item in self.listed["candidates"]]
-
-    def _next_unit(self) -> Unit | None:
-        """From the lane that has used less, running trials counted at what they may use."""
-        for lane in sorted(self.lanes.values(), key=lambda lane: lane.spent() + sum(lane.running.values())):
-            unit = lane.next()
-            if unit is not None:
-                return unit
-        return None
 
     def _job(self, unit: Unit) -> Job:
         scratch = self.ledger.scratch()

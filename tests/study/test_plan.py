@@ -1,0 +1,353 @@
+"""The plan on a simulated clock: nothing is trained, outcomes are made up."""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from fathometer.study.budget import FAMILIES, SEARCH_SHARE, Budget
+from fathometer.study.ledger import Trial
+from fathometer.study.plan import SEARCH_ROUNDS, Candidate, Lane, Unit, baseline_units, fairest
+
+SPACE = {"rate": {"low": 0.01, "high": 1.0, "logarithmic": True, "whole": False, "among": []}}
+Cost = Callable[[Unit], tuple[float, str]]  # processor seconds it needs, and how it ends if it has them
+
+
+def candidates(family: str, count: int = 6, *, space: bool = True) -> list[Candidate]:
+    return [
+        Candidate(f"{family}{k}", family, f"{family} {k}", k, {}, SPACE if space and k % 2 else {})
+        for k in range(count)
+    ]
+
+
+def folds(first: int = 5, passes: int = 3) -> tuple[tuple[str, int], ...]:
+    return tuple((f"r{repeat}f{k}", repeat) for repeat in range(passes) for k in range(first))
+
+
+class Simulation:
+    """Lanes, workers and a clock of its own. Stoppable learners end when their seconds are over."""
+
+    def __init__(
+        self,
+        cost: Cost,
+        *,
+        budget: Budget,
+        busy: float = 1.0,
+        finished: list[Trial] | None = None,
+        stoppable: bool = True,
+        recipes: int | None = None,
+        ends: float = np.inf,
+    ) -> None:
+        self.now = 0.0
+        self.cost, self.budget, self.busy, self.stoppable, self.ends = cost, budget, busy, stoppable, ends
+        self.finished = [] if finished is None else finished
+        self.started: list[tuple[float, Unit]] = []
+        self.lanes = {
+            family: Lane(
+                family, candidates(family), folds(), 5, budget, 3, self.finished, lambda: self.now, recipes
+            )
+            for family in FAMILIES
+        }
+        self.work()
+
+    def work(self) -> None:
+        running: list[tuple[float, int, Trial]] = []
+        number = itertools.count()
+        while True:
+            while len(running) < self.budget.workers and self.now < self.ends:
+                unit = fairest(self.lanes.values())
+                if unit is None:
+                    break
+                self.started.append((self.now, unit))
+                trial = self.outcome(unit)
+                heapq.heappush(running, (self.now + trial.cpu_seconds * self.busy, next(number), trial))
+            if not running or running[0][0] > self.ends:
+                return
+            self.now, _, trial = heapq.heappop(running)
+            self.finished.append(trial)
+            self.lanes[trial.family].end(trial.key)
+
+    def outcome(self, unit: Unit) -> Trial:
+        needed, status = self.cost(unit)
+        used = needed
+        if needed > unit.seconds and self.stoppable:
+            used = unit.seconds
+        elif needed > 1.3 * unit.seconds + 3:
+            used, status = 1.3 * unit.seconds + 3, "out_of_time"
+        loss = 0.1 + (hash((unit.candidate.learner, unit.fold)) % 100) / 1_000
+        return a_trial(unit, used, status, loss if status == "done" else None)
+
+    def spent(self, family: str) -> float:
+        return self.lanes[family].spent()
+
+
+def a_trial(unit: Unit, seconds: float, status: str = "done", loss: float | None = 0.2) -> Trial:
+    one = unit.candidate
+    values: dict[str, Any] = {"settings": dict(one.settings), "cpu_seconds": seconds, "valid_loss": loss}
+    return Trial(
+        unit.key,
+        one.family,
+        one.learner,
+        one.title,
+        turn=one.turn,
+        fold=unit.fold,
+        seed=unit.seed,
+        stage=unit.stage,
+        status=status,
+        **values,
+    )
+
+
+def by_learner(classical: float, deep: float, status: str = "done") -> Cost:
+    """Every further learner of a family takes a little longer."""
+
+    def cost(unit: Unit) -> tuple[float, str]:
+        base = classical if unit.candidate.family == "classical" else deep
+        return base * (1 + 0.3 * unit.candidate.turn % 7), status
+
+    return cost
+
+
+@given(
+    classical=st.floats(0.02, 200),
+    deep=st.floats(0.02, 200),
+    seconds=st.floats(10, 4_000),
+    workers=st.integers(1, 32),
+    busy=st.floats(1, 4),
+    stoppable=st.booleans(),
+)
+@settings(deadline=None, max_examples=120)
+def test_shares_are_kept_by_each_family_whatever_trials_cost(
+    classical: float, deep: float, seconds: float, workers: int, busy: float, stoppable: bool
+) -> None:
+    run = Simulation(
+        by_learner(classical, deep), budget=Budget(seconds, workers), busy=busy, stoppable=stoppable
+    )
+    share = run.budget.family_seconds
+    late = 3.0 + 0.3 * share  # one trial per worker may be ended over its limit
+    for family in FAMILIES:
+        assert run.spent(family) <= share + (0 if stoppable else workers * late) + 1e-6
+    keys = [unit.key for _, unit in run.started]
+    assert len(set(keys)) == len(keys)
+    for started, unit in run.started:
+        assert 0 < unit.seconds <= run.budget.training_ends - started + 1e-9
+    assert not any(lane.running for lane in run.lanes.values())
+
+
+@pytest.mark.parametrize("workers", [1, 2, 4, 16, 64])
+@pytest.mark.parametrize(("classical", "deep"), [(1.0, 1.0), (0.2, 8.0), (5.0, 0.3)])
+def test_equal_time_is_spent_by_both_where_there_is_enough_to_do(
+    workers: int, classical: float, deep: float
+) -> None:
+    run = Simulation(by_learner(classical, deep), budget=Budget(600, workers))
+    if workers <= 4:
+        for family in FAMILIES:
+            searched = sum(u.candidate.family == family and u.stage == "search" for _, u in run.started)
+            is_all = searched == 2 * SEARCH_ROUNDS * 5
+            assert is_all or run.spent(family) == pytest.approx(run.budget.family_seconds, rel=0.1)
+    else:  # more processors than the plan has trials for: what is left is left, but the plan is done
+        assert all(run.spent(family) <= run.budget.family_seconds for family in FAMILIES)
+        for family in FAMILIES:
+            tried = {unit.candidate.recipe for _, unit in run.started if unit.candidate.family == family}
+            assert {one.recipe for one in candidates(family)} <= tried
+
+
+@pytest.mark.parametrize("workers", [1, 2, 8])
+def test_at_any_moment_both_have_used_nearly_the_same(workers: int) -> None:
+    run = Simulation(by_learner(0.5, 6.0), budget=Budget(600, workers))
+    promised = dict.fromkeys(FAMILIES, 0.0)
+    cost = by_learner(0.5, 6.0)
+    longest = max(unit.seconds for _, unit in run.started)
+    for moment, unit in run.started:
+        if moment > 0.6 * run.budget.training_ends:
+            break
+        promised[unit.candidate.family] += min(cost(unit)[0], unit.seconds)
+        assert abs(promised["deep"] - promised["classical"]) <= (workers + 1) * longest
+
+
+def test_time_a_family_leaves_is_not_given_to_the_other() -> None:
+    budget = Budget(600, 2)
+
+    def cost(unit: Unit) -> tuple[float, str]:
+        return (0.01, "done") if unit.candidate.family == "classical" else (50.0, "done")
+
+    alone = Simulation(cost, budget=budget)
+    assert alone.spent("classical") < 0.1 * budget.family_seconds
+    assert alone.spent("deep") <= budget.family_seconds
+
+
+def test_many_workers_do_not_end_a_plan_early() -> None:
+    """All of a share may be promised to running trials that then take a little of it."""
+    run = Simulation(by_learner(0.4, 0.4), budget=Budget(60, 48))
+    for family in FAMILIES:
+        stages = Counter(unit.stage for _, unit in run.started if unit.candidate.family == family)
+        assert stages["presets"] == 30
+        assert stages["search"] > 50
+
+
+def test_presets_come_in_one_order_on_every_fold_and_before_search_and_repeats() -> None:
+    run = Simulation(by_learner(0.5, 0.5), budget=Budget(600, 2))
+    for family in FAMILIES:
+        mine = [unit for _, unit in run.started if unit.candidate.family == family]
+        orders = {
+            tuple(unit.candidate.learner for unit in mine if unit.fold == fold and unit.stage == "presets")
+            for fold, _ in folds()[:5]
+        }
+        assert orders == {tuple(one.learner for one in candidates(family))}
+        stages = [unit.stage for unit in mine]
+        assert stages.index("search") > max(k for k, stage in enumerate(stages) if stage == "presets")
+        assert {unit.fold for unit in mine if unit.stage == "repeats"} <= {name for name, _ in folds()[5:]}
+
+
+def test_every_fold_gives_a_recipe_the_same_time() -> None:
+    run = Simulation(by_learner(3.0, 3.0), budget=Budget(300, 1))
+    for family in FAMILIES:
+        limits: dict[str, set[float]] = {}
+        for _, unit in run.started:
+            if unit.candidate.family == family and unit.stage == "presets":
+                limits.setdefault(unit.candidate.recipe, set()).add(round(unit.seconds, 6))
+        assert all(max(values) < 1.7 * min(values) for values in limits.values())
+
+
+def test_search_takes_no_more_than_its_share_before_repeats() -> None:
+    run = Simulation(by_learner(0.5, 0.5), budget=Budget(600, 2))
+    for family in FAMILIES:
+        mine = [unit for _, unit in run.started if unit.candidate.family == family]
+        repeats = [k for k, unit in enumerate(mine) if unit.stage == "repeats"]
+        before = {unit.key for unit in mine[: repeats[0]] if unit.stage == "search"}
+        spent = sum(trial.cpu_seconds for trial in run.finished if trial.key in before)
+        assert spent <= SEARCH_SHARE * run.budget.family_seconds + 2 * max(unit.seconds for unit in mine)
+
+
+def test_what_cannot_end_in_time_is_not_started_again() -> None:
+    def cost(unit: Unit) -> tuple[float, str]:
+        return (1e6, "done") if unit.candidate.turn == 2 else (0.5, "done")
+
+    run = Simulation(cost, budget=Budget(300, 1), stoppable=False)
+    for family in FAMILIES:
+        assert sum(unit.candidate.learner == f"{family}2" for _, unit in run.started) == 1
+
+
+def test_towards_the_end_only_what_fits_is_started() -> None:
+    run = Simulation(by_learner(4.0, 4.0), budget=Budget(200, 1), stoppable=False)
+    ended = Counter(t.recipe for t in run.finished if t.status == "out_of_time" and t.stage != "search")
+    assert set(ended.values()) <= {1}
+    known: dict[str, float] = {}
+    for trial, (_, unit) in zip(run.finished, run.started, strict=True):  # one worker: in order
+        assert unit.seconds >= 0.6 * known.get(trial.recipe, 0.0)
+        if unit.stage != "search" and trial.status == "done":
+            known[trial.recipe] = max(trial.cpu_seconds, known.get(trial.recipe, 0.0))
+
+
+def test_a_recipe_that_fails_twice_is_left() -> None:
+    def cost(unit: Unit) -> tuple[float, str]:
+        return 0.5, "failed" if unit.candidate.turn == 1 else "done"
+
+    run = Simulation(cost, budget=Budget(300, 1))
+    for family in FAMILIES:
+        failed = [u for _, u in run.started if u.candidate.learner == f"{family}1" and u.stage != "search"]
+        assert len(failed) == 2
+
+
+def test_a_recipe_that_needs_too_much_memory_is_left_at_once() -> None:
+    run = Simulation(by_learner(0.5, 0.5, "out_of_memory"), budget=Budget(300, 1))
+    assert max(Counter(unit.candidate.recipe for _, unit in run.started).values()) == 1
+
+
+def test_failures_count() -> None:
+    run = Simulation(by_learner(0.5, 0.5, "failed"), budget=Budget(300, 1))
+    for family in FAMILIES:
+        mine = [trial for trial in run.finished if trial.family == family]
+        assert mine
+        assert run.spent(family) == pytest.approx(sum(trial.cpu_seconds for trial in mine))
+
+
+def test_training_again_on_all_rows_is_charged_to_nobody() -> None:
+    run = Simulation(by_learner(0.5, 0.5), budget=Budget(60, 1))
+    before = run.spent("deep")
+    run.finished.append(a_trial(run.started[-1][1], 100.0))
+    run.finished[-1] = Trial(**{**vars(run.finished[-1]), "stage": "refit", "family": "deep"})
+    assert run.spent("deep") == before
+
+
+@pytest.mark.parametrize("stop", [1.0, 20.0, 100.0, 400.0])
+def test_a_resumed_plan_repeats_no_finished_key(stop: float) -> None:
+    budget = Budget(600, 2)
+    first = Simulation(by_learner(0.7, 2.0), budget=budget, ends=stop)
+    kept = {trial.key for trial in first.finished}
+    second = Simulation(by_learner(0.7, 2.0), budget=budget, finished=list(first.finished))
+    assert not kept & {unit.key for _, unit in second.started}
+    keys = [trial.key for trial in second.finished]
+    assert len(set(keys)) == len(keys)
+    whole = Simulation(by_learner(0.7, 2.0), budget=budget)
+    presets = {unit.key for _, unit in whole.started if unit.stage == "presets"}
+    assert presets <= set(keys)
+
+
+def test_a_recipe_ended_with_the_run_is_tried_on_other_folds_with_more_time() -> None:
+    budget = Budget(600, 1)
+    run = Simulation(by_learner(1.0, 1.0), budget=budget, ends=0.0)
+    lane = run.lanes["deep"]
+    unit = lane.next()
+    assert unit is not None
+    lane.end(unit.key)
+    run.finished.append(a_trial(unit, 0.4, "out_of_time", None))  # the run was over, not its own time
+    following = lane.next()
+    assert following is not None
+    assert following.candidate.recipe == unit.candidate.recipe
+    assert following.fold != unit.fold
+
+
+def test_a_short_plan_has_so_many_recipes_on_the_first_pass_and_no_search() -> None:
+    run = Simulation(by_learner(0.5, 0.5), budget=Budget(600, 2), recipes=2)
+    assert len(run.started) == 2 * 2 * 5
+    assert {unit.stage for _, unit in run.started} == {"presets"}
+
+
+def test_searched_settings_come_from_the_fold_that_judges_them_by_its_own_validation_rows() -> None:
+    run = Simulation(by_learner(0.5, 0.5), budget=Budget(300, 1))
+    seen: list[Trial] = []
+    best: dict[tuple[str, str], list[str]] = {}
+    for trial, (_, unit) in zip(run.finished, run.started, strict=True):
+        if unit.stage == "search":
+            scored = [t for t in seen if t.fold == unit.fold and t.family == trial.family and t.valid_loss]
+            tried = sorted(
+                {t.learner for t in scored},
+                key=lambda name: min(t.valid_loss or 9 for t in scored if t.learner == name),
+            )
+            with_space = [name for name in tried if int(name[-1]) % 2]
+            assert trial.learner in with_space[:2]
+            best.setdefault((unit.fold, trial.learner), []).append(unit.candidate.recipe)
+        seen.append(trial)
+    assert all(len(set(recipes)) == len(recipes) for recipes in best.values())
+
+
+def test_the_baseline_comes_on_every_fold_and_once() -> None:
+    base = [Candidate("baseline", "baseline", "baseline", 0, {}, {})]
+    names = [name for name, _ in folds()]
+    units = list(baseline_units(base, names, 0, []))
+    assert [unit.fold for unit in units] == names
+    rest = list(baseline_units(base, names, 0, [a_trial(unit, 0.1) for unit in units[:4]]))
+    assert [unit.fold for unit in rest] == names[4:]
+
+
+def test_a_key_names_the_recipe_the_fold_and_the_seed_and_is_a_file_name() -> None:
+    one = Candidate("mlp", "deep", "", 1, {"a": (1, 2), "b": "../x"}, {})
+    keys = {
+        Unit(candidate, fold, "presets", seed, 1.0).key
+        for candidate in (one, Candidate("mlp", "deep", "", 1, {"a": (1, 3), "b": "../x"}, {}))
+        for fold in ("r0f0", "r0f1")
+        for seed in (0, 1)
+    }
+    assert len(keys) == 8
+    assert all(key.replace("-", "").isalnum() for key in keys)
+    listed = Candidate("mlp", "deep", "", 1, {"b": "../x", "a": [1, 2]}, {})
+    assert Unit(one, "f", "presets", 0, 1.0).key == Unit(listed, "f", "repeats", 0, 9.0).key
