@@ -7,7 +7,7 @@ that has used less of its share. The order in a lane is fixed before any result 
 2. the presets by turn, each over all folds of the first pass, so that an answer exists early and sharpens;
 3. searched settings, proposed in each fold from that fold's own validation results, up to a share of the time;
 4. the presets again on the folds of further repeats;
-5. more searched settings until the share is spent.
+5. more searched settings until the share is spent, or very many were tried.
 
 A plan of so many recipes a family ends after 2.
 
