@@ -28,7 +28,7 @@ from fathometer.study.budget import SEARCH_SHARE, Budget
 from fathometer.study.ledger import Trial
 from fathometer.study.search import propose
 
-FIRST_PORTION = 0.5  # of what is left of the share, for the next preset over all its folds
+FIRST_PORTION = 0.4  # of what is left of the share, for the next preset over all its folds
 SECONDS_LEAST = 0.3  # a unit that could have less than this is not started
 ENOUGH = 0.6  # of what a recipe took on another fold; with less it would be stopped far from its end
 TWICE = 2.0  # times what a recipe had when it ran out of time: with less it would again

@@ -16,9 +16,12 @@ from fathometer.data.rows import Rows
 from fathometer.kind import Features
 from fathometer.learner import Learner, Model, Range, Run
 from fathometer.learners._inputs import Inputs
+from fathometer.learners._rounds import affordable_rate
 from fathometer.learners._sklearn import normalised
 from fathometer.task import Prediction, Task
 
+LARGE = 20_000  # rows times classes, from which a few rounds are timed first
+PROBE_ROUNDS = 3
 PLAIN_LEVELS = 100  # a code column with more levels is cut as a number (codes run by falling frequency)
 
 
@@ -61,8 +64,8 @@ class Boosting(Learner):
     title = "boosted trees (LightGBM)"
     presets: ClassVar[Any] = (
         (1, {}),
-        (5, {"leaves": 8, "rate": 0.06, "columns": 0.5, "leaf_rows": 10, "penalty": 1.0}),
-        (9, {"at_random": True, "leaves": 40, "rate": 0.05}),
+        (6, {"leaves": 8, "rate": 0.06, "columns": 0.5, "leaf_rows": 10, "penalty": 1.0}),
+        (10, {"at_random": True, "leaves": 40, "rate": 0.05}),
         (15, {"leaves": 128, "rate": 0.03, "leaf_rows": 5, "columns": 0.9}),
     )
     leaves: int = 50
@@ -97,12 +100,21 @@ class Boosting(Learner):
             _table(features), train.answers, categorical_feature=coded, params=settings, free_raw_data=True
         )
         checked = together.create_valid(_table(inputs.features(valid)), valid.answers)
+        if len(train) * task.outputs > LARGE:
+            settings["learning_rate"] = run.decide("rate", lambda: self._rate(together, settings, run))
         clock = _Clock(run, self.patience)
         booster = lightgbm.train(
             settings, together, num_boost_round=self.rounds, valid_sets=[checked], callbacks=[clock]
         )
         text = booster.model_to_string(num_iteration=clock.best + 1)
         return BoostingModel(inputs, text, task.outputs if task.outputs > 1 else 0)
+
+    def _rate(self, rows: lightgbm.Dataset, settings: dict[str, Any], run: Run) -> float:
+        """The learning rate, raised where the time allows too few rounds for small steps."""
+        rows.construct()
+        started = run.used()
+        lightgbm.train(settings, rows, num_boost_round=PROBE_ROUNDS)
+        return affordable_rate(self.rate, (run.used() - started) / PROBE_ROUNDS, run)
 
     def _parameters(self, task: Task, run: Run, rows: int) -> dict[str, Any]:
         if task.outputs == 1:

@@ -15,10 +15,13 @@ from fathometer.data.rows import Rows
 from fathometer.kind import Features
 from fathometer.learner import Facts, Learner, Model, Range, Run
 from fathometer.learners._inputs import Inputs
+from fathometer.learners._rounds import affordable_rate
 from fathometer.learners._sklearn import normalised
 from fathometer.task import Prediction, Task
 
 MODEL_FILE = "trees.cbm"
+LARGE = 50_000  # rows times classes, from which a few rounds are timed first
+PROBE_ROUNDS = (1, 5)
 
 
 @dataclass(frozen=True)
@@ -87,9 +90,13 @@ class Catboost(Learner):
         seen = task.outputs if task.outputs > 1 else 0
         known = np.isin(valid.answers, np.unique(train.answers)) if seen else np.ones(len(valid), dtype=bool)
         clock = _Clock(run, self.patience)
-        trees = catboost.CatBoost(self._parameters(task, run))
+        settings = self._parameters(task, run)
+        pool = catboost.Pool(_table(features), train.answers, cat_features=coded)
+        if len(train) * task.outputs > LARGE:
+            settings["learning_rate"] = run.decide("rate", lambda: self._rate(pool, settings, run))
+        trees = catboost.CatBoost(settings)
         trees.fit(
-            catboost.Pool(_table(features), train.answers, cat_features=coded),
+            pool,
             eval_set=catboost.Pool(
                 _table(inputs.features(valid)).loc[known], valid.answers[known], cat_features=coded
             ),
@@ -97,6 +104,17 @@ class Catboost(Learner):
         )
         trees.shrink(clock.best + 1)
         return CatboostModel(inputs, trees, seen)
+
+    def _rate(self, pool: Any, settings: dict[str, Any], run: Run) -> float:
+        """The learning rate, raised where the time allows too few rounds for small steps."""
+        spent = []
+        for rounds in PROBE_ROUNDS:
+            started = run.used()
+            catboost.CatBoost(settings | {"iterations": rounds}).fit(pool)
+            spent.append(run.used() - started)
+        # preparing the pool takes longer than a round, and takes it both times
+        per_round = (spent[1] - spent[0]) / (PROBE_ROUNDS[1] - PROBE_ROUNDS[0])
+        return affordable_rate(self.rate, per_round, run)
 
     def _parameters(self, task: Task, run: Run) -> dict[str, Any]:
         if task.outputs == 1:

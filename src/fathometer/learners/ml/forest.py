@@ -59,7 +59,7 @@ class Forest(Learner):
 
     family = "classical"
     title = "random trees (forest)"
-    presets: ClassVar[Any] = ((6, {}), (7, {"extra": False, "leaf_rows": 4}))
+    presets: ClassVar[Any] = ((7, {}), (9, {"extra": False, "leaf_rows": 4}))
     extra: bool = True
     trees: int = 300
     leaf_rows: int = 3  # fewest training rows in a leaf

@@ -50,8 +50,12 @@ class Svm(Learner):
 
     @classmethod
     def unsuited(cls, facts: Facts) -> str | None:
-        if facts.rows > 8_000:
-            return f"its time grows with the square of the rows, and there are {facts.rows:,} (limit 8,000)"
+        # a machine for each pair of classes sees only these two classes' rows
+        limit = int(8_000 * (max(facts.outputs, 2) / 2) ** 0.5)
+        if facts.rows > limit:
+            return (
+                f"its time grows with the square of the rows, and there are {facts.rows:,} (limit {limit:,})"
+            )
         return None
 
     def fit(self, train: Rows, valid: Rows, task: Task, run: Run) -> SvmModel:
