@@ -106,8 +106,8 @@ def read_run(folder: Path) -> dict[str, Any]:
             f"{folder} holds no run: there is no run.json in it. Give the folder that compare wrote."
         )
     try:
-        run: dict[str, Any] = read_json(path)
-    except ValueError as error:
+        run: dict[str, Any] = dict(read_json(path))
+    except (ValueError, TypeError) as error:
         raise BadRun(f"{path} is damaged ({error}). Restore it from a copy, or run compare again.") from error
     if run.get("format") != RUN_FORMAT:
         raise BadRun(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import math
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +21,7 @@ from fathometer.learner import LEARNERS, Facts, Learner, Range, Run
 from fathometer.task import Prediction, Task, task_from_json
 
 CURVE_POINTS = 60  # points of an epoch curve kept in the record
+LARGEST = 1e100  # an answer whose square, and the sum of these, is still a number
 TRAIN_ROWS_SCORED = 1_000  # training rows on which the training loss is measured
 
 
@@ -73,16 +76,19 @@ def run_trial(order: Order) -> dict[str, Any]:
     save_file(kept, scratch / "predictions.safetensors")
     (scratch / "model").mkdir()
     model.save(scratch / "model")
-    return {
+    done = {
         "fit_seconds": fitted,
         "predict_seconds": predicted,
         "predicted_rows": len(parts["valid"]) + len(parts["test"]) + len(seen),
         "valid_loss": task.fitting_loss(valid.answers, predictions["valid"]),
-        "train_loss": train_loss,
+        "train_loss": train_loss if math.isfinite(train_loss) else None,
         "model_bytes": size_bytes(scratch / "model"),
         "decided": run.decided,
         "curve": _thinned(run.curve),
     }
+    # what the record could not hold must fail here, where it is one trial's failure
+    json.dumps(done, allow_nan=False)
+    return done
 
 
 def list_candidates(task_json: dict[str, Any], facts: Facts, only: tuple[str, ...]) -> dict[str, Any]:
@@ -151,6 +157,10 @@ def _check(predictions: dict[str, Prediction], parts: dict[str, npt.NDArray[np.i
         if not np.isfinite(values).all():
             raise ValueError(
                 f"{int((~np.isfinite(values)).sum())} of the model's {name} answers are not finite"
+            )
+        if np.abs(values).max(initial=0.0) > LARGEST:
+            raise ValueError(
+                f"the model's {name} answers reach {np.abs(values).max():.1e}, which is no answer"
             )
 
 
