@@ -58,7 +58,9 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, 
     return folder, json.loads(done.stdout)
 
 
-def test_the_answer_has_probabilities_that_sum_to_one(finished: tuple[Path, dict[str, dict[str, float]]]) -> None:
+def test_the_answer_has_probabilities_that_sum_to_one(
+    finished: tuple[Path, dict[str, dict[str, float]]],
+) -> None:
     verdict = finished[1]["verdict"]
     assert sum(verdict[name] for name in ("p_deep", "p_tie", "p_classical")) == pytest.approx(1.0)
     assert verdict["sentence"]
@@ -78,6 +80,13 @@ def test_signal_is_found_and_the_id_is_left_out(finished: tuple[Path, dict]) -> 
     assert "customer_id" in [item["name"] for item in result["left_out"]]
 
 
+def test_every_field_of_the_result_is_described(finished: tuple[Path, dict]) -> None:  # type: ignore[type-arg]
+    page = (Path(__file__).resolve().parent.parent / "docs" / "result.md").read_text(encoding="utf-8")
+    result = finished[1]
+    fields = [*result, *result["verdict"], *result["table"]["deep"]]
+    assert [name for name in fields if f"`{name}`" not in page and name != "name"] == []
+
+
 def test_result_file_is_what_was_printed(finished: tuple[Path, dict[str, object]]) -> None:
     folder, printed = finished
     assert json.loads((folder / "run" / "result.json").read_text()) == printed
@@ -88,7 +97,9 @@ def test_judging_again_gives_the_same_result(finished: tuple[Path, dict[str, obj
     assert fm.judge(folder / "run").to_json() == printed
 
 
-def test_predictions_keep_the_order_of_rows_whatever_else_they_hold(finished: tuple[Path, dict[str, object]]) -> None:
+def test_predictions_keep_the_order_of_rows_whatever_else_they_hold(
+    finished: tuple[Path, dict[str, object]],
+) -> None:
     folder, _ = finished
     rows = churn_table(50, seed=5).drop(columns="left?").assign(extra="x")
     rows.loc[3, PLAN] = "never seen"
@@ -119,7 +130,9 @@ def test_nothing_executable_is_in_the_run_folder(finished: tuple[Path, dict[str,
     assert endings <= {".json", ".jsonl", ".safetensors", ".feather", ".txt", ".cbm", ".log"}
 
 
-def test_resuming_a_finished_run_repeats_nothing(finished: tuple[Path, dict[str, object]], tmp_path: Path) -> None:
+def test_resuming_a_finished_run_repeats_nothing(
+    finished: tuple[Path, dict[str, object]], tmp_path: Path
+) -> None:
     folder, _ = finished
     before = [trial.key for trial in Ledger(folder / "run").trials()]
     done = fathom("compare", "--resume", "run", "--json", cwd=folder)
