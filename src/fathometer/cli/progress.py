@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import sys
 import time
-from typing import TYPE_CHECKING, Self
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Self
 
 from rich import box
 from rich.console import Console, ConsoleOptions, Group, RenderResult
@@ -125,21 +126,43 @@ def show_study(study: Study) -> None:
 
 
 def show_inspection(inspection: Inspection) -> None:
-    """What the data is."""
+    """What the data is: how it was read, every column, and what the audit found."""
     console = _paper()
     for sentence in inspection.sentences:
         _say(console, sentence)
-    table = Table(box=None, pad_edge=False)
-    for title in ("column", "kind", "why"):
-        table.add_column(title)
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for title in ("column", "kind", "different", "missing", "holds"):
+        table.add_column(title, justify="right" if title in ("different", "missing") else "left")
     for column in inspection.schema.columns:
-        table.add_row(Text(clean(column.name)), column.kind, Text(clean(column.why)))
+        facts = column.summary
+        share = facts["missing"] / facts["rows"] if facts["rows"] else 0.0
+        kind = column.kind if column.guessed else f"{column.kind} (as asked)"
+        missing = f"{share:.1%}" if share else ""
+        table.add_row(
+            Text(clean(column.name, 60)),
+            kind,
+            f"{facts['distinct']:,}",
+            missing,
+            Text(clean(_holds(facts), 70)),
+        )
     console.print(table)
     if inspection.understood is not None:
-        for item in inspection.understood.left_out:
-            _say(console, f"left out: {item.sentence}")
         for finding in inspection.understood.audit.findings:
-            _say(console, f"{finding.severity}: {finding.sentence}")
+            if finding.code != "target":  # told above
+                _say(console, f"{finding.severity}: {finding.sentence}")
+
+
+def _holds(facts: Mapping[str, Any]) -> str:
+    """A column's values in a few words."""
+    if "commonest" in facts:
+        return ", ".join(str(value) for value, _ in facts["commonest"][:6])
+    if isinstance(facts.get("low"), float):
+        return f"{facts['low']:g} to {facts['high']:g}, mean {facts['mean']:.4g}"
+    if facts.get("low") is not None:
+        return f"{facts['low']} to {facts['high']}"
+    if "mean_words" in facts:
+        return f"{facts['mean_words']:.0f} words on average"
+    return ""
 
 
 def _paper() -> Console:
