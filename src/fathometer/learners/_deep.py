@@ -183,6 +183,11 @@ def batch_size(rows: int, *, smallest: int = 32, largest: int = 1024) -> int:
     return int(min(max(wanted, smallest), largest, max(rows, 1)))
 
 
+def most_epochs(rows: int) -> int:
+    """Epochs that brought every network measured to its best: 64 for small tables, 24 from 14,000 rows on."""
+    return int(min(max(64 * np.sqrt(2000 / max(rows, 1)), 24), 64))
+
+
 def _layout_state(layout: Layout) -> State:
     plain: State = {item.name: getattr(layout, item.name) for item in fields(layout)}
     plain["edges"] = [np.asarray(cuts, dtype=np.float64) for cuts in layout.edges]

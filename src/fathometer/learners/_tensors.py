@@ -21,6 +21,7 @@ Floats = TypeVar("Floats", np.float32, np.float64)
 LOOKED_AT = 20_000  # rows from which quantiles are taken: their error is far below what a network notices
 SPIKE = 0.125  # share of the rows up to which a single value counts when scales are set
 WIDEST = 1024  # bins of all columns together; more columns have fewer each
+ROWS_PER_BIN = 40
 FEWEST_BINS = 4  # below this none, as the number itself says as much
 SQUEEZE = 3.0
 FARTHEST = 1e6  # scaled values are cut here before they are squared
@@ -147,7 +148,7 @@ def layout_of(scaling: Scaling, tensors: Tensors, outputs: int, bins: int) -> La
     """The layout of training tensors; bins: into how many to cut each number column at
     most, 0 for none."""
     looked_at = _some_rows(tensors.numbers.numpy())
-    bins = min(bins, WIDEST // max(len(scaling.kept), 1))
+    bins = min(bins, WIDEST // max(len(scaling.kept), 1), len(tensors) // ROWS_PER_BIN)
     bins = bins if bins >= FEWEST_BINS else 0
     return Layout(
         numbers=len(scaling.kept),

@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from fathometer.learner import Range
-from fathometer.learners._deep import DeepLearner, batch_size
+from fathometer.learners._deep import DeepLearner, batch_size, most_epochs
 from fathometer.learners._loop import Pace
 from fathometer.learners._network import ACTIVATIONS, Dense, Dropout, Front, Scale, number_embedding
 from fathometer.learners._tensors import Layout, Tensors
@@ -31,7 +31,9 @@ class Mlp(DeepLearner):
     title: ClassVar[str] = "multi-layer perceptron"
     presets: ClassVar[tuple[tuple[int, Mapping[str, Any]], ...]] = (
         (1, {}),
-        (5, {"embedding": "periodic", "frequency": 0.3}),
+        (5, {"networks": 4, "cuts": 16, "dropout": 0.4}),
+        (6, {"embedding": "periodic", "frequency": 0.3, "dropout": 0.3}),
+        (9, {"width": 384, "activation": "relu", "schedule": "slope", "dropout": 0.3}),
     )
 
     width: int = 256
@@ -45,7 +47,7 @@ class Mlp(DeepLearner):
     decay: float = 0.02
     smoothing: float = 0.0
     schedule: str = "waves"
-    epochs: int = 64
+    epochs: int = 0  # at most; 0: by the number of rows
     networks: int = 1
 
     @classmethod
@@ -80,7 +82,7 @@ class Mlp(DeepLearner):
             decay=self.decay,
             schedule=self.schedule,
             batch=batch_size(rows),
-            epochs=self.epochs,
+            epochs=self.epochs or most_epochs(rows),
             patience=0.5,
         )
 

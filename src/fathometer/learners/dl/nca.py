@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 from fathometer.learner import Range
-from fathometer.learners._deep import DeepLearner, batch_size
+from fathometer.learners._deep import DeepLearner, batch_size, most_epochs
 from fathometer.learners._loop import Pace
 from fathometer.learners._network import (
     ACTIVATIONS,
@@ -58,7 +58,7 @@ class Nca(DeepLearner):
     dropout: float = 0.1
     rate: float = 0.03
     decay: float = 0.02
-    epochs: int = 64
+    epochs: int = 0  # at most; 0: by the number of rows
     networks: int = 1
 
     @classmethod
@@ -92,7 +92,7 @@ class Nca(DeepLearner):
             decay=self.decay,
             schedule="slope",
             batch=batch_size(rows, smallest=128) * 2,
-            epochs=self.epochs,
+            epochs=self.epochs or most_epochs(rows),
             patience=0.3,
         )
 

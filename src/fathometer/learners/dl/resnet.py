@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from fathometer.learner import Range
-from fathometer.learners._deep import DeepLearner, batch_size
+from fathometer.learners._deep import DeepLearner, batch_size, most_epochs
 from fathometer.learners._loop import Pace
 from fathometer.learners._network import ACTIVATIONS, Dense, Dropout, Front, Scale, number_embedding
 from fathometer.learners._tensors import Layout, Tensors
@@ -26,7 +26,10 @@ class ResNet(DeepLearner):
     """
 
     title: ClassVar[str] = "residual network"
-    presets: ClassVar[tuple[tuple[int, Mapping[str, Any]], ...]] = ((3, {}),)
+    presets: ClassVar[tuple[tuple[int, Mapping[str, Any]], ...]] = (
+        (3, {}),
+        (8, {"embedding": "none", "depth": 2, "width": 192, "dropout": 0.3}),
+    )
 
     width: int = 128
     depth: int = 3
@@ -39,7 +42,7 @@ class ResNet(DeepLearner):
     decay: float = 0.02
     smoothing: float = 0.0
     schedule: str = "slope"
-    epochs: int = 64
+    epochs: int = 0  # at most; 0: by the number of rows
     networks: int = 1
 
     @classmethod
@@ -72,7 +75,7 @@ class ResNet(DeepLearner):
             decay=self.decay,
             schedule=self.schedule,
             batch=batch_size(rows),
-            epochs=self.epochs,
+            epochs=self.epochs or most_epochs(rows),
             patience=0.3,
         )
 

@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 from fathometer.learner import Range
-from fathometer.learners._deep import DeepLearner, batch_size
+from fathometer.learners._deep import DeepLearner, batch_size, most_epochs
 from fathometer.learners._loop import Pace
 from fathometer.learners._network import ACTIVATIONS, Coarse, Dropout, Front, Part, number_embedding
 from fathometer.learners._tensors import Layout, Tensors
@@ -30,31 +30,34 @@ class TabM(DeepLearner):
     """
 
     title: ClassVar[str] = "ensemble of perceptrons with shared weights (TabM)"
-    presets: ClassVar[tuple[tuple[int, Mapping[str, Any]], ...]] = ((2, {}),)
+    presets: ClassVar[tuple[tuple[int, Mapping[str, Any]], ...]] = (
+        (2, {}),
+        (7, {"embedding": "periodic", "members": 4, "width": 192, "rate": 0.1, "dropout": 0.1}),
+    )
 
     members: int = 8
-    width: int = 128
+    width: int = 96
     depth: int = 3
     embedding: str = "piecewise"
     cuts: int = 48
     activation: str = "relu"
-    dropout: float = 0.1
-    rate: float = 0.1
+    dropout: float = 0.05
+    rate: float = 0.2
     decay: float = 0.02
     smoothing: float = 0.0
     schedule: str = "waves"
-    epochs: int = 64
+    epochs: int = 0  # at most; 0: by the number of rows
     networks: int = 1
 
     @classmethod
     def space(cls, task: Task) -> dict[str, Range]:
         return {
-            "width": Range(among=(96, 128, 192, 256)),
+            "width": Range(among=(64, 96, 128, 192)),
             "depth": Range(2, 4, whole=True),
             "embedding": Range(among=("piecewise", "periodic", "none")),
             "cuts": Range(among=(8, 16, 32, 48)),
             "dropout": Range(0.0, 0.4),
-            "rate": Range(0.01, 0.1, logarithmic=True),
+            "rate": Range(0.05, 0.4, logarithmic=True),
             "decay": Range(0.001, 0.1, logarithmic=True),
         }
 
@@ -76,7 +79,7 @@ class TabM(DeepLearner):
             decay=self.decay,
             schedule=self.schedule,
             batch=batch_size(rows),
-            epochs=self.epochs,
+            epochs=self.epochs or most_epochs(rows),
             patience=0.5,
         )
 
