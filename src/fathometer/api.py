@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Mapping, Sequence
-from contextlib import closing
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
@@ -16,7 +16,7 @@ import pandas as pd
 
 from fathometer.bundle import Bundle, Member, open_bundle, pack
 from fathometer.core.cost import allowed_cores, cpu_seconds, machine, versions
-from fathometer.core.files import write_json
+from fathometer.core.files import write_json, writing_to
 from fathometer.data.outputs import write_table
 from fathometer.data.schema import Schema, learn_schema
 from fathometer.data.sources import ReadOptions, read_table
@@ -182,8 +182,7 @@ def compare(
     folder = Path(out) if out is not None else _new_folder(table.origin)
     chosen = _engine(engine, workers, folder)
     facts = as_facts(table, understood, request) | _circumstances(seconds, engine, chosen.workers, model)
-    folder.mkdir(parents=True, exist_ok=True)
-    with Lock(folder):
+    with writing_to(folder, _advice(folder)), _made(folder), Lock(folder):
         begin(folder, understood.rows, understood.splits, facts, understood.clusters)
         if watcher is not None:
             watcher(Progress(time.monotonic() - started.wall, seconds, {}, (), None))
@@ -199,7 +198,7 @@ def resume(run: str | Path, *, watcher: Watcher | None = None, budget: str | flo
     started = Start()
     folder = Path(run)
     facts = read_run(folder)
-    with Lock(folder):
+    with writing_to(folder, _advice(folder)), Lock(folder):
         if budget is not None:
             facts["budget"] = parse_seconds(budget)
             write_json(folder / "run.json", facts)
@@ -214,8 +213,7 @@ def replay(run: str | Path, *, out: str | Path, watcher: Watcher | None = None) 
     done = [trial for trial in Ledger(source).trials() if trial.status == "done"]
     if (folder / "run.json").exists():
         raise BadRun(f"{folder} already holds a run. Name another folder.")
-    (folder / "trials").mkdir(parents=True, exist_ok=True)
-    with Lock(folder):
+    with writing_to(folder, _advice(folder)), _made(folder / "trials"), Lock(folder):
         for name in ("rows.feather", "folds.safetensors"):
             shutil.copyfile(source / name, folder / name)
         facts["replay"] = [
@@ -346,6 +344,19 @@ def _work(folder: Path, engine: Engine, watcher: Watcher | None, started: Start)
     Ledger(folder).note_end(elapsed, why, cpu_seconds() - started.cpu_seconds)
     write_json(folder / "result.json", study.to_json())
     return study
+
+
+@contextmanager
+def _made(folder: Path) -> Iterator[None]:
+    folder.mkdir(parents=True, exist_ok=True)
+    yield
+
+
+def _advice(folder: Path) -> str:
+    return (
+        f"Free space or get the right to write there, then go on with --resume {folder}; or name another folder "
+        "with --out."
+    )
 
 
 def _pack_best(study: Study) -> None:

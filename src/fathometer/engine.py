@@ -15,7 +15,7 @@ Laws, checked by `fathometer.testing.engines`:
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -67,11 +67,11 @@ class Engine(ABC):
         """How many jobs run at a time."""
 
     @abstractmethod
-    def map(self, jobs: Iterator[Job | None]) -> Iterator[Outcome]:
+    def map(self, jobs: Iterator[Job | None]) -> Generator[Outcome]:
         """Run jobs as workers are free; yield outcomes as they come.
 
         The iterator is asked for a job whenever a worker is free and after every outcome. It may give None:
-        nothing to start before the next outcome.
+        nothing to start before the next outcome. Closing what is given ends everything still running.
         """
 
     @abstractmethod

@@ -2,22 +2,56 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
 import secrets
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
+
+from fathometer.errors import UserError
 
 State = dict[str, Any]
 """A fitted thing as data: text, numbers, truth values, None, lists, dicts with text keys, numpy arrays."""
 
 ARRAY_MARK = "$array"
 FLOAT_MARK = "$float"
+
+
+REFUSALS = frozenset(
+    {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO}
+    | {errno.ENOTDIR, errno.EEXIST, errno.ENAMETOOLONG, errno.ENOENT, errno.EINVAL}
+)
+"""Errors of the system that the user can put right: no space, no right, no such place."""
+
+
+@contextmanager
+def writing_to(folder: Path, advice: str) -> Iterator[None]:
+    """Tell a full disk or a place that cannot be written in a sentence.
+
+    Raises:
+        UserError: a file below this folder could not be written; `advice` says what to do.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in REFUSALS or str(folder) not in f"{error.filename or folder}":
+            raise
+        reason = os.strerror(error.errno)
+    except SafetensorError as error:  # wraps the system's error in text
+        if "I/O error" not in str(error):
+            raise
+        reason = str(error).partition("I/O error:")[2].strip() or str(error)
+    else:
+        return
+    raise UserError(f"{folder} could not be written: {reason}. {advice}")
 
 
 def write_text(path: Path, text: str) -> None:

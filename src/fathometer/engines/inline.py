@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 import traceback
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 from threadpoolctl import threadpool_limits
@@ -34,7 +34,7 @@ class Inline(Engine):
         """How many jobs run at a time: one."""
         return 1
 
-    def map(self, jobs: Iterator[Job | None]) -> Iterator[Outcome]:
+    def map(self, jobs: Iterator[Job | None]) -> Generator[Outcome]:
         """Run each job when its outcome is asked for. After `close` no more jobs are asked for.
 
         Raises:

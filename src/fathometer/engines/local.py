@@ -13,7 +13,7 @@ import sys
 import tempfile
 import threading
 import traceback
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -70,7 +70,7 @@ class Local(Engine):
         """How many jobs run at a time."""
         return self._workers
 
-    def map(self, jobs: Iterator[Job | None]) -> Iterator[Outcome]:
+    def map(self, jobs: Iterator[Job | None]) -> Generator[Outcome]:
         """Run jobs as workers are free; yield outcomes as they come.
 
         When the caller stops early, or is interrupted, everything still running is ended. After `close` no

@@ -156,9 +156,11 @@ class Ledger:
                 while rest:
                     rest = rest[stream.write(rest) :]
                 os.fsync(stream.fileno())
-            except BaseException:
-                # half a line would be taken for damage as soon as another follows it
-                os.ftruncate(stream.fileno(), size)
+            except BaseException as error:
+                # Half a line would be taken for damage as soon as another follows it. A whole one, interrupted while
+                # being made to last, may have been seen and stays.
+                if rest or isinstance(error, OSError):
+                    os.ftruncate(stream.fileno(), size)
                 raise
         if is_new:
             sync_folder(self.folder)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Generator, Iterator, Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -135,11 +136,14 @@ def work(folder: Path, engine: Engine, watcher: Watcher | None, started: float) 
     ledger.mend()
     desk = _Desk(folder, run, ledger, engine, started, watcher)
     try:
-        for outcome in engine.map(desk.jobs()):
-            desk.enter(outcome)
+        # closed even when interrupted, or trials would go on while the verdict is drawn
+        with closing(engine.map(desk.jobs())) as outcomes:
+            for outcome in outcomes:
+                desk.enter(outcome)
         why = "budget" if desk.clock() >= 0.8 * desk.budget.training_ends else "plan"
     except KeyboardInterrupt:
         why = "interrupted"
+    ledger.mend()
     return why, desk.before
 
 

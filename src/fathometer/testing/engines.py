@@ -388,7 +388,7 @@ def stopping_early_ends_everything(make_engine: MakeEngine) -> None:
         if engine.workers > 1:
             assert next(outcomes).status == "done"
             hanging = _wait_for(note)
-            outcomes.close()  # type: ignore[attr-defined]
+            outcomes.close()
             _assert_gone([hanging])
         assert outcomes_of(engine, job(add, first=1, second=1))["job"].value == 2
 
