@@ -163,6 +163,7 @@ def compare(
     seconds = parse_seconds(budget)
     _check_model_size(model)
     _check_learners(learners)
+    _check_seed(seed)
     request = Request(
         target,
         dict(kinds or {}),
@@ -444,6 +445,11 @@ def _check_learners(names: Sequence[str]) -> None:
     for name in names:
         if name not in known:
             raise UnknownName("learner", name, known)
+
+
+def _check_seed(seed: int) -> None:
+    if seed < 0:
+        raise UserError(f"A seed is a whole number, 0 or larger; got {seed}.")
 
 
 def _check_model_size(model: str) -> None:

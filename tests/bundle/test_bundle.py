@@ -119,6 +119,17 @@ def test_order_of_columns_and_further_ones_do_not_matter(whole: Path) -> None:
     assert bundle.predict(more).equals(bundle.predict(frame))
 
 
+def test_names_are_tidied_as_in_reading(whole: Path) -> None:
+    bundle, frame = open_bundle(whole), table(5, seed=3)
+    untidy = frame.set_axis(["  size  / cm", "colour\n", "=day"], axis=1)
+    assert bundle.predict(untidy).equals(bundle.predict(frame))
+    assert list(untidy.columns) == ["  size  / cm", "colour\n", "=day"]
+    levels = frame.set_axis(
+        pd.MultiIndex.from_tuples([("size", "/ cm"), ("colour", ""), ("", "=day")]), axis=1
+    )
+    assert bundle.predict(levels).equals(bundle.predict(frame))
+
+
 def test_a_missing_column_is_named(whole: Path) -> None:
     with pytest.raises(UserError, match="'colour'"):
         open_bundle(whole).predict(table().drop(columns="colour"))

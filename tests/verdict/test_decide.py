@@ -170,7 +170,9 @@ def test_a_gap_at_the_margin_is_told_as_such() -> None:
     wrong = {"classical": hard < 2_000, "deep": hard < 1_900, "together": hard < 1_900}
     verdict = judged(outcome(by_errors(target, wrong), target))
     assert verdict.answer in ("cannot_tell", "leaning_tie", "leaning_deep")
-    assert "near the margin" in verdict.next_step
+    assert (
+        "would hardly settle a difference of 0.5 points against a margin of 0.5 points" in verdict.next_step
+    )
 
 
 def test_families_that_answer_alike_tie_without_any_spread() -> None:
@@ -181,6 +183,14 @@ def test_families_that_answer_alike_tie_without_any_spread() -> None:
     )
     assert verdict.answer == "tie"
     assert "> 99 %" in verdict.sentence
+
+
+def test_a_signal_that_is_not_sure_is_neither_claimed_nor_denied() -> None:
+    of = situation(0.33, 0.33, rows=400)
+    verdict = judged(of)
+    assert 0.9 <= max(verdict.signal.values()) < 0.975
+    assert verdict.answer == "cannot_tell"
+    assert "not sure that anything beats the baseline" in " ".join(verdict.weak)
 
 
 def test_one_group_alone_tells_nothing() -> None:

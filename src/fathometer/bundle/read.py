@@ -14,6 +14,7 @@ import pandas as pd
 
 from fathometer.bundle.write import BUNDLE_FORMAT
 from fathometer.core.files import digest, read_json
+from fathometer.data.column_names import tidy_names
 from fathometer.data.rows import Rows
 from fathometer.data.schema import Schema
 from fathometer.errors import BadBundle, UnknownName
@@ -46,7 +47,9 @@ class Bundle:
         Raises:
             UserError: a column is missing, or the family is not in the folder.
         """
-        return self.task.answer(self.predict_raw(self.schema.read(frame), family))
+        # as in reading before training, or a frame that was learned from could not be answered
+        names, _ = tidy_names(frame.columns)
+        return self.task.answer(self.predict_raw(self.schema.read(frame.set_axis(names, axis=1)), family))
 
     def predict_raw(self, rows: Rows, family: str | None = None) -> Prediction:
         """(rows,) numbers or (rows, classes) probabilities, for rows the schema has read."""

@@ -15,11 +15,12 @@ from fathometer.study.outcome import Outcome
 from fathometer.verdict.axes import Standing
 from fathometer.verdict.compare import Contrast, contrast
 from fathometer.verdict.posterior import FOLDS_LEAST, Belief, Spread, believe, t_cumulative
-from fathometer.verdict.wording import TITLES, amount, duration, rounded, sentence
+from fathometer.verdict.wording import TITLES, amount, duration, exactly, rounded, sentence
 
 WINNER = 0.80  # probability from which a winner is named
 LEANING = 0.60
-SIGNAL = 0.975  # probability of beating the baseline at all, below which there is no signal
+SIGNAL = 0.975  # probability of beating the baseline at all, from which that is sure
+NO_SIGNAL = 0.90  # below which it is said that nothing does; between the two, neither
 TESTED_LEAST = 300  # test rows
 RAREST_LEAST = 20  # test rows of the rarest class
 CLUSTERS_LEAST = 10  # groups, or different rows, that were tested
@@ -58,7 +59,7 @@ def decide(outcome: Outcome, table: Mapping[str, Standing]) -> Verdict:
     better = "deep" if families.gap > 0 else "classical"
     together = contrast(outcome, better, "together")
     signal = {name: _signal(outcome, name) for name in ("classical", "deep", "together")}
-    weak = _weak(outcome)
+    weak = (*_weak(outcome), *_unsure_of_signal(signal))
     answer = _answer(families, together, signal, weak)
     use = _use(answer, better, table)
     belief = families.belief
@@ -91,7 +92,11 @@ def _nothing_yet(outcome: Outcome) -> Verdict:
         p_classical=1 / 3,
         use="baseline",
         weak=("no fold was finished by both families",),
-        next_step="Give it more time: resume the run with a larger --budget.",
+        next_step=(
+            "Put right what the reason says (run.log in the run's folder has more), or resume with a larger --budget."
+            if failures
+            else "Give it more time: resume the run with a larger --budget."
+        ),
         families=None,
         together=None,
         signal={},
@@ -134,8 +139,10 @@ def _answer(
 ) -> str:
     if math.isinf(families.spread.scale):
         return "cannot_tell"
-    if max(signal.values()) < SIGNAL:
+    if max(signal.values()) < NO_SIGNAL:
         return "no_signal"
+    if max(signal.values()) < SIGNAL:
+        return "cannot_tell"
     shares = _shares(families.belief)
     if together.belief.above >= WINNER and not weak:
         return "together"
@@ -190,6 +197,13 @@ def _weak(outcome: Outcome) -> tuple[str, ...]:
     return tuple(reasons)
 
 
+def _unsure_of_signal(signal: Mapping[str, float]) -> tuple[str, ...]:
+    best = max(signal.values())
+    if not NO_SIGNAL <= best < SIGNAL:
+        return ()
+    return (f"it is not sure that anything beats the baseline, which ignores the inputs (P = {best:.0%})",)
+
+
 def _rarest(outcome: Outcome, tested: npt.NDArray[np.intp]) -> int:
     return int(np.bincount(outcome.target[tested], minlength=outcome.task.outputs).min())
 
@@ -204,9 +218,8 @@ def _next_step(answer: str, outcome: Outcome, families: Contrast, weak: tuple[st
     if steps:
         return f"This would decide it: {', or '.join(steps)}."
     return (
-        f"Even {ROWS_MOST} times the rows would hardly decide it: the difference of "
-        f"{amount(families.gap, families.unit)} lies near the margin of {amount(families.margin, families.unit)}. "
-        "Choose by cost, or name another --margin."
+        f"Even {ROWS_MOST} times the rows would hardly settle a difference of {amount(families.gap, families.unit)} "
+        f"against a margin of {exactly(families.margin, families.unit)}. Choose by cost, or name another --margin."
     )
 
 
@@ -243,7 +256,8 @@ def _more_rows(outcome: Outcome, families: Contrast) -> str:
         narrower = Spread(spread.mean, spread.scale / math.sqrt(factor), spread.freedom)
         if factor >= least and _decides(narrower, families.margin):
             more = counted(rounded(rows * (factor - 1)), "more row")
-            return f"about {more}, if the difference stays at {amount(families.gap, families.unit)}"
+            gap = amount(families.gap, families.unit)
+            return f"about {more}, if the difference {f'stays at {gap}' if families.gap else 'stays away'}"
     return ""
 
 

@@ -30,7 +30,7 @@ def sentence(
 ) -> str:
     """The answer, with the probability and the scores it rests on."""
     unit, title = outcome.task.measure.unit, outcome.task.measure.title
-    margin = amount(families.margin, families.unit)
+    margin = exactly(families.margin, families.unit)
     belief = families.belief
     ahead = f"ahead by {amount(families.gap, families.unit)}"
     scores = f"{title}: " + ", ".join(
@@ -78,6 +78,15 @@ def amount(value: float, unit: str) -> str:
         text = "under 0.01"
     else:
         text = f"{size:,.0f}" if size >= 100 else f"{float(f'{size:.2g}'):g}"
+    return _with_unit(text, unit)
+
+
+def exactly(value: float, unit: str) -> str:
+    """A figure that was chosen, not measured."""
+    return _with_unit(f"{value:g}", unit)
+
+
+def _with_unit(text: str, unit: str) -> str:
     return f"{text} {'point' if unit == 'points' and text == '1' else unit}"
 
 
