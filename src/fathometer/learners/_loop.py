@@ -21,7 +21,7 @@ from fathometer.task import Prediction
 CHUNK = 2048  # rows predicted at a time
 KEPT_BACK = 0.08  # share of the time left that is not planned for: validation, noise, the last steps
 HEAT_STEP = 1.1  # heats are powers of this
-HEATS = 16  # the highest power, so heats are at most 4.6
+COOLEST, HOTTEST = -2, 16  # powers: 0.8 to 4.6; a few validation rows, all easy, must not make a network surer
 TIMED_STEPS = 4  # at least
 MOST_TIMED = 50
 TIMED_SHARE = 0.02  # of the time left, spent on timing
@@ -171,7 +171,7 @@ def _judged(network: nn.Module, lesson: Lesson) -> Judged:
     def loss(exponent: float) -> float:
         return lesson.judge(lesson.answers.prediction(outputs / HEAT_STEP**exponent))
 
-    low, high = (-HEATS, HEATS) if lesson.answers.warms else (0, 0)
+    low, high = (COOLEST, HOTTEST) if lesson.answers.warms else (0, 0)
     exponent = _lowest(loss, low, high)
     judged = loss(exponent)
     return Judged(judged if math.isfinite(judged) else math.inf, HEAT_STEP**exponent)

@@ -78,7 +78,7 @@ class TabM(DeepLearner):
             rate=self.rate,
             decay=self.decay,
             schedule=self.schedule,
-            batch=batch_size(rows),
+            batch=batch_size(rows, smallest=64),
             epochs=self.epochs or most_epochs(rows),
             patience=0.5,
         )
