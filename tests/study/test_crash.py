@@ -236,7 +236,7 @@ def test_a_full_disk_is_told_and_the_run_goes_on_once_there_is_space(
     data: Path, tmp_path: Path, size: int
 ) -> None:
     folder = tmp_path / "run"
-    first = done("-c", SHORT, data, folder, "1", "linear", "tree", limit=limited(size))
+    first = done("-c", SHORT, data, folder, "1", "linear", "mlp", limit=limited(size))
     assert "UserError" in first.stderr
     assert "could not be written: File too large" in first.stderr
     if not (folder / "run.json").exists():  # it had not even begun

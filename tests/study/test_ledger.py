@@ -98,7 +98,7 @@ def test_ends_tell_why_how_long_and_what_it_cost(tmp_path: Path) -> None:
 
 
 @given(share=st.floats(0, 1), more=st.binary(max_size=40))
-@settings(deadline=None, max_examples=200)
+@settings(deadline=None, max_examples=80)
 def test_a_record_cut_at_any_byte_keeps_its_whole_lines_and_invents_none(
     tmp_path_factory: pytest.TempPathFactory, share: float, more: bytes
 ) -> None:
@@ -125,7 +125,7 @@ def test_a_record_cut_at_any_byte_keeps_its_whole_lines_and_invents_none(
 
 
 @given(place=st.floats(0, 0.7), byte=st.integers(0, 255))
-@settings(deadline=None, max_examples=100)
+@settings(deadline=None, max_examples=60)
 def test_a_changed_byte_is_never_read_as_a_trial(
     tmp_path_factory: pytest.TempPathFactory, place: float, byte: int
 ) -> None:
