@@ -116,6 +116,18 @@ def test_predictions_keep_the_order_of_rows_whatever_else_they_hold(
     assert list(backwards["prediction"])[::-1] == list(answers["prediction"])
 
 
+def test_a_column_written_otherwise_than_in_training_is_refused(
+    finished: tuple[Path, dict[str, object]], tmp_path: Path
+) -> None:
+    folder, _ = finished
+    rows = churn_table(40, seed=9)
+    rows[AMOUNT] = rows[AMOUNT].map(lambda value: f"about {value} euros")
+    rows.to_csv(tmp_path / "other.csv", index=False, sep=";")
+    done = fathom("predict", folder / "run", "other.csv", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "Write the column as in the training data" in done.stderr
+
+
 def test_every_family_answers(finished: tuple[Path, dict[str, object]]) -> None:
     folder, _ = finished
     cells = pd.read_csv(folder / "churn.csv", sep=";", dtype=str)
@@ -155,6 +167,13 @@ def test_resuming_a_finished_run_repeats_nothing(
         (("predict", "nowhere", "churn.csv"), "model"),
         (("judge", "nowhere"), "nowhere"),
         (("compare", "--resume", "nowhere"), "nowhere"),
+        (("compare", "churn.csv", "--resume", "run"), "leave out DATA"),
+        (("compare", "churn.csv", "-t", "left?", "--drop", "left?"), "column to predict"),
+        (("compare", "churn.csv", "-t", "left?", "--workers", "0"), "At least one"),
+        (("compare", "churn.csv", "-t", "left?", "--learner", "linear"), "one deep"),
+        (("compare", "churn.csv", "-t", "left?", "-o", "churn.csv"), "folder"),
+        (("predict", "run", "churn.csv", "-o", "churn.csv"), "Name another"),
+        (("inspect", "churn.csv", "-t", "left?", "--metric", "f1"), "no metric"),
     ],
 )
 def test_mistakes_get_one_sentence(

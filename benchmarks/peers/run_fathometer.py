@@ -53,7 +53,9 @@ def _answers(arguments: PeerArguments, study: fm.Study, tables: PeerTables, fami
     if arguments.task == "regression":
         return PeerRun(answers["prediction"].to_numpy(dtype=np.float64), None, (), seconds, {})
     originals = pd.unique(pd.concat([tables.train[arguments.target], tables.test_target]))
-    known = dict(zip(label_text(pd.Series(originals)), originals.tolist(), strict=True))
+    # quotes around labels in a file are the file's, not the label's
+    texts = [str(text).strip("'") for text in label_text(pd.Series(originals))]
+    known = dict(zip(texts, originals.tolist(), strict=True))
     columns = [name for name in answers.columns if name.startswith("probability_")]
     labels = tuple(known[name.removeprefix("probability_")] for name in columns)
     predicted = np.array([known[str(label)] for label in answers["prediction"]], dtype=object)

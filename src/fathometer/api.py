@@ -18,11 +18,12 @@ from fathometer.bundle import Bundle, Member, open_bundle, pack
 from fathometer.core.cost import allowed_cores, cpu_seconds, machine, versions
 from fathometer.core.files import write_json, writing_to
 from fathometer.data.outputs import write_table
+from fathometer.data.rows import Rows
 from fathometer.data.schema import Schema, learn_schema
 from fathometer.data.sources import ReadOptions, read_table
 from fathometer.data.table import Table
 from fathometer.engine import ENGINES, Engine
-from fathometer.errors import BadRun, UnknownName, UserError
+from fathometer.errors import BadRun, UnknownName, UnsuitableData, UserError
 from fathometer.learner import LEARNERS
 from fathometer.study.budget import FAMILY_SHARE, REFIT_SHARE, parse_seconds
 from fathometer.study.ledger import Ledger, Trial
@@ -54,7 +55,7 @@ class Start:
     cpu_seconds: float = field(default_factory=cpu_seconds)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Study:
     """A run and what came of it. Read from the run's folder, so it can be opened any time later."""
 
@@ -62,6 +63,9 @@ class Study:
     outcome: Outcome
     standings: Mapping[str, Standing]
     verdict: Verdict
+
+    def __repr__(self) -> str:
+        return f"Study({str(self.folder)!r}): {self.verdict.sentence}"
 
     @property
     def table(self) -> pd.DataFrame:
@@ -88,6 +92,11 @@ class Study:
     def model(self) -> Bundle:
         """The model that was left in the run folder; `model.predict(frame)` answers."""
         return open_bundle(self.folder / "model")
+
+    @property
+    def ended(self) -> str:
+        """Why it last ended: "budget", "plan" (nothing left to try) or "interrupted"; empty when it was killed."""
+        return Ledger(self.folder).ended() or ""
 
     @property
     def understood(self) -> list[str]:
@@ -163,6 +172,7 @@ def compare(
     seconds = parse_seconds(budget)
     _check_model_size(model)
     _check_learners(learners)
+    _check_places(target, drop, workers, out)
     _check_seed(seed)
     request = Request(
         target,
@@ -253,13 +263,17 @@ def inspect(
     kinds: Mapping[str, str] | None = None,
     drop: Sequence[str] = (),
     keep: Sequence[str] = (),
+    group: str | None = None,
+    time_column: str | None = None,
+    task: str | None = None,
+    metric: str | None = None,
     read: ReadOptions | None = None,
 ) -> Inspection:
     """What the data is: kinds of columns and, with a target, the task and the audit. Trains nothing."""
     table = read_table(data, read or ReadOptions())
     if target is None:
         return Inspection(table, None, _schema_only(table, kinds or {}, drop))
-    request = Request(target, dict(kinds or {}), tuple(drop), tuple(keep))
+    request = Request(target, dict(kinds or {}), tuple(drop), tuple(keep), group, time_column, task, metric)
     understood = understand(table, request)
     return Inspection(table, understood, understood.schema)
 
@@ -283,10 +297,15 @@ def predict(
         rows were read: rows left out as broken or empty, cells that could not be read and count as missing.
     """
     bundle = open_model(model)
+    if out is not None and isinstance(data, str | Path) and Path(out).exists() and _is_same_file(data, out):
+        raise UserError(
+            f"{out} is the file to be answered, and would be replaced by the answers. Name another with -o."
+        )
     table = read_table(data, read or ReadOptions())
     rows = bundle.schema.read(table.frame)
     answers = bundle.task.answer(bundle.predict_raw(rows, family))
     unread = bundle.schema.unread(table.frame, rows)
+    _refuse_unreadable(bundle.schema, table, rows, unread)
     notes = [
         f"{count:,} cells of {name!r} could not be read and count as missing."
         for name, count in unread.items()
@@ -300,7 +319,14 @@ def predict(
 def open_model(model: str | Path) -> Bundle:
     """The model of a run folder, or of a model folder."""
     folder = Path(model)
-    return open_bundle(folder if (folder / "manifest.json").exists() else folder / "model")
+    if (folder / "manifest.json").exists():
+        return open_bundle(folder)
+    if (folder / "run.json").exists() and not (folder / "model").exists():
+        raise BadRun(
+            f"The run {folder} has no model yet: no fold was finished by both families. "
+            f"Go on with it: fathom compare --resume {folder} --budget LONGER"
+        )
+    return open_bundle(folder / "model")
 
 
 def demo_data(folder: Path) -> tuple[Path, Path]:
@@ -440,11 +466,46 @@ def _new_folder(origin: str) -> Path:
     return Path("runs") / f"{name}-{stamp}"
 
 
+def _is_same_file(one: str | Path, other: str | Path) -> bool:
+    return Path(one).exists() and Path(one).samefile(other)
+
+
+def _refuse_unreadable(schema: Schema, table: Table, rows: Rows, unread: Mapping[str, int]) -> None:
+    """A column of which hardly a cell reads as it did in training is written otherwise, and answers would be wrong.
+
+    Raises:
+        UnsuitableData: one is.
+    """
+    for name, count in unread.items():
+        read = int(rows.column(name).notna().sum())
+        if count > max(1, read):
+            cell = table.frame[name].dropna().iloc[0]
+            raise UnsuitableData(
+                f"{name!r} was learned as {schema.column(name).kind}, but {count:,} of {count + read:,} cells do not "
+                f"read so (the first is {str(cell)[:40]!r}). Write the column as in the training data."
+            )
+
+
+def _check_places(target: str, drop: Sequence[str], workers: int | None, out: str | Path | None) -> None:
+    if target in drop:
+        raise UserError(f"{target!r} is the column to predict, so it cannot be left out. Take it off --drop.")
+    if workers is not None and workers < 1:
+        raise UserError(f"At least one trial runs at a time; got --workers {workers}.")
+    if out is not None and Path(out).exists() and not Path(out).is_dir():
+        raise UserError(f"{out} is a file, and a run needs a folder. Name another with --out.")
+
+
 def _check_learners(names: Sequence[str]) -> None:
     known = LEARNERS.names()
     for name in names:
         if name not in known:
             raise UnknownName("learner", name, known)
+    sides = {side for name in names for side in (".ml.", ".dl.") if side in LEARNERS.place(name)}
+    if names and sides != {".ml.", ".dl."} and all(".learners." in LEARNERS.place(name) for name in names):
+        raise UserError(
+            f"A comparison needs at least one classical and one deep learner; got only {', '.join(names)}. "
+            "Name one of the other family too, such as linear or mlp."
+        )
 
 
 def _check_seed(seed: int) -> None:

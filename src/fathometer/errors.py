@@ -63,7 +63,9 @@ class MissingExtra(UserError):
     """An optional package is needed and not installed."""
 
     def __init__(self, wanted_for: str, package: str, command: str) -> None:
-        super().__init__(f"{wanted_for} needs the package {package!r}, which is not installed. Type: {command}")
+        super().__init__(
+            f"{wanted_for} needs the package {package!r}, which is not installed. Type: {command}"
+        )
 
 
 class BadRun(UserError):

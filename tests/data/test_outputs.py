@@ -64,8 +64,21 @@ def test_a_failed_write_leaves_the_old_file(tmp_path: Path) -> None:
     assert [item.name for item in tmp_path.iterdir()] == [path.name]
 
 
-def test_unknown_endings_and_folders_are_named(tmp_path: Path) -> None:
+def test_unknown_endings_and_unusable_places_are_named(tmp_path: Path) -> None:
     with pytest.raises(UnknownName, match=r"\.xls"):
         write_table(FRAME, tmp_path / "out.xls")
+    (tmp_path / "file").write_text("not a folder")
     with pytest.raises(UserError, match="cannot be written"):
-        write_table(FRAME, tmp_path / "none" / "out.csv")
+        write_table(FRAME, tmp_path / "file" / "out.csv")
+
+
+def test_labels_that_are_signed_numbers_are_no_formulas(tmp_path: Path) -> None:
+    frame = pd.DataFrame({"prediction": ["-1", "+1", "-", "=1+1", "-1+cmd"]})
+    write_table(frame, tmp_path / "answers.csv")
+    read = pd.read_csv(tmp_path / "answers.csv", dtype=str)["prediction"].tolist()
+    assert read == ["-1", "+1", "-", "'=1+1", "'-1+cmd"]
+
+
+def test_missing_folders_are_made(tmp_path: Path) -> None:
+    write_table(pd.DataFrame({"prediction": [1.0]}), tmp_path / "a" / "b" / "answers.csv")
+    assert (tmp_path / "a" / "b" / "answers.csv").exists()

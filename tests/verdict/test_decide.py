@@ -154,7 +154,8 @@ def test_rows_are_asked_for_where_too_few_were_tested() -> None:
 
 def test_missing_folds_are_asked_for_where_they_would_decide() -> None:
     verdict = judged(situation(0.08, 0.14, folds=2, planned=5, budget=60.0))
-    assert "3 further folds, by resuming the run with a budget of about 3 minutes in all" in verdict.next_step
+    assert "1 further fold, by resuming the run with a budget of about 2 minutes in all" in verdict.next_step
+    assert "more row" not in verdict.next_step
     one = judged(situation(0.08, 0.14, folds=2, planned=3, budget=30.0))
     assert "1 further fold, by resuming the run with a budget of about 50 seconds in all" in one.next_step
 

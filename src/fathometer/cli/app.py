@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
+from fathometer import __version__
 from fathometer.cli.terminal import clean
 from fathometer.errors import FathometerError, UserError
 
@@ -20,8 +21,6 @@ if TYPE_CHECKING:
 
 app = typer.Typer(
     name="fathom",
-    help="Measures on your own data whether classical machine learning or deep learning is needed.",
-    no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
@@ -37,6 +36,10 @@ Drop = Annotated[list[str], typer.Option("--drop", help="A column not to learn f
 Keep = Annotated[
     list[str], typer.Option("--keep", help="A column to learn from although the audit would leave it out.")
 ]
+Group = Annotated[str | None, typer.Option(help="Rows with one value in this column stay on one side.")]
+Time = Annotated[str | None, typer.Option(help="Judge forward in time by this column; none: never.")]
+Task = Annotated[str | None, typer.Option(help="classification or regression.")]
+Metric = Annotated[str | None, typer.Option(help="accuracy, balanced_accuracy, log_loss, auc, rmse or mae.")]
 Delimiter = Annotated[str | None, typer.Option(help="What separates cells in a csv file.")]
 Encoding = Annotated[str | None, typer.Option(help="Encoding of a text file.")]
 Header = Annotated[
@@ -46,6 +49,19 @@ Sheet = Annotated[str | None, typer.Option(help="Sheet of a workbook.")]
 Query = Annotated[str | None, typer.Option(help="SQL, where the data is a database address.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON and nothing else.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")]
+
+
+@app.callback(invoke_without_command=True)
+def about(
+    context: typer.Context,
+    version: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False,
+) -> None:
+    """Measures on your own data whether classical machine learning or deep learning is needed."""
+    if version:
+        typer.echo(__version__)
+        raise typer.Exit
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
 
 
 @app.command()
@@ -61,16 +77,10 @@ def compare(
     kind: Kinds = [],  # noqa: B006
     drop: Drop = [],  # noqa: B006
     keep: Keep = [],  # noqa: B006
-    group: Annotated[
-        str | None, typer.Option(help="Rows with one value in this column stay on one side.")
-    ] = None,
-    time: Annotated[
-        str | None, typer.Option(help="Judge forward in time by this column; none: never.")
-    ] = None,
-    task: Annotated[str | None, typer.Option(help="classification or regression.")] = None,
-    metric: Annotated[
-        str | None, typer.Option(help="accuracy, balanced_accuracy, log_loss, auc, rmse or mae.")
-    ] = None,
+    group: Group = None,
+    time: Time = None,
+    task: Task = None,
+    metric: Metric = None,
     margin: Annotated[
         float | None, typer.Option(help="Smallest difference that matters: points, or per cent.")
     ] = None,
@@ -97,6 +107,8 @@ def compare(
     from fathometer.cli.progress import Screen, show_study
 
     with Screen(quiet=quiet or as_json) as screen:
+        if resume is not None or replay is not None:
+            _refuse_beside(data, target, drop, keep, kind, "--resume" if resume is not None else "--replay")
         if resume is not None:
             study = api.resume(resume, budget=budget, watcher=screen.watch)
         elif replay is not None:
@@ -127,6 +139,8 @@ def compare(
                 watcher=screen.watch,
             )
     _show(study, as_json, show_study)
+    if not study.outcome.folds:
+        raise typer.Exit(3)  # there is no answer and no model
 
 
 @app.command()
@@ -136,6 +150,10 @@ def inspect(
     kind: Kinds = [],  # noqa: B006
     drop: Drop = [],  # noqa: B006
     keep: Keep = [],  # noqa: B006
+    group: Group = None,
+    time: Time = None,
+    task: Task = None,
+    metric: Metric = None,
     delimiter: Delimiter = None,
     encoding: Encoding = None,
     header: Header = None,
@@ -147,7 +165,19 @@ def inspect(
     from fathometer.cli.progress import show_inspection
 
     options = api.ReadOptions(delimiter=delimiter, encoding=encoding, header=header, sheet=sheet, query=query)
-    show_inspection(api.inspect(data, target, kinds=_pairs(kind), drop=drop, keep=keep, read=options))
+    found = api.inspect(
+        data,
+        target,
+        kinds=_pairs(kind),
+        drop=drop,
+        keep=keep,
+        group=group,
+        time_column=time,
+        task=task,
+        metric=metric,
+        read=options,
+    )
+    show_inspection(found)
 
 
 @app.command()
@@ -259,6 +289,18 @@ def _show(study: Study, as_json: bool, show: Any) -> None:
         typer.echo(json.dumps(study.to_json(), ensure_ascii=False, allow_nan=False))
     else:
         show(study)
+
+
+def _refuse_beside(
+    data: str | None, target: str | None, drop: list[str], keep: list[str], kind: list[str], option: str
+) -> None:
+    """A run's data and question are in its record; saying them again would be ignored."""
+    given = {"DATA": data, "--target": target, "--drop": drop, "--keep": keep, "--kind": kind}
+    said = [name for name, value in given.items() if value]
+    if said:
+        raise UserError(
+            f"{option} takes the data and the question from the run's record; leave out {', '.join(said)}."
+        )
 
 
 def _needed(value: Any, name: str, what: str) -> Any:

@@ -24,6 +24,7 @@ NAMES = {
     "together": "both together",
     "baseline": "baseline",
 }
+BUSY = 0.7  # share of its time below which a family was kept from working
 ORDER = ("classical", "deep", "together", "baseline")
 
 
@@ -78,51 +79,68 @@ def _progress_view(progress: Progress, elapsed: float) -> Group:
 
 
 def show_study(study: Study) -> None:
-    """The audit's news, the table and the verdict."""
+    """What was understood, the audit's news, the table, the verdict and what to do with it."""
     console = _paper()
     run = study.outcome.run
-    _say(
-        console,
-        f"{run['data']['origin']}: {run['data']['rows']:,} rows, {run['data']['columns']} columns to learn from",
-        "bold",
-    )
+    rows, columns = run["data"]["rows"], run["data"]["columns"]
+    _say(console, f"{run['data']['origin']}: {rows:,} rows, columns to learn from: {columns:,}", "bold")
     for sentence in study.understood:
         _say(console, f"  {sentence}")
     for item in run["left_out"]:
-        overrule = (
-            f" (overrule: {item['overrule']})"
-            if item["overrule"] and item["overrule"] not in item["sentence"]
-            else ""
-        )
+        overrule = f" Overrule: {item['overrule']}" if item["overrule"] else ""
         _say(console, f"  left out: {item['sentence']}{overrule}")
+    told = {item["name"] for item in run["left_out"]}
     for finding in run["findings"]:
-        if finding["severity"] == "warning":
+        is_news = finding["severity"] != "info" and not (
+            finding["columns"] and set(finding["columns"]) <= told
+        )
+        if is_news:
             _say(console, f"  note: {finding['sentence']}")
     for name, why in study.outcome.not_tried:
         _say(console, f"  not tried: {name}: {why}")
-    console.print()
-    console.print(_table(study))
-    console.print()
-    _say(console, study.verdict.sentence, "bold")
-    verdict = study.verdict
+    if study.outcome.folds:
+        console.print(_table(study))
+    _say_verdict(console, study)
+
+
+def _say_verdict(console: Console, study: Study) -> None:
+    verdict, run = study.verdict, study.outcome.run
+    _say(console, verdict.sentence, "bold")
     if verdict.families is not None:
         margin = f"{verdict.families.margin:g} {verdict.families.unit}"
         _say(
             console,
-            f"P(classical better by more than {margin}) {verdict.p_classical:.0%} · P(no practical difference) "
-            f"{verdict.p_tie:.0%} · P(deep better by more than {margin}) {verdict.p_deep:.0%}",
+            f"P(classical better by more than {margin}) {_chance(verdict.p_classical)} · P(no practical difference) "
+            f"{_chance(verdict.p_tie)} · P(deep better by more than {margin}) {_chance(verdict.p_deep)}",
         )
     for reason in verdict.weak:
         _say(console, f"Thin evidence: {reason}.")
     if verdict.next_step:
         _say(console, verdict.next_step)
-    _say(
-        console,
-        f"Under this budget ({_clock(float(run['budget']))} on {run['workers']} cores), on this machine. "
-        f"Record and model: {study.folder}",
-    )
+    if study.ended == "interrupted":
+        _say(console, f"Stopped before its time. To go on: fathom compare --resume {study.folder}")
+    used = [study.standings[name].cpu_seconds / study.standings[name].share_seconds for name in ORDER[:2]]
+    if study.ended == "budget" and max(used) < BUSY:
+        _say(
+            console,
+            f"The machine was busy: the families could use only {min(used):.0%} and {max(used):.0%} of their shares of "
+            "processor time before the budget was over. A quieter machine, or a longer budget, would say more.",
+        )
+    cores = f"{run['workers']} core{'s' if run['workers'] != 1 else ''}"
+    _say(console, f"Under this budget ({_clock(float(run['budget']))} on {cores}), on this machine.")
     if study.outcome.folds:
-        _say(console, f"To use the model: fathom predict {study.folder} NEW_DATA -o answers.csv")
+        use = f"fathom predict {study.folder} NEW_DATA -o answers.csv"
+        _say(console, f"Record and model: {study.folder}. To use it: {use}")
+    else:
+        _say(
+            console,
+            f"Record: {study.folder}. To go on: fathom compare --resume {study.folder} --budget LONGER",
+        )
+
+
+def _chance(p: float) -> str:
+    """A probability; never 0 or 100 %, which nobody can measure."""
+    return "> 99 %" if p > 0.99 else "< 1 %" if p < 0.01 else f"{p:.0%}"
 
 
 def show_inspection(inspection: Inspection) -> None:
@@ -183,6 +201,8 @@ def _table(study: Study) -> Table:
     )
     table.add_row("  95 % interval", *[_interval(c) for c in columns])
     table.add_row("trials (failed)", *[f"{c.trials} ({c.failed})" for c in columns])
+    if any(c.cut_short for c in columns):
+        table.add_row("  stopped by the clock", *[str(c.cut_short) for c in columns])
     table.add_row("processor time, s", *[f"{c.cpu_seconds:.0f}" for c in columns])
     table.add_row(
         "  of its share",

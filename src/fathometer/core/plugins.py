@@ -62,6 +62,10 @@ class Plugins(Generic[T]):
             raise
         return self._only_class(module_name, vars(module))
 
+    def place(self, name: str) -> str:
+        """The module (or entry point) of that name, without importing it; empty when there is none."""
+        return dict(self._places()).get(name, "")
+
     def usable(self) -> list[str]:
         """The names whose packages are installed; every file is imported."""
         return [name for name in self.names() if self._is_usable(name)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import itertools
 import os
@@ -36,6 +37,7 @@ def write_table(frame: pd.DataFrame, path: Path | str) -> None:
         raise UnknownName("file ending", ending, ENDINGS)
     draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         _write(frame, draft, ending)
         with draft.open("rb") as stream:
             os.fsync(stream.fileno())
@@ -45,7 +47,8 @@ def write_table(frame: pd.DataFrame, path: Path | str) -> None:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else error.args[0]
         raise UserError(f"The file {path} cannot be written: {reason}.") from error
     finally:
-        draft.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # what went wrong has been said
+            draft.unlink(missing_ok=True)
 
 
 def _write(frame: pd.DataFrame, draft: Path, ending: str) -> None:
@@ -85,4 +88,10 @@ def _places_of_text(frame: pd.DataFrame) -> list[int]:
 
 
 def _defused(cell: object) -> object:
-    return f"'{cell}" if isinstance(cell, str) and cell.startswith(FORMULA_STARTS) else cell
+    if not isinstance(cell, str) or not cell.startswith(FORMULA_STARTS) or len(cell) == 1:
+        return cell
+    try:
+        float(cell)  # a label such as -1 is no formula, and must compare equal to the truth
+    except ValueError:
+        return f"'{cell}"
+    return cell

@@ -26,6 +26,7 @@ from fathometer.data.target import Target
 from fathometer.errors import UnknownColumn, UnsuitableData
 
 FEWEST_ROWS = 20
+COUNTER_GAPS = 1.2  # times as far as a counter without gaps would have come
 FEW_ROWS = 50
 ID_WORDS = frozenset({"id", "ids", "uid", "uuid", "guid"})
 ROW_WORDS = frozenset({"pk", "key", "serial", "index", "idx", "row", "rownames"})
@@ -186,7 +187,12 @@ def _numbering(column: Column, values: pd.Series) -> LeftOut | None:
             f"{column.name!r} is different in nearly every row ({distinct:,} values in {len(present):,} rows)"
         )
     elif column.kind == "number" and bool((present == present.round()).all()):
-        is_counted = distinct == len(present) and float(present.max() - present.min()) == distinct - 1
+        # rising from row to row, with gaps where rows were left out: a counter; other numbers are not in order
+        is_counted = (
+            distinct == len(present)
+            and float(present.max() - present.min()) <= COUNTER_GAPS * (distinct - 1)
+            and (present.is_monotonic_increasing or float(present.max() - present.min()) == distinct - 1)
+        )
         if is_counted and len(present) >= FEWEST_ROWS:
             sentence = f"{column.name!r} numbers the rows"
         elif is_called_id or is_called_row:

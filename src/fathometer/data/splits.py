@@ -99,7 +99,7 @@ def make_splits(
     how = "grouped" if grouped else "random"
     together = " keeping each group on one side" if grouped else ""
     sentence = (
-        f"{first} of {parts} folds{together}, in each {len(folds[0].train):,} rows to learn from, "
+        f"on {first} of {parts} folds{together}, in each {len(folds[0].train):,} rows to learn from, "
         f"{len(folds[0].valid):,} to choose by and {len(folds[0].test):,} only to judge"
     )
     tenths = min(10, len(np.unique(clusters)))

@@ -21,7 +21,10 @@ from fathometer.task import Prediction
 CHUNK = 2048  # rows predicted at a time
 KEPT_BACK = 0.08  # share of the time left that is not planned for: validation, noise, the last steps
 HEAT_STEP = 1.1  # heats are powers of this
-COOLEST, HOTTEST = -2, 16  # powers: 0.8 to 4.6; a few validation rows, all easy, must not make a network surer
+COOLEST, HOTTEST = (
+    -2,
+    16,
+)  # powers: 0.8 to 4.6; a few validation rows, all easy, must not make a network surer
 TIMED_STEPS = 4  # at least
 MOST_TIMED = 50
 TIMED_SHARE = 0.02  # of the time left, spent on timing

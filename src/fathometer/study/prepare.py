@@ -138,7 +138,7 @@ def as_facts(table: Table, understood: Understood, request: Request) -> dict[str
 def sentences(table: Table, understood: Understood) -> list[str]:
     """What was understood, for people, in the order of the work."""
     told = [*table.notes, *understood.target.sentences, understood.metric_reason]
-    told.append(f"Judged on {understood.splits.sentence}.")
+    told.append(f"Judged {understood.splits.sentence}.")
     return told
 
 

@@ -15,6 +15,7 @@ from fathometer.verdict.compare import Score, score
 class Standing:
     """One competitor's column of the table.
 
+    cut_short: trials that the clock stopped before they were done; they count, with what they had.
     cpu_seconds: of all its trials, failures included. share_seconds: what it was allowed. microseconds_per_row: to
     predict with all its members, one row in a large batch, one thread. model_bytes: of the members on all folds.
     best: the learner that did best by validation, most often over the folds. overfit: training minus validation
@@ -25,6 +26,7 @@ class Standing:
     score: Score | None
     trials: int
     failed: int
+    cut_short: int
     cpu_seconds: float
     share_seconds: float
     peak_bytes: int
@@ -86,6 +88,7 @@ def _standing(outcome: Outcome, name: str, share: float) -> Standing:
         score=score(outcome, name) if results else None,
         trials=len(trials),
         failed=sum(trial.status != "done" for trial in trials),
+        cut_short=sum("stopped_at" in trial.decided for trial in trials),
         cpu_seconds=sum(trial.cpu_seconds for trial in trials),
         share_seconds=0.0 if name == "baseline" else share * sum(family in FAMILIES for family in families),
         peak_bytes=max((trial.peak_bytes for trial in trials), default=0),

@@ -217,6 +217,11 @@ def _next_step(answer: str, outcome: Outcome, families: Contrast, weak: tuple[st
     steps = [step for step in (_more_folds(outcome, families), _more_rows(outcome, families)) if step]
     if steps:
         return f"This would decide it: {', or '.join(steps)}."
+    if abs(families.gap) > 2 * families.margin:
+        return (
+            "The difference varies too much from fold to fold to say what would decide it. A longer budget, or another "
+            "look at the data for groups or time, may."
+        )
     return (
         f"Even {ROWS_MOST} times the rows would hardly settle a difference of {amount(families.gap, families.unit)} "
         f"against a margin of {exactly(families.margin, families.unit)}. Choose by cost, or name another --margin."
@@ -238,8 +243,9 @@ def _more_folds(outcome: Outcome, families: Contrast) -> str:
         then = Spread(spread.mean, spread.scale * narrower, float(planned - 1))
         if not _decides(then, families.margin):
             return ""
-    budget = duration(float(outcome.run["budget"]) * planned / done)
-    return f"{counted(planned - done, 'further fold')}, by resuming the run with a budget of about {budget} in all"
+    needed = planned - done if done >= FOLDS_LEAST else min(FOLDS_LEAST, planned) - done
+    budget = duration(float(outcome.run["budget"]) * (done + needed) / done)
+    return f"{counted(needed, 'further fold')}, by resuming the run with a budget of about {budget} in all"
 
 
 def _more_rows(outcome: Outcome, families: Contrast) -> str:
@@ -247,6 +253,8 @@ def _more_rows(outcome: Outcome, families: Contrast) -> str:
     spread = families.spread
     if math.isinf(spread.scale):
         return "rows of more groups"
+    if outcome.folds < min(FOLDS_LEAST, _planned_folds(outcome.run)):
+        return ""  # more rows would make the missing folds slower still
     rows = int(outcome.run["data"]["rows"])
     tested = np.unique(np.concatenate([fold.rows for fold in outcome.results["classical"]]))
     least = TESTED_LEAST / len(tested)

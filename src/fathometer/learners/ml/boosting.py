@@ -20,7 +20,7 @@ from fathometer.learners._rounds import affordable_rate
 from fathometer.learners._sklearn import normalised
 from fathometer.task import Prediction, Task
 
-LARGE = 20_000  # rows times classes, from which a few rounds are timed first
+LARGE = 4_000  # rows times classes, from which a few rounds are timed first
 PROBE_ROUNDS = 3
 PLAIN_LEVELS = 100  # a code column with more levels is cut as a number (codes run by falling frequency)
 

@@ -20,7 +20,7 @@ from fathometer.learners._sklearn import normalised
 from fathometer.task import Prediction, Task
 
 MODEL_FILE = "trees.cbm"
-LARGE = 50_000  # rows times classes, from which a few rounds are timed first
+LARGE = 20_000  # rows times classes, from which a few rounds are timed first
 PROBE_ROUNDS = (1, 5)
 
 
