@@ -20,6 +20,7 @@ from fathometer.core.files import write_json, writing_to
 from fathometer.data.outputs import write_table
 from fathometer.data.rows import Rows
 from fathometer.data.schema import Schema, learn_schema
+from fathometer.data.sentences import counted
 from fathometer.data.sources import ReadOptions, read_table
 from fathometer.data.table import Table
 from fathometer.engine import ENGINES, Engine
@@ -307,7 +308,7 @@ def predict(
     unread = bundle.schema.unread(table.frame, rows)
     _refuse_unreadable(bundle.schema, table, rows, unread)
     notes = [
-        f"{count:,} cells of {name!r} could not be read and count as missing."
+        f"{counted(count, 'cell')} of {name!r} could not be read, and count as missing."
         for name, count in unread.items()
     ]
     answers.attrs["notes"] = [*table.notes, *notes]

@@ -17,7 +17,7 @@ from fathometer.core.files import digest, read_json
 from fathometer.data.column_names import tidy_names
 from fathometer.data.rows import Rows
 from fathometer.data.schema import Schema
-from fathometer.errors import BadBundle, UnknownName
+from fathometer.errors import BadBundle, UnknownName, UnsuitableData
 from fathometer.learner import LEARNERS, Model
 from fathometer.task import Prediction, Task, task_from_json
 
@@ -47,15 +47,20 @@ class Bundle:
         Raises:
             UserError: a column is missing, or the family is not in the folder.
         """
+        if not isinstance(frame, pd.DataFrame):
+            names = f"{', '.join(self.schema.names[:10])}{' ...' if len(self.schema.names) > 10 else ''}"
+            raise UnsuitableData(
+                f"Expected a DataFrame with the columns {names}; got {type(frame).__name__}."
+            )
         # as in reading before training, or a frame that was learned from could not be answered
-        names, _ = tidy_names(frame.columns)
-        return self.task.answer(self.predict_raw(self.schema.read(frame.set_axis(names, axis=1)), family))
+        tidied, _ = tidy_names(frame.columns)
+        return self.task.answer(self.predict_raw(self.schema.read(frame.set_axis(tidied, axis=1)), family))
 
     def predict_raw(self, rows: Rows, family: str | None = None) -> Prediction:
         """(rows,) numbers or (rows, classes) probabilities, for rows the schema has read."""
         name = family or self.default
         if name not in self.mixes:
-            raise UnknownName("family in this model folder", name, self.mixes)
+            raise UnknownName("competitor in this model", name, self.mixes)
         if len(rows) == 0:
             return np.zeros((0,) if self.task.outputs == 1 else (0, self.task.outputs))
         folds = self.mixes[name]

@@ -24,6 +24,7 @@ NAMES = {
     "together": "both together",
     "baseline": "baseline",
 }
+FAILURES_SHOWN = 5
 BUSY = 0.7  # share of its time below which a family was kept from working
 ORDER = ("classical", "deep", "together", "baseline")
 
@@ -100,6 +101,9 @@ def show_study(study: Study) -> None:
         _say(console, f"  not tried: {name}: {why}")
     if study.outcome.folds:
         console.print(_table(study))
+    for attempt in [attempt for attempt in study.attempts if attempt.failed][:FAILURES_SHOWN]:
+        tried = attempt.folds + attempt.failed
+        _say(console, f"  failed on {attempt.failed} of {tried} folds: {attempt.title}: {attempt.reason}")
     _say_verdict(console, study)
 
 
