@@ -177,10 +177,15 @@ def load_network(learner_class: type[DeepLearner], folder: Path) -> DeepModel:
     )
 
 
-def batch_size(rows: int, *, smallest: int = 32, largest: int = 1024) -> int:
+def batch_size(rows: int, *, smallest: int = 128, largest: int = 1024) -> int:
     """A batch that grows with the rows: 256 for about ten thousand."""
     wanted = 2 ** round(np.log2(max(rows, 1) / 40))
     return int(min(max(wanted, smallest), largest, max(rows, 1)))
+
+
+def fitting_rate(rate: float, batch: int) -> float:
+    """The learning rate for this batch: all of it from 256 rows on, less for noisier smaller ones."""
+    return rate * min(1.0, batch / 256)
 
 
 def most_epochs(rows: int) -> int:

@@ -91,7 +91,7 @@ class Nca(DeepLearner):
             rate=self.rate,
             decay=self.decay,
             schedule="slope",
-            batch=batch_size(rows, smallest=128) * 2,
+            batch=2 * batch_size(rows),
             epochs=self.epochs or most_epochs(rows),
             patience=0.3,
         )

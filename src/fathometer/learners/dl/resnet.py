@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from fathometer.learner import Range
-from fathometer.learners._deep import DeepLearner, batch_size, most_epochs
+from fathometer.learners._deep import DeepLearner, batch_size, fitting_rate, most_epochs
 from fathometer.learners._loop import Pace
 from fathometer.learners._network import ACTIVATIONS, Dense, Dropout, Front, Scale, number_embedding
 from fathometer.learners._tensors import Layout, Tensors
@@ -70,11 +70,12 @@ class ResNet(DeepLearner):
         return self.smoothing
 
     def pace(self, rows: int, task: Task) -> Pace:
+        batch = batch_size(rows)
         return Pace(
-            rate=self.rate,
+            rate=fitting_rate(self.rate, batch),
             decay=self.decay,
             schedule=self.schedule,
-            batch=batch_size(rows),
+            batch=batch,
             epochs=self.epochs or most_epochs(rows),
             patience=0.3,
         )

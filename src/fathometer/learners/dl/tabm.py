@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 from fathometer.learner import Range
-from fathometer.learners._deep import DeepLearner, batch_size, most_epochs
+from fathometer.learners._deep import DeepLearner, batch_size, fitting_rate, most_epochs
 from fathometer.learners._loop import Pace
 from fathometer.learners._network import ACTIVATIONS, Coarse, Dropout, Front, Part, number_embedding
 from fathometer.learners._tensors import Layout, Tensors
@@ -74,11 +74,12 @@ class TabM(DeepLearner):
         return self.smoothing
 
     def pace(self, rows: int, task: Task) -> Pace:
+        batch = batch_size(rows)
         return Pace(
-            rate=self.rate,
+            rate=fitting_rate(self.rate, batch),
             decay=self.decay,
             schedule=self.schedule,
-            batch=batch_size(rows, smallest=64),
+            batch=batch,
             epochs=self.epochs or most_epochs(rows),
             patience=0.5,
         )
