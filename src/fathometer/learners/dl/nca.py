@@ -91,7 +91,7 @@ class Nca(DeepLearner):
             rate=self.rate,
             decay=self.decay,
             schedule="slope",
-            batch=2 * batch_size(rows),
+            batch=batch_size(rows, smallest=256, largest=512),
             epochs=self.epochs or most_epochs(rows),
             patience=0.3,
         )
