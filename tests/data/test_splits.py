@@ -191,7 +191,7 @@ def test_repeats_are_dealt_anew() -> None:
     assert not np.array_equal(folds[0].test, folds[FOLDS].test)
 
 
-@pytest.mark.parametrize(("rows", "first", "all_folds"), [(19_999, 5, 15), (20_000, 3, 5), (300_000, 2, 5)])
+@pytest.mark.parametrize(("rows", "first", "all_folds"), [(19_999, 5, 15), (20_000, 3, 5), (300_000, 3, 5)])
 def test_large_tables_are_split_less_often(rows: int, first: int, all_folds: int) -> None:
     splits = split(np.zeros(rows, dtype=int))
     assert (splits.first, len(splits.folds)) == (first, all_folds)

@@ -69,3 +69,14 @@ def test_the_same_weight_on_all_is_the_mean() -> None:
     task = Regression("answer", "mae", 1.0)
     mean = task.average([np.array([1.0, 2.0]), np.array([3.0, 6.0])], [1.0, 1.0])
     assert mean.tolist() == [2.0, 4.0]
+
+
+def test_under_balanced_accuracy_a_rare_class_is_answered_where_it_is_likelier_than_usual() -> None:
+    task = Classification("answer", "balanced_accuracy", 0.5, ("common", "rare"), (0.9, 0.1))
+    prediction = np.array([[0.95, 0.05], [0.8, 0.2]])
+    assert list(task.answer(prediction)["prediction"]) == ["common", "rare"]
+    # what is shipped and what is scored decide alike
+    assert task.losses(np.array([0, 1]), prediction).tolist() == [0.0, 0.0]
+    plain = Classification("answer", "accuracy", 0.5, ("common", "rare"), (0.9, 0.1))
+    assert list(plain.answer(prediction)["prediction"]) == ["common", "common"]
+    assert Classification.from_json(task.to_json()) == task

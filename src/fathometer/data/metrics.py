@@ -85,8 +85,7 @@ class Accuracy(_Share):
 class BalancedAccuracy(_Share):
     """Mean over classes of the share rightly answered; a class counts as much as another, however rare.
 
-    The answer is the class whose probability exceeds its share of the rows by the largest factor, which is the
-    best answer for this metric when the probabilities are right.
+    The task sets rare classes' probabilities right before it asks (`Classification.losses`).
     """
 
     name = "balanced_accuracy"
@@ -94,10 +93,8 @@ class BalancedAccuracy(_Share):
 
     def losses(self, target: npt.NDArray[Any], prediction: npt.NDArray[np.float64]) -> Losses:
         counts = np.bincount(target, minlength=prediction.shape[1]).astype(np.float64)
-        present = counts > 0
-        share = np.where(present, counts, np.inf)
-        wrong = (prediction / share).argmax(axis=1) != target
-        losses: Losses = wrong * (len(target) / (present.sum() * counts[target]))
+        wrong = prediction.argmax(axis=1) != target
+        losses: Losses = wrong * (len(target) / ((counts > 0).sum() * counts[target]))
         return losses
 
 

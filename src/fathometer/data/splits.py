@@ -84,7 +84,8 @@ def make_splits(
                 else "Bring more rows."
             )
         )
-    first = min(parts, FOLDS if rows < 20_000 else (3 if rows <= 200_000 else 2))
+    # three are the fewest that show how much folds vary, which a winner needs
+    first = min(parts, FOLDS if rows < 20_000 else 3)
     repeats = REPEATS if rows < 20_000 else 1
     folds: list[Fold] = []
     for repeat in range(repeats):

@@ -148,7 +148,9 @@ def _task(target: Target, cells: pd.Series, request: Request) -> tuple[Task, str
         raise UserError(f"A margin is a number above 0 and below 100; got {request.margin!r}.")
     margin = request.margin or METRICS[metric].margin
     if target.task == "classification":
-        return Classification(request.target, metric, margin, target.labels), reason
+        rows = sum(target.label_rows)
+        shares = tuple(count / rows for count in target.label_rows)
+        return Classification(request.target, metric, margin, target.labels, shares), reason
     return Regression(request.target, metric, margin), reason
 
 

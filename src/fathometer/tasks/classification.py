@@ -15,10 +15,14 @@ from fathometer.task import Prediction, Task
 
 @dataclass(frozen=True)
 class Classification(Task):
-    """Predict one of two or more classes; `labels` in the order of a prediction's columns."""
+    """Predict one of two or more classes.
+
+    labels: in the order of a prediction's columns. shares: of the rows learned from, in the same order; empty: even.
+    """
 
     name: ClassVar[str] = "classification"
     labels: tuple[str, ...] = ()
+    shares: tuple[float, ...] = ()
 
     @property
     def outputs(self) -> int:
@@ -45,8 +49,20 @@ class Classification(Task):
         mean: Prediction = total / total.sum(axis=1, keepdims=True)
         return mean
 
+    def losses(self, target: npt.NDArray[Any], prediction: Prediction) -> npt.NDArray[np.float64]:
+        return super().losses(target, self._decided(prediction))
+
+    def _decided(self, prediction: Prediction) -> Prediction:
+        """Where every class counts alike, the answer is the one whose probability exceeds its share most."""
+        if self.metric != "balanced_accuracy" or not self.shares:
+            return prediction
+        exceeding = prediction / np.asarray(self.shares)
+        scaled: Prediction = exceeding / exceeding.sum(axis=1, keepdims=True)
+        return scaled
+
     def answer(self, prediction: Prediction) -> pd.DataFrame:
-        table = pd.DataFrame({"prediction": np.asarray(self.labels, dtype=object)[prediction.argmax(axis=1)]})
+        chosen = self._decided(prediction).argmax(axis=1)
+        table = pd.DataFrame({"prediction": np.asarray(self.labels, dtype=object)[chosen]})
         for position, label in enumerate(self.labels):
             table[f"probability_{label}"] = prediction[:, position]
         return table
@@ -58,8 +74,10 @@ class Classification(Task):
             "metric": self.metric,
             "margin": self.margin,
             "labels": list(self.labels),
+            "shares": list(self.shares),
         }
 
     @classmethod
     def from_json(cls, value: dict[str, Any]) -> Classification:
-        return cls(value["target"], value["metric"], value["margin"], tuple(value["labels"]))
+        labels, shares = tuple(value["labels"]), tuple(value.get("shares", ()))
+        return cls(value["target"], value["metric"], value["margin"], labels, shares)

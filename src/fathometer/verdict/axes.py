@@ -75,7 +75,8 @@ def _standing(outcome: Outcome, name: str, share: float) -> Standing:
     trials = [trial for trial in outcome.trials if trial.family in families]
     results = outcome.results[name]
     by_key = {trial.key: trial for trial in outcome.trials}
-    members = [by_key[key] for fold in results for key, _ in fold.members]
+    shipped = [fold for fold in results if fold.repeat == 0]
+    members = [by_key[key] for fold in shipped for key, _ in fold.members]
     per_row = [trial.predict_seconds / max(trial.predicted_rows, 1) for trial in members]
     titles: dict[str, float] = {}
     for fold in results:
