@@ -5,8 +5,6 @@ Never imported by the main program, which stays light.
 
 from __future__ import annotations
 
-import torch.optim  # noqa: F401  (takes longer than all of torch, and only the first optimiser would load it)
-
 from fathometer.kind import KINDS
 from fathometer.learner import LEARNERS
 
