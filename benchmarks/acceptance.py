@@ -59,7 +59,7 @@ def score(study: fm.Study, name: str) -> float:
 
 def adult() -> list[Check]:
     """A table of 48,842 rows where classical ML is known to be enough."""
-    study, seconds = run(str(DATA / "tabular" / "adult_with_header.csv"), "income", 120)
+    study, seconds = run(str(DATA / "tabular" / "adult_with_header.csv"), "income", 60)
     classical, deep = score(study, "classical"), score(study, "deep")
     return [
         Check(
@@ -67,13 +67,13 @@ def adult() -> list[Check]:
         ),
         Check("adult: deep accuracy", "85.0 to 87.1 (+-.5)", f"{deep:.2f}", 84.5 <= deep <= 87.6),
         Check("adult: P(deep better)", "<= 5 %", f"{study.verdict.p_deep:.1%}", study.verdict.p_deep <= 0.05),
-        in_time("adult, 120 s", study, seconds),
+        in_time("adult, 60 s", study, seconds),
     ]
 
 
 def california() -> list[Check]:
     """A smooth regression where networks are known to come near boosted trees."""
-    study, seconds = run(str(DATA / "tabular" / "california_housing.csv"), "median_house_value", 120)
+    study, seconds = run(str(DATA / "tabular" / "california_housing.csv"), "median_house_value", 60)
     best = min(score(study, "classical"), score(study, "deep"), score(study, "together"))
     return [
         Check("california: best RMSE", "42,000 to 46,500", f"{best:,.0f}", 41_000 <= best <= 46_500),
@@ -83,13 +83,13 @@ def california() -> list[Check]:
             f"{score(study, 'deep'):,.0f}",
             score(study, "deep") <= 52_000,
         ),
-        in_time("california, 120 s", study, seconds),
+        in_time("california, 60 s", study, seconds),
     ]
 
 
 def telco() -> list[Check]:
     """A tie: churn is as well told by anything."""
-    study, seconds = run(str(DATA / "tabular" / "telco_churn.csv"), "Churn", 120)
+    study, seconds = run(str(DATA / "tabular" / "telco_churn.csv"), "Churn", 60)
     best = max(score(study, "classical"), score(study, "deep"))
     return [
         Check("telco: best accuracy", "79.7 to 80.9", f"{best:.2f}", 79.4 <= best <= 81.2),
@@ -99,7 +99,7 @@ def telco() -> list[Check]:
             f"{study.verdict.p_classical:.0%} / {study.verdict.p_deep:.0%}",
             max(study.verdict.p_classical, study.verdict.p_deep) < 0.8,
         ),
-        in_time("telco, 120 s", study, seconds),
+        in_time("telco, 60 s", study, seconds),
     ]
 
 
