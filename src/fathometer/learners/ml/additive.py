@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.exceptions import ConvergenceWarning
-from sklearn.linear_model import LogisticRegression, Ridge
 
 from fathometer.data.rows import Rows
 from fathometer.learner import Learner, Range, Run
 from fathometer.learners._inputs import Inputs
+from fathometer.learners._linear import best_strength, solve, weighed
 from fathometer.learners._matrix import Floats, scaled_matrix
-from fathometer.learners._sklearn import MatrixModel, all_classes, softmax, two_columns
+from fathometer.learners._sklearn import MatrixModel
 from fathometer.task import Prediction, Task
 
 
@@ -24,11 +22,7 @@ class AdditiveModel(MatrixModel):
     """Weights over straight-line pieces of each column."""
 
     def answer(self, matrix: Floats) -> Prediction:
-        pieces = _pieces(matrix, self.parts["knots"], self.parts["bent"])
-        scores = pieces @ self.parts["weights"].T + self.parts["offsets"]
-        if self.parts["classes"] == 0:
-            return np.asarray(scores[:, 0])
-        return all_classes(softmax(two_columns(scores)), self.parts["seen"], self.parts["classes"])
+        return weighed(_pieces(matrix, self.parts["knots"], self.parts["bent"]), self.parts)
 
 
 @dataclass(frozen=True)
@@ -54,19 +48,15 @@ class Additive(Learner):
         bent, knots = _knots(rows, self.knots)
         pieces = _pieces(rows, knots, bent)
         checked = matrix.transform(inputs.features(valid))
-        best: tuple[float, AdditiveModel] | None = None
-        for step, strength in enumerate(self.strengths):
-            if not run.goes_on(step):
-                break
-            parts = {"knots": knots, "bent": bent, **_solve(pieces, train.answers, task, strength)}
-            model = AdditiveModel(inputs, matrix, parts)
-            loss = task.fitting_loss(valid.answers, model.answer(checked))
-            run.report(step, loss)
-            if best is None or loss < best[0]:
-                best = (loss, model)
-        if best is None:
-            raise ValueError("no strength was given")
-        return best[1]
+        places = {"knots": knots, "bent": bent}
+        return best_strength(
+            self.strengths,
+            lambda strength: AdditiveModel(
+                inputs, matrix, places | solve(pieces, train.answers, task, strength)
+            ),
+            lambda model: task.fitting_loss(valid.answers, model.answer(checked)),
+            run,
+        )
 
     @classmethod
     def load(cls, folder: Path) -> AdditiveModel:
@@ -94,24 +84,3 @@ def _pieces(rows: Floats, knots: Floats, bent: npt.NDArray[np.int64]) -> npt.NDA
         filled = (rows[:, [column]] - edges[:-1]) / width
         parts.append(np.clip(filled, 0.0, 1.0)[:, np.diff(edges) > 1e-9])
     return np.concatenate(parts, axis=1)
-
-
-def _solve(pieces: npt.NDArray[np.float64], target: Any, task: Task, strength: float) -> dict[str, Any]:
-    if task.outputs == 1:
-        middle, scale = target.mean(), target.std() or 1.0
-        ridge = Ridge(alpha=1.0 / strength).fit(pieces, (target - middle) / scale)
-        offset = np.array([ridge.intercept_ * scale + middle])
-        return {"weights": ridge.coef_.reshape(1, -1) * scale, "offsets": offset, "classes": 0}
-    seen = np.unique(target)
-    if len(seen) == 1:
-        zeros = np.zeros((1, pieces.shape[1]))
-        return {"weights": zeros, "offsets": np.zeros(1), "classes": task.outputs, "seen": np.repeat(seen, 2)}
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)  # stopping early is a penalty too
-        logistic = LogisticRegression(C=strength, max_iter=150, tol=1e-3).fit(pieces, target)
-    return {
-        "weights": logistic.coef_,
-        "offsets": logistic.intercept_,
-        "classes": task.outputs,
-        "seen": seen,
-    }
