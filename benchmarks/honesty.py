@@ -29,7 +29,8 @@ from fathometer.engines.inline import Inline
 from fathometer.study.budget import FAMILIES
 from fathometer.study.ledger import Ledger, Trial
 from fathometer.study.outcome import measure
-from fathometer.study.prepare import Request, as_facts, understand
+from fathometer.study.prepare import as_facts, understand
+from fathometer.study.request import Request
 from fathometer.study.run import begin
 from fathometer.study.trial import Order, run_trial
 from fathometer.testing.studies import judged, random_law, winner

@@ -18,18 +18,17 @@ from fathometer.bundle import Bundle, Member, open_bundle, pack
 from fathometer.core.cost import allowed_cores, cpu_seconds, machine, versions
 from fathometer.core.files import write_json, writing_to
 from fathometer.data.outputs import write_table
-from fathometer.data.rows import Rows
 from fathometer.data.schema import Schema, learn_schema
 from fathometer.data.sentences import counted
 from fathometer.data.sources import ReadOptions, read_table
 from fathometer.data.table import Table
 from fathometer.engine import ENGINES, Engine
-from fathometer.errors import BadRun, UnknownName, UnsuitableData, UserError
-from fathometer.learner import LEARNERS
+from fathometer.errors import BadRun, UserError
 from fathometer.study.budget import FAMILY_SHARE, REFIT_SHARE, parse_seconds
 from fathometer.study.ledger import Ledger, Trial
 from fathometer.study.outcome import COMPETITORS, Outcome, measure
-from fathometer.study.prepare import Request, Understood, as_facts, sentences, understand
+from fathometer.study.prepare import Understood, as_facts, sentences, understand
+from fathometer.study.request import Request
 from fathometer.study.run import PRELOADED, Lock, Progress, Watcher, begin, read_run, refit, work
 from fathometer.verdict.axes import Attempt, Standing, leaderboard, standings
 from fathometer.verdict.decide import Verdict, decide
@@ -172,9 +171,7 @@ def compare(
     started = Start()
     seconds = parse_seconds(budget)
     _check_model_size(model)
-    _check_learners(learners)
-    _check_places(target, drop, workers, out)
-    _check_seed(seed)
+    _check_places(workers, out)
     request = Request(
         target,
         dict(kinds or {}),
@@ -189,6 +186,7 @@ def compare(
         seed,
         recipes,
     )
+    request.check()
     table = read_table(data, read or ReadOptions())
     understood = understand(table, request)
     folder = Path(out) if out is not None else _new_folder(table.origin)
@@ -305,8 +303,7 @@ def predict(
     table = read_table(data, read or ReadOptions())
     rows = bundle.schema.read(table.frame)
     answers = bundle.task.answer(bundle.predict_raw(rows, family))
-    unread = bundle.schema.unread(table.frame, rows)
-    _refuse_unreadable(bundle.schema, table, rows, unread)
+    unread = bundle.schema.demand_readable(table.frame, rows)
     notes = [
         f"{counted(count, 'cell')} of {name!r} could not be read, and count as missing."
         for name, count in unread.items()
@@ -471,47 +468,11 @@ def _is_same_file(one: str | Path, other: str | Path) -> bool:
     return Path(one).exists() and Path(one).samefile(other)
 
 
-def _refuse_unreadable(schema: Schema, table: Table, rows: Rows, unread: Mapping[str, int]) -> None:
-    """A column of which hardly a cell reads as it did in training is written otherwise, and answers would be wrong.
-
-    Raises:
-        UnsuitableData: one is.
-    """
-    for name, count in unread.items():
-        read = int(rows.column(name).notna().sum())
-        if count > max(1, read):
-            cell = table.frame[name].dropna().iloc[0]
-            raise UnsuitableData(
-                f"{name!r} was learned as {schema.column(name).kind}, but {count:,} of {count + read:,} cells do not "
-                f"read so (the first is {str(cell)[:40]!r}). Write the column as in the training data."
-            )
-
-
-def _check_places(target: str, drop: Sequence[str], workers: int | None, out: str | Path | None) -> None:
-    if target in drop:
-        raise UserError(f"{target!r} is the column to predict, so it cannot be left out. Take it off --drop.")
+def _check_places(workers: int | None, out: str | Path | None) -> None:
     if workers is not None and workers < 1:
         raise UserError(f"At least one trial runs at a time; got --workers {workers}.")
     if out is not None and Path(out).exists() and not Path(out).is_dir():
         raise UserError(f"{out} is a file, and a run needs a folder. Name another with --out.")
-
-
-def _check_learners(names: Sequence[str]) -> None:
-    known = LEARNERS.names()
-    for name in names:
-        if name not in known:
-            raise UnknownName("learner", name, known)
-    sides = {side for name in names for side in (".ml.", ".dl.") if side in LEARNERS.place(name)}
-    if names and sides != {".ml.", ".dl."} and all(".learners." in LEARNERS.place(name) for name in names):
-        raise UserError(
-            f"A comparison needs at least one classical and one deep learner; got only {', '.join(names)}. "
-            "Name one of the other family too, such as linear or mlp."
-        )
-
-
-def _check_seed(seed: int) -> None:
-    if seed < 0:
-        raise UserError(f"A seed is a whole number, 0 or larger; got {seed}.")
 
 
 def _check_model_size(model: str) -> None:

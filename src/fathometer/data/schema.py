@@ -103,6 +103,23 @@ class Schema:
                 counts[column.name] = int(told[codes].sum())
         return {name: count for name, count in counts.items() if count}
 
+    def demand_readable(self, frame: pd.DataFrame, rows: Rows) -> dict[str, int]:
+        """What `unread` counts, refused where hardly a cell of a column reads as it did in training.
+
+        Raises:
+            UnsuitableData: a column is written otherwise, and answers would rest on nothing.
+        """
+        counts = self.unread(frame, rows)
+        for name, count in counts.items():
+            read = int(rows.column(name).notna().sum())
+            if count > max(1, read):
+                cell = text_named(frame)[name].dropna().iloc[0]
+                raise UnsuitableData(
+                    f"{name!r} was learned as {self.column(name).kind}, but {count:,} of {count + read:,} cells do not "
+                    f"read so (the first is {str(cell)[:40]!r}). Write the column as in the training data."
+                )
+        return counts
+
     def to_json(self) -> dict[str, Any]:
         """The schema as plain data."""
         return {"columns": [asdict(column) for column in self.columns]}

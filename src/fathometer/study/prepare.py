@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -20,6 +19,7 @@ from fathometer.data.splits import Splits, make_splits
 from fathometer.data.table import Table
 from fathometer.data.target import Target, learn_target
 from fathometer.errors import UnknownColumn, UnknownName, UnsuitableData, UserError
+from fathometer.study.request import Request
 from fathometer.task import Task
 from fathometer.tasks.classification import Classification
 from fathometer.tasks.regression import Regression
@@ -27,29 +27,6 @@ from fathometer.tasks.regression import Regression
 ROWS_LEAST = 20
 RARE_SHARE = 0.10  # a class rarer than this, with two classes, makes accuracy say nothing
 NUMBER_STEPS = 10  # a number's range is cut into so many steps, to be spread evenly over folds
-
-
-@dataclass(frozen=True)
-class Request:
-    """What the user asks, beside the data.
-
-    kinds: column -> kind. drop, keep: columns left out, or kept against the audit. group: rows with the same value in
-    this column stay together. time: a column by which rows are ordered, or "none". task, metric, margin: found out
-    unless given. learners: only these; empty: all. recipes: at most so many of each family, and no search.
-    """
-
-    target: str
-    kinds: Mapping[str, str]
-    drop: tuple[str, ...] = ()
-    keep: tuple[str, ...] = ()
-    group: str | None = None
-    time: str | None = None
-    task: str | None = None
-    metric: str | None = None
-    margin: float | None = None
-    learners: tuple[str, ...] = ()
-    seed: int = 0
-    recipes: int | None = None
 
 
 @dataclass(frozen=True)
