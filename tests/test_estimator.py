@@ -266,5 +266,5 @@ def test_data_that_cannot_be_learned_from_is_refused_in_a_sentence(cancer: Any) 
 
 def test_without_a_trial_of_both_families_there_is_nothing_to_answer_with() -> None:
     X, y = make_classification(60, 4, random_state=0)
-    with pytest.raises(RuntimeError, match="no finished trial of deep learning"):
+    with pytest.raises(ValueError, match="at least one classical and one deep learner"):
         FathomClassifier(**SHORT | {"learners": ("linear",)}).fit(X, y)

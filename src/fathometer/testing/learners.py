@@ -30,7 +30,8 @@ from fathometer.kind import KINDS
 from fathometer.learner import LEARNERS, Learner, Model, Run
 from fathometer.task import TASKS, Prediction, Task
 
-SECONDS = 1.0  # processor seconds a fit on a toy may use
+# processor seconds a fit on a toy may use; beside other work a second was once too short for a network to begin
+SECONDS = 3.0
 TRAINING, VALIDATION, ASKED = 200, 60, 60  # rows
 FEWEST_PER_CLASS = 20  # rows of a class below which finding the signal is not demanded
 GAPS = 0.05  # share of cells missing
