@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -296,7 +297,7 @@ def predict(
         rows were read: rows left out as broken or empty, cells that could not be read and count as missing.
     """
     bundle = open_model(model)
-    if out is not None and isinstance(data, str | Path) and Path(out).exists() and _is_same_file(data, out):
+    if out is not None and isinstance(data, str | Path) and _is_same_file(data, out):
         raise UserError(
             f"{out} is the file to be answered, and would be replaced by the answers. Name another with -o."
         )
@@ -465,13 +466,14 @@ def _new_folder(origin: str) -> Path:
 
 
 def _is_same_file(one: str | Path, other: str | Path) -> bool:
-    return Path(one).exists() and Path(one).samefile(other)
+    return os.path.isfile(one) and os.path.isfile(other) and Path(one).samefile(other)  # noqa: PTH113
 
 
 def _check_places(workers: int | None, out: str | Path | None) -> None:
     if workers is not None and workers < 1:
         raise UserError(f"At least one trial runs at a time; got --workers {workers}.")
-    if out is not None and Path(out).exists() and not Path(out).is_dir():
+    # a name the system cannot even ask for is told when writing is tried
+    if out is not None and os.path.isfile(out):  # noqa: PTH113
         raise UserError(f"{out} is a file, and a run needs a folder. Name another with --out.")
 
 
