@@ -82,6 +82,50 @@ class DeepLearner(Learner):
 
 
 @dataclass(frozen=True)
+class EvenLearner(DeepLearner):
+    """A deep learner whose settings say how it is trained, the same way on every table.
+
+    embedding, cuts: how numbers are embedded, and into how many bins where that is piecewise. epochs: at most; 0: by
+    the number of rows. networks: trained at most, time allowing. patience: share of the epochs without gain that ends
+    a fit.
+    """
+
+    patience: ClassVar[float]
+
+    embedding: str = "piecewise"
+    cuts: int = 48
+    rate: float = 0.03
+    decay: float = 0.02
+    smoothing: float = 0.0
+    schedule: str = "slope"
+    epochs: int = 0
+    networks: int = 1
+
+    @property
+    def bins(self) -> int:
+        return self.cuts if self.embedding == "piecewise" else 0
+
+    @property
+    def bags(self) -> int:
+        return self.networks
+
+    @property
+    def label_smoothing(self) -> float:
+        return self.smoothing
+
+    def pace(self, rows: int, task: Task) -> Pace:
+        batch = batch_size(rows)
+        return Pace(
+            rate=fitting_rate(self.rate, batch),
+            decay=self.decay,
+            schedule=self.schedule,
+            batch=batch,
+            epochs=self.epochs or most_epochs(rows),
+            patience=self.patience,
+        )
+
+
+@dataclass(frozen=True)
 class DeepModel(Model):
     """A trained network and all it needs to read rows and to answer."""
 

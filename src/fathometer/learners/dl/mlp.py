@@ -11,15 +11,14 @@ import torch
 from torch import nn
 
 from fathometer.learner import Range
-from fathometer.learners._deep import DeepLearner, batch_size, fitting_rate, most_epochs
-from fathometer.learners._loop import Pace
+from fathometer.learners._deep import EvenLearner
 from fathometer.learners._network import ACTIVATIONS, Dense, Dropout, Front, Scale, number_embedding
 from fathometer.learners._tensors import Layout, Tensors
 from fathometer.task import Task
 
 
 @dataclass(frozen=True)
-class Mlp(DeepLearner):
+class Mlp(EvenLearner):
     """Dense layers behind learned embeddings of numbers and categories, in the manner of RealMLP [1].
 
     embedding: of numbers: "periodic", "piecewise" or "none". frequency: of the periodic one. cuts: bins of
@@ -29,6 +28,7 @@ class Mlp(DeepLearner):
     """
 
     title: ClassVar[str] = "multi-layer perceptron"
+    patience: ClassVar[float] = 0.5
     presets: ClassVar[tuple[tuple[int, Mapping[str, Any]], ...]] = (
         (1, {}),
         (5, {"networks": 4, "cuts": 16, "dropout": 0.4}),
@@ -63,29 +63,6 @@ class Mlp(DeepLearner):
             "rate": Range(0.01, 0.2, logarithmic=True),
             "decay": Range(0.001, 0.1, logarithmic=True),
         }
-
-    @property
-    def bins(self) -> int:
-        return self.cuts if self.embedding == "piecewise" else 0
-
-    @property
-    def bags(self) -> int:
-        return self.networks
-
-    @property
-    def label_smoothing(self) -> float:
-        return self.smoothing
-
-    def pace(self, rows: int, task: Task) -> Pace:
-        batch = batch_size(rows)
-        return Pace(
-            rate=fitting_rate(self.rate, batch),
-            decay=self.decay,
-            schedule=self.schedule,
-            batch=batch,
-            epochs=self.epochs or most_epochs(rows),
-            patience=0.5,
-        )
 
     def network(self, layout: Layout, start: torch.Tensor) -> nn.Module:
         name = self.activation

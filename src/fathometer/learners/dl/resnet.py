@@ -10,15 +10,14 @@ import torch
 from torch import nn
 
 from fathometer.learner import Range
-from fathometer.learners._deep import DeepLearner, batch_size, fitting_rate, most_epochs
-from fathometer.learners._loop import Pace
+from fathometer.learners._deep import EvenLearner
 from fathometer.learners._network import ACTIVATIONS, Dense, Dropout, Front, Scale, number_embedding
 from fathometer.learners._tensors import Layout, Tensors
 from fathometer.task import Task
 
 
 @dataclass(frozen=True)
-class ResNet(DeepLearner):
+class ResNet(EvenLearner):
     """Blocks that each add a correction to what the blocks before them found [1].
 
     [1] Gorishniy, Rubachev, Khrulkov & Babenko (2021). Revisiting deep learning models for tabular data.
@@ -26,6 +25,7 @@ class ResNet(DeepLearner):
     """
 
     title: ClassVar[str] = "residual network"
+    patience: ClassVar[float] = 0.3
     presets: ClassVar[tuple[tuple[int, Mapping[str, Any]], ...]] = (
         (3, {}),
         (8, {"embedding": "none", "depth": 2, "width": 192, "dropout": 0.3}),
@@ -56,29 +56,6 @@ class ResNet(DeepLearner):
             "rate": Range(0.01, 0.1, logarithmic=True),
             "decay": Range(0.001, 0.1, logarithmic=True),
         }
-
-    @property
-    def bins(self) -> int:
-        return self.cuts if self.embedding == "piecewise" else 0
-
-    @property
-    def bags(self) -> int:
-        return self.networks
-
-    @property
-    def label_smoothing(self) -> float:
-        return self.smoothing
-
-    def pace(self, rows: int, task: Task) -> Pace:
-        batch = batch_size(rows)
-        return Pace(
-            rate=fitting_rate(self.rate, batch),
-            decay=self.decay,
-            schedule=self.schedule,
-            batch=batch,
-            epochs=self.epochs or most_epochs(rows),
-            patience=0.3,
-        )
 
     def network(self, layout: Layout, start: torch.Tensor) -> nn.Module:
         front = Front(layout, number_embedding(layout, self.embedding, frequency=self.frequency))

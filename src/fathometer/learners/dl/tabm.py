@@ -12,15 +12,14 @@ import torch
 from torch import nn
 
 from fathometer.learner import Range
-from fathometer.learners._deep import DeepLearner, batch_size, fitting_rate, most_epochs
-from fathometer.learners._loop import Pace
+from fathometer.learners._deep import EvenLearner
 from fathometer.learners._network import ACTIVATIONS, Coarse, Dropout, Front, Part, number_embedding
 from fathometer.learners._tensors import Layout, Tensors
 from fathometer.task import Task
 
 
 @dataclass(frozen=True)
-class TabM(DeepLearner):
+class TabM(EvenLearner):
     """An ensemble of perceptrons that differ by a factor per input and output of each shared layer [1][2].
 
     Each member learns by its own loss; the prediction is the mean of the members' predictions.
@@ -30,6 +29,7 @@ class TabM(DeepLearner):
     """
 
     title: ClassVar[str] = "ensemble of perceptrons with shared weights (TabM)"
+    patience: ClassVar[float] = 0.5
     presets: ClassVar[tuple[tuple[int, Mapping[str, Any]], ...]] = (
         (2, {}),
         (7, {"embedding": "periodic", "members": 4, "width": 192, "rate": 0.1, "dropout": 0.1}),
@@ -60,29 +60,6 @@ class TabM(DeepLearner):
             "rate": Range(0.05, 0.4, logarithmic=True),
             "decay": Range(0.001, 0.1, logarithmic=True),
         }
-
-    @property
-    def bins(self) -> int:
-        return self.cuts if self.embedding == "piecewise" else 0
-
-    @property
-    def bags(self) -> int:
-        return self.networks
-
-    @property
-    def label_smoothing(self) -> float:
-        return self.smoothing
-
-    def pace(self, rows: int, task: Task) -> Pace:
-        batch = batch_size(rows)
-        return Pace(
-            rate=fitting_rate(self.rate, batch),
-            decay=self.decay,
-            schedule=self.schedule,
-            batch=batch,
-            epochs=self.epochs or most_epochs(rows),
-            patience=0.5,
-        )
 
     def network(self, layout: Layout, start: torch.Tensor) -> nn.Module:
         front = Front(layout, number_embedding(layout, self.embedding))
