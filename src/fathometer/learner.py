@@ -127,6 +127,7 @@ class Learner(ABC):
 
     family: ClassVar[str]  # "classical", "deep" or "baseline"
     title: ClassVar[str]  # for people: "boosted trees (LightGBM)"
+    transparent: ClassVar[bool] = False  # a person can read the whole model
     only: ClassVar[frozenset[str]] = frozenset()  # kinds of column it is limited to; empty: every kind
     solves: ClassVar[frozenset[str]] = frozenset({"classification", "regression"})
     presets: ClassVar[tuple[tuple[int, Mapping[str, Any]], ...]] = ()

@@ -34,6 +34,7 @@ class Additive(Learner):
 
     family = "classical"
     title = "additive curves (glass box)"
+    transparent = True
     presets: ClassVar[Any] = ((4, {}),)
     knots: int = 12  # bends a number's curve may have
     strengths: tuple[float, ...] = (0.01, 0.1, 1.0)  # inverse penalties tried on the validation rows

@@ -35,6 +35,7 @@ class Baseline(Learner):
 
     family = "baseline"
     title = "baseline (no input used)"
+    transparent = True
     presets: ClassVar[Any] = ((0, {}),)
 
     def fit(self, train: Rows, valid: Rows, task: Task, run: Run) -> BaselineModel:

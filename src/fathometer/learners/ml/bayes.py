@@ -36,6 +36,7 @@ class Bayes(Learner):
 
     family = "classical"
     title = "naive Bayes"
+    transparent = True
     solves = frozenset({"classification"})
     presets: ClassVar[Any] = ((11, {}),)
 

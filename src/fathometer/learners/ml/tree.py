@@ -38,6 +38,7 @@ class Tree(Learner):
 
     family = "classical"
     title = "decision tree"
+    transparent = True
     presets: ClassVar[Any] = ((14, {}),)
     leaves: tuple[int, ...] = (4, 8, 16, 32)
 
