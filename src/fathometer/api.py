@@ -138,6 +138,7 @@ def compare(
     task: str | None = None,
     metric: str | None = None,
     margin: float | None = None,
+    sensitive: str | None = None,
     learners: Sequence[str] = (),
     recipes: int | None = None,
     seed: int = 0,
@@ -158,6 +159,7 @@ def compare(
         group: rows with the same value in this column stay on one side of every split.
         time_column: judge forward in time by this column; "none" never does.
         task, metric, margin: found out unless given. margin is in points, or per cent for losses.
+        sensitive: a column by whose groups the answers of both families are compared.
         learners: only these; all unless given. seed: all randomness comes from it.
         recipes: at most so many of each family, each once over the folds, and no search: a short plan that ends before
             the budget, and so does not depend on the clock.
@@ -186,6 +188,7 @@ def compare(
         tuple(learners),
         seed,
         recipes,
+        sensitive,
     )
     request.check()
     table = read_table(data, read or ReadOptions())
@@ -194,7 +197,8 @@ def compare(
     chosen = _engine(engine, workers, folder)
     facts = as_facts(table, understood, request) | _circumstances(seconds, engine, chosen.workers, model)
     with writing_to(folder, _advice(folder)), _made(folder), Lock(folder):
-        begin(folder, understood.rows, understood.splits, facts, understood.clusters)
+        groups = None if understood.groups is None else understood.groups.codes
+        begin(folder, understood.rows, understood.splits, facts, understood.clusters, groups)
         if watcher is not None:
             watcher(Progress(time.monotonic() - started.wall, seconds, {}, (), None))
         return _work(folder, chosen, watcher, started)

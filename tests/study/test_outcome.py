@@ -34,7 +34,12 @@ def splits(rows: int, passes: int = 1) -> Splits:
         for k in range(3):
             outer, test = np.flatnonzero(part != k), np.flatnonzero(part == k)
             folds.append(Fold(f"r{repeat}f{k}", repeat, outer[::2], outer[1::2], test))
-    return Splits("random", tuple(folds), 3, 1 / 3, "", (np.arange(rows), np.arange(3)))
+    thinner = [
+        Fold(f"{fold.name}@{d}", fold.repeat, fold.train[: 40 // d], fold.valid[: 40 // d], fold.test)
+        for fold in folds
+        for d in (2, 4, 8)
+    ]
+    return Splits("random", tuple(folds), 3, 1 / 3, "", (np.arange(rows), np.arange(3)), tuple(thinner))
 
 
 def a_run(folder: Path, task: Task = CLASSES, passes: int = 1, rows: int = ROWS) -> npt.NDArray[Any]:
@@ -70,7 +75,8 @@ def enter(
         scratch = None
         if trial.status == "done":
             scratch = ledger.scratch()
-            parts = {name: said[arrays[f"{fold}.{name}"]] for name in ("valid", "test")}
+            places = {"valid": f"{fold}.valid", "test": f"{fold.partition('@')[0]}.test"}
+            parts = {name: said[arrays[place]] for name, place in places.items()}
             save_file(
                 {name: np.ascontiguousarray(part) for name, part in parts.items()},
                 scratch / "predictions.safetensors",
@@ -237,6 +243,55 @@ def test_training_again_on_all_rows_is_in_no_fold(tmp_path: Path) -> None:
     one = Ledger(tmp_path).trials()[5]
     Ledger(tmp_path).commit(replace(one, key="all-x", fold="all", stage="refit", status="failed"), None)
     assert members(measure(tmp_path)) == before
+
+
+def test_anchors_hold_what_both_families_tried_at_every_size(tmp_path: Path) -> None:
+    target = filled(tmp_path, models=2)
+    rng = np.random.default_rng(5)
+    said = {
+        (family, size): probabilities(rng, target, 1.0)
+        for family in ("classical", "deep")
+        for size in (2, 4, 8)
+    }
+    for (family, size), answers in said.items():
+        if (family, size) != ("deep", 8):  # so size 8 is not to be compared
+            enter(
+                tmp_path,
+                family,
+                f"{family}0",
+                answers,
+                [f"{fold}@{size}" for fold in FIRST[:2]],
+                stage="curve",
+            )
+    found = measure(tmp_path)
+    assert {name: sorted(of) for name, of in found.anchors.items()} == {
+        name: [1, 2, 4] for name in ("classical", "deep", "together")
+    }
+    for family in ("classical", "deep"):
+        for size in (2, 4):
+            for fold in found.anchors[family][size]:
+                assert np.array_equal(
+                    fold.losses, found.task.losses(target[fold.rows], said[family, size][fold.rows])
+                )
+                assert fold.members == ((f"{fold.fold}-{family}0", 1.0),)
+        # at all rows only the recipes that the smaller sizes have
+        assert all(fold.members == ((f"{fold.fold}-{family}0", 1.0),) for fold in found.anchors[family][1])
+        assert [fold.fold for fold in found.anchors[family][1]] == FIRST[:2]
+    assert found.anchors["deep"][2][0].learned < found.anchors["deep"][1][0].learned
+    assert {fold.fold for fold in found.results["deep"]} == set(FIRST)
+
+
+def test_only_what_was_known_by_then_is_looked_at(tmp_path: Path) -> None:
+    target = a_run(tmp_path)
+    rng = np.random.default_rng(1)
+    for family, at in (("baseline", 1.0), ("classical", 2.0), ("deep", 3.0)):
+        enter(tmp_path, family, family, probabilities(rng, target, 1.0), FIRST, at=at)
+    enter(tmp_path, "deep", "late", probabilities(rng, target, 3.0), FIRST, at=9.0)
+    assert measure(tmp_path, until=2.5).folds == 0
+    early = measure(tmp_path, until=5.0)
+    assert early.folds == 3
+    assert {trial.learner for trial in early.trials} == {"baseline", "classical", "deep"}
+    assert len(measure(tmp_path).trials) == len(early.trials) + 3
 
 
 @pytest.mark.parametrize("name", ["run.json", "rows.feather", "folds.safetensors"])

@@ -13,9 +13,20 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from fathometer.data.thinning import place
 from fathometer.study.budget import FAMILIES, SEARCH_SHARE, Budget
 from fathometer.study.ledger import Trial
-from fathometer.study.plan import SEARCH_ROUNDS, Candidate, Lane, Unit, baseline_units, fairest
+from fathometer.study.plan import (
+    CURVE_FOLDS,
+    CURVE_LEARNERS,
+    SEARCH_ROUNDS,
+    Candidate,
+    Lane,
+    Unit,
+    baseline_units,
+    fairest,
+    further,
+)
 
 SPACE = {"rate": {"low": 0.01, "high": 1.0, "logarithmic": True, "whole": False, "among": []}}
 Cost = Callable[[Unit], tuple[float, str]]  # processor seconds it needs, and how it ends if it has them
@@ -45,6 +56,8 @@ class Simulation:
         stoppable: bool = True,
         recipes: int | None = None,
         ends: float = np.inf,
+        sizes: dict[str, tuple[int, ...]] | None = None,
+        is_ablated: bool = False,
     ) -> None:
         self.now = 0.0
         self.cost, self.budget, self.busy, self.stoppable, self.ends = cost, budget, busy, stoppable, ends
@@ -52,7 +65,17 @@ class Simulation:
         self.started: list[tuple[float, Unit]] = []
         self.lanes = {
             family: Lane(
-                family, candidates(family), folds(), 5, budget, 3, self.finished, lambda: self.now, recipes
+                family,
+                candidates(family),
+                folds(),
+                5,
+                budget,
+                3,
+                self.finished,
+                lambda: self.now,
+                recipes,
+                sizes,
+                is_ablated,
             )
             for family in FAMILIES
         }
@@ -351,3 +374,89 @@ def test_a_key_names_the_recipe_the_fold_and_the_seed_and_is_a_file_name() -> No
     assert all(key.replace("-", "").isalnum() for key in keys)
     listed = Candidate("mlp", "deep", "", 1, {"b": "../x", "a": [1, 2]}, {})
     assert Unit(one, "f", "presets", 0, 1.0).key == Unit(listed, "f", "repeats", 0, 9.0).key
+
+
+SIZES = {name: (2, 4, 8) for name, _ in folds()}
+
+
+def with_curve(cost: Cost, budget: Budget, **changes: Any) -> Simulation:
+    return Simulation(cost, budget=budget, sizes=SIZES, **changes)
+
+
+def test_the_curve_runs_the_same_folds_and_sizes_in_both_families() -> None:
+    run = with_curve(by_learner(0.5, 2.0), Budget(600, 2))
+    places = {}
+    for family in FAMILIES:
+        mine = [unit for _, unit in run.started if unit.candidate.family == family and unit.stage == "curve"]
+        places[family] = list(dict.fromkeys(unit.fold for unit in mine))[:9]
+        tried = {unit.fold: unit.candidate.recipe for unit in mine}
+        assert len(tried) >= 9
+        for unit in mine:
+            base, _ = place(unit.fold)
+            done = [t.recipe for t in run.finished if t.fold == base and t.family == family]
+            assert unit.candidate.recipe in done
+    assert places["classical"] == places["deep"]
+    assert {place(name)[0] for name in places["deep"]} == {"r0f0", "r0f1", "r0f2"}
+
+
+def test_the_curve_has_its_part_of_the_share_though_presets_could_use_it_all() -> None:
+    run = with_curve(by_learner(6.0, 6.0), Budget(300, 2))
+    for family in FAMILIES:
+        spent = sum(t.cpu_seconds for t in run.finished if t.family == family and t.stage == "curve")
+        sizes = {place(t.fold)[1] for t in run.finished if t.family == family and t.stage == "curve"}
+        assert spent > 0.1 * run.budget.family_seconds
+        assert sizes == {2, 4, 8}
+        assert run.spent(family) <= run.budget.family_seconds + 1e-6
+
+
+def test_recipes_of_the_curve_are_each_folds_best_by_its_own_validation_rows() -> None:
+    run = with_curve(by_learner(0.5, 0.5), Budget(600, 1))
+    seen: list[Trial] = []
+    checked = 0
+    for trial, (_, unit) in zip(run.finished, run.started, strict=True):
+        if unit.stage == "curve":
+            base, _ = place(unit.fold)
+            losses: dict[str, float] = {}
+            for t in seen:
+                if t.fold == base and t.family == trial.family and t.valid_loss is not None:
+                    losses[t.learner] = min(t.valid_loss, losses.get(t.learner, 9.0))
+            assert trial.learner in sorted(losses, key=lambda name: losses[name])[:CURVE_LEARNERS]
+            checked += 1
+        seen.append(trial)
+    assert checked > 20
+
+
+def test_engineered_features_are_left_out_once_a_fold_where_there_are_any() -> None:
+    run = with_curve(by_learner(0.5, 0.5), Budget(600, 2), is_ablated=True)
+    for family in FAMILIES:
+        raw = [u for _, u in run.started if u.candidate.family == family and u.stage == "ablation"]
+        assert [u.fold for u in raw] == ["r0f0@2~raw", "r0f1@2~raw", "r0f2@2~raw"]
+        for unit in raw:
+            done = {(t.fold, t.recipe) for t in run.finished}
+            assert (unit.fold.removesuffix("~raw"), unit.candidate.recipe) in done
+    assert not [
+        u for _, u in with_curve(by_learner(0.5, 0.5), Budget(600, 2)).started if u.stage == "ablation"
+    ]
+
+
+def test_further_folds_come_where_they_tell_most_and_a_fold_is_whole_before_it_is_thinned() -> None:
+    first, later = [f"r0f{k}" for k in range(5)], [f"r{r}f{k}" for r in (1, 2) for k in range(5)]
+    order = list(further(first, later, SIZES))
+    assert len(set(order)) == len(order) == len(later) + 3 * (len(first) + len(later) - CURVE_FOLDS)
+    whole = set(first)
+    for name, divisor in order:
+        if divisor == 1:
+            whole.add(name)
+        assert name in whole
+    for small, large in ((8, 4), (4, 2), (2, 1)):  # large sizes are never behind smaller ones for long
+        counts = {small: 0, large: 0}
+        for _, divisor in order[:12]:
+            if divisor in counts:
+                counts[divisor] += 1
+        assert counts[large] >= counts[small]
+    assert list(further(first, [], {})) == []
+
+
+def test_a_short_plan_has_no_curve() -> None:
+    run = with_curve(by_learner(0.5, 0.5), Budget(600, 2), recipes=2, is_ablated=True)
+    assert {unit.stage for _, unit in run.started} == {"presets"}

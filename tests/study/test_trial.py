@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -13,7 +13,7 @@ import pytest
 from safetensors.numpy import load_file
 
 from fathometer.data.rows import Rows
-from fathometer.data.splits import make_splits
+from fathometer.data.splits import Fold, make_splits
 from fathometer.learner import LEARNERS, Facts, Learner, Model, Run
 from fathometer.study.run import begin
 from fathometer.study.trial import Order, list_candidates, load_fold, load_rows, run_trial
@@ -31,7 +31,12 @@ def a_run(folder: Path, task: Task = NUMBERS) -> Rows:
     target = frame["x"].to_numpy() if task.outputs == 1 else np.arange(ROWS) % task.outputs
     rows = Rows(frame, dict.fromkeys(frame.columns, "number"), target)
     columns = [{"name": name, "kind": "number"} for name in frame.columns]
-    splits = make_splits(np.zeros(ROWS, dtype=np.int64), np.arange(ROWS), None, False, 0)
+    strata = np.zeros(ROWS, dtype=np.int64)
+    splits = make_splits(strata, np.arange(ROWS), None, False, 0)
+    thinner = tuple(
+        Fold("r0f0@2", 0, part.train[::2], part.valid[::2], part.test) for part in splits.folds[:1]
+    )
+    splits = replace(splits, thinner=thinner)
     facts = {"task": task.to_json(), "schema": {"columns": columns}}
     begin(folder, rows, splits, facts, np.arange(ROWS))
     return rows
@@ -114,6 +119,26 @@ def test_no_model_is_shown_a_target_it_is_asked_for(tmp_path: Path, monkeypatch:
     assert {name: len(values) for name, values in kept.items()} == {"valid": len(valid), "test": len(test)}
     assert done["valid_loss"] == pytest.approx(float((valid.answers**2).mean()))
     assert done["curve"] == [(2, 0.5)]
+
+
+def test_a_thinner_fold_learns_from_fewer_rows_and_is_judged_by_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = a_run(tmp_path)
+    shown = spy(monkeypatch, zeros)
+    run_trial(an_order(tmp_path, fold="r0f0@2"))
+    whole, half = load_fold(tmp_path, "r0f0"), load_fold(tmp_path, "r0f0@2")
+    assert np.array_equal(shown[0].answers, rows.answers[whole["train"][::2]])
+    assert np.array_equal(shown[1].answers, rows.answers[whole["valid"][::2]])
+    assert np.array_equal(half["test"], whole["test"])
+
+
+def test_a_raw_fold_shows_plain_numbers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    a_run(tmp_path)
+    shown = spy(monkeypatch, zeros)
+    run_trial(an_order(tmp_path, fold="r0f0@2~raw"))
+    assert set(shown[0].kinds.values()) == {"number"}
+    assert len(shown[0]) == len(load_fold(tmp_path, "r0f0@2")["train"])
 
 
 def test_rows_are_read_as_they_were_written(tmp_path: Path) -> None:

@@ -39,6 +39,7 @@ class Splits:
     """All folds, in the order in which they are worth running.
 
     everything: training and validation rows of a fit that holds no row back.
+    thinner: the same folds with fewer rows to learn from (data/thinning.py).
     how: "random", "grouped" or "forward". first: how many folds the first pass has.
     overlap: share of the rows in a test part, the correlation that folds of one table have (Nadeau & Bengio 2003).
     sentence: what a reader should know.
@@ -50,6 +51,7 @@ class Splits:
     overlap: float
     sentence: str
     everything: tuple[Index, Index]
+    thinner: tuple[Fold, ...] = ()
 
 
 def make_splits(

@@ -19,6 +19,8 @@ TRAINING_ENDS = 0.88  # of the budget's wall seconds; the rest is for ensembles,
 KILL_AT = 0.93  # of the budget's wall seconds: whatever still runs is ended
 REFIT_SHARE = 0.12  # of the wall seconds, where one model is to be trained again on all rows
 SEARCH_SHARE = 0.3  # of a family's share may go into searched settings before repeats
+CURVE_SHARE = 0.2  # of a family's share is kept for the data learning curve
+ABLATION_SHARE = 0.04  # and this for the same recipe without engineered features
 
 UNITS = {"": 1, "s": 1, "sec": 1, "second": 1, "seconds": 1, "m": 60, "min": 60, "minute": 60, "minutes": 60}
 UNITS |= {"h": 3600, "hour": 3600, "hours": 3600}

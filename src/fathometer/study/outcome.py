@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fathometer.core.files import read_json
+from fathometer.data.thinning import DIVISORS_LONG, place, thinned
 from fathometer.study.budget import FAMILIES
 from fathometer.study.ensemble import choose_members
 from fathometer.study.ledger import Ledger, Trial, read_arrays
@@ -25,6 +27,7 @@ COMPETITORS: Mapping[str, tuple[str, ...]] = {
 }
 """Whose trials each competitor may use. The baseline is open to all: on noise it is the best choice."""
 
+CURVED = ("classical", "deep", "together")  # who has a data learning curve
 TRIALS_LEAST = 3  # of each family on a repeated fold, before it counts beside the first pass
 
 
@@ -33,7 +36,7 @@ class FoldResult:
     """One competitor on one fold.
 
     rows: positions of the test rows. prediction, losses: on them. members: (trial key, weight), chosen on the
-    fold's validation rows.
+    fold's validation rows. learned: rows that were learned from and chosen by.
     """
 
     fold: str
@@ -43,6 +46,7 @@ class FoldResult:
     losses: npt.NDArray[np.float64]
     valid_loss: float
     members: tuple[tuple[str, float], ...]
+    learned: int = 0
 
 
 @dataclass(frozen=True)
@@ -51,6 +55,10 @@ class Outcome:
 
     results: competitor -> its folds, the same folds for all. Empty where no fold is finished by both.
     not_tried: (learner, why) of those that do not suit the data, or whose package is not installed.
+    anchors: competitor -> divisor -> its folds with one row in so many to learn from, with the same recipes at every
+        size of a fold (so those at divisor 1 may lack some that `results` has). The folds of a divisor are the same
+        for all competitors, and some of those of a smaller divisor.
+    groups: (rows,) place of each row's group in `run["sensitive"]["labels"]`, where there are any.
     """
 
     run: Mapping[str, Any]
@@ -60,6 +68,8 @@ class Outcome:
     trials: tuple[Trial, ...]
     results: Mapping[str, tuple[FoldResult, ...]]
     not_tried: tuple[tuple[str, str], ...] = ()
+    anchors: Mapping[str, Mapping[int, tuple[FoldResult, ...]]] = field(default_factory=dict)
+    groups: npt.NDArray[np.int32] | None = None
 
     @property
     def folds(self) -> int:
@@ -71,39 +81,117 @@ class Outcome:
         return next(trial for trial in self.trials if trial.key == key)
 
 
-def measure(folder: Path) -> Outcome:
-    """Read a run's record and form every competitor from it; trains nothing, and gives the same every time."""
+def measure(folder: Path, until: float = math.inf) -> Outcome:
+    """Read a run's record and form every competitor from it; trains nothing, and gives the same every time.
+
+    Args:
+        until: second of the run after which nothing is looked at: what was known by then.
+    """
     run = read_run(folder)
     task = task_from_json(run["task"])
     ledger = Ledger(folder)
-    trials = tuple(trial for trial in ledger.trials() if trial.stage != "refit")
+    trials = tuple(trial for trial in ledger.trials() if trial.stage != "refit" and trial.at <= until)
     arrays = read_arrays(folder / "folds.safetensors")
-    target = arrays["target"]
+    desk = _Desk(task, ledger, arrays, [trial for trial in trials if trial.status == "done"])
     results: dict[str, list[FoldResult]] = {name: [] for name in COMPETITORS}
-    for name, repeat in _comparable_folds(run, trials):
-        done = [trial for trial in trials if trial.fold == name and trial.status == "done"]
-        stored = {trial.key: ledger.predictions(trial) for trial in done}
-        valid = target[arrays[f"{name}.valid"]]
-        test = arrays[f"{name}.test"].astype(np.intp)
-        for competitor, families in COMPETITORS.items():
-            keys = [trial.key for trial in done if trial.family in families]
-            weights = choose_members([stored[key]["valid"] for key in keys], valid, task)
-            members = tuple((keys[place], weight) for place, weight in weights.items())
-            prediction = _mixed(stored, members, "test", task)
-            results[competitor].append(
-                FoldResult(
-                    fold=name,
-                    repeat=repeat,
-                    rows=test,
-                    prediction=prediction,
-                    losses=task.losses(target[test], prediction),
-                    valid_loss=task.fitting_loss(valid, _mixed(stored, members, "valid", task)),
-                    members=members,
-                )
-            )
-    clusters = arrays.get("clusters", np.arange(len(target)))
-    done_by = {name: tuple(folds) for name, folds in results.items()}
-    return Outcome(run, task, target, clusters, trials, done_by, _not_tried(folder))
+    anchors: dict[str, dict[int, list[FoldResult]]] = {name: {} for name in CURVED}
+    for fold, repeat in _comparable_folds(run, trials):
+        for name, families in COMPETITORS.items():
+            results[name].append(desk.result(fold, repeat, desk.of(fold, families)))
+        for name, divisor, found in _anchors(desk, fold, repeat):
+            anchors[name].setdefault(divisor, []).append(found)
+        desk.forget()
+    return Outcome(
+        run=run,
+        task=task,
+        target=arrays["target"],
+        clusters=arrays.get("clusters", np.arange(len(arrays["target"]))),
+        trials=trials,
+        results={name: tuple(folds) for name, folds in results.items()},
+        not_tried=_not_tried(folder),
+        anchors={name: {d: tuple(folds) for d, folds in of.items()} for name, of in anchors.items()},
+        groups=arrays.get("groups"),
+    )
+
+
+class _Desk:
+    """Forms competitors from stored predictions, each read once."""
+
+    def __init__(
+        self, task: Task, ledger: Ledger, arrays: Mapping[str, npt.NDArray[Any]], done: list[Trial]
+    ) -> None:
+        self.task, self.ledger, self.arrays = task, ledger, arrays
+        self.by_fold: dict[str, list[Trial]] = {}
+        for trial in done:
+            self.by_fold.setdefault(trial.fold, []).append(trial)
+        self._stored: dict[str, dict[str, Prediction]] = {}
+
+    def of(self, fold: str, families: tuple[str, ...]) -> list[Trial]:
+        """The finished trials of these families on a fold."""
+        return [trial for trial in self.by_fold.get(fold, []) if trial.family in families]
+
+    def result(self, fold: str, repeat: int, trials: list[Trial]) -> FoldResult:
+        """The best mix of these trials by the fold's validation rows, on its test rows."""
+        base, _ = place(fold)
+        target = self.arrays["target"]
+        valid, test = target[self.arrays[f"{fold}.valid"]], self.arrays[f"{base}.test"].astype(np.intp)
+        stored = [self._predictions(trial) for trial in trials]
+        weights = choose_members([one["valid"] for one in stored], valid, self.task)
+        mixed = {
+            part: self.task.average([stored[i][part] for i in weights], list(weights.values()))
+            for part in ("valid", "test")
+        }
+        return FoldResult(
+            fold=fold,
+            repeat=repeat,
+            rows=test,
+            prediction=mixed["test"],
+            losses=self.task.losses(target[test], mixed["test"]),
+            valid_loss=self.task.fitting_loss(valid, mixed["valid"]),
+            members=tuple((trials[i].key, weight) for i, weight in weights.items()),
+            learned=len(self.arrays[f"{fold}.train"]) + len(valid),
+        )
+
+    def forget(self) -> None:
+        """Let go of the predictions of a fold that is done with."""
+        self._stored.clear()
+
+    def _predictions(self, trial: Trial) -> dict[str, Prediction]:
+        if trial.key not in self._stored:
+            self._stored[trial.key] = self.ledger.predictions(trial)
+        return self._stored[trial.key]
+
+
+def _anchors(desk: _Desk, fold: str, repeat: int) -> Iterator[tuple[str, int, FoldResult]]:
+    """Every competitor on a fold's fewer rows: (name, divisor, result).
+
+    The same recipes are used at all sizes, or a curve would show how long was searched at each.
+    """
+    sizes = _sizes(desk, fold)
+    if len(sizes) < 2:
+        return
+    common = {
+        family: set.intersection(*({t.recipe for t in desk.of(name, (family,))} for name in sizes.values()))
+        for family in FAMILIES
+    }
+    for divisor, name in sizes.items():
+        for competitor in CURVED:
+            families = tuple(family for family in COMPETITORS[competitor] if family in FAMILIES)
+            mine = [t for t in desk.of(name, families) if t.recipe in common[t.family]]
+            yield competitor, divisor, desk.result(name, repeat, mine)
+
+
+def _sizes(desk: _Desk, fold: str) -> dict[int, str]:
+    """divisor -> name of the fold at that size, where both families have tried one recipe at least that they also
+    tried at every larger size."""
+    sizes = {1: fold}
+    held = {family: {t.recipe for t in desk.of(fold, (family,))} for family in FAMILIES}
+    for divisor in DIVISORS_LONG:
+        name = thinned(fold, divisor)
+        tried = {family: {t.recipe for t in desk.of(name, (family,))} & held[family] for family in FAMILIES}
+        if all(tried.values()):
+            sizes[divisor], held = name, tried
+    return sizes
 
 
 def _not_tried(folder: Path) -> tuple[tuple[str, str], ...]:
@@ -134,12 +222,3 @@ def _comparable_folds(run: Mapping[str, Any], trials: tuple[Trial, ...]) -> list
         if enough and counts.get((name, "baseline"), 0):
             chosen.append((str(name), int(repeat)))
     return chosen
-
-
-def _mixed(
-    stored: Mapping[str, Mapping[str, Prediction]],
-    members: tuple[tuple[str, float], ...],
-    part: str,
-    task: Task,
-) -> Prediction:
-    return task.average([stored[key][part] for key, _ in members], [weight for _, weight in members])

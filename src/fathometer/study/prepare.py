@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -11,6 +11,7 @@ import pandas as pd
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
+from fathometer.data.groups import Groups, groups_of
 from fathometer.data.metrics import METRICS
 from fathometer.data.profile import Audit, audit
 from fathometer.data.rows import Rows
@@ -18,6 +19,7 @@ from fathometer.data.schema import LeftOut, Schema, learn_schema
 from fathometer.data.splits import Splits, make_splits
 from fathometer.data.table import Table
 from fathometer.data.target import Target, learn_target
+from fathometer.data.thinning import thin
 from fathometer.errors import UnknownColumn, UnknownName, UnsuitableData, UserError
 from fathometer.study.request import Request
 from fathometer.task import Task
@@ -41,6 +43,7 @@ class Understood:
     rows: Rows
     clusters: npt.NDArray[np.int64]
     splits: Splits
+    groups: Groups | None
     audit: Audit
     table_rows: int
 
@@ -56,6 +59,8 @@ def understand(table: Table, request: Request) -> Understood:
         raise UserError(f"At least one recipe of each family is tried; got recipes={request.recipes!r}.")
     if request.target not in frame.columns:
         raise UnknownColumn(request.target, map(str, frame.columns))
+    if request.sensitive is not None and request.sensitive not in frame.columns:
+        raise UnknownColumn(request.sensitive, map(str, frame.columns))
     target = learn_target(frame[request.target], asked=request.task, metric=request.metric)
     cells = target.read(frame[request.target]).reset_index(drop=True)
     usable = cells.notna().to_numpy()
@@ -74,7 +79,9 @@ def understand(table: Table, request: Request) -> Understood:
     schema = schema.without(item.name for item in found.left_out)
     task, metric_reason = _task(target, cells, request)
     rows = Rows(rows.frame[list(schema.names)], schema.kinds, task.encode(cells))
-    splits = make_splits(_strata(rows, task), clusters, order, found.group is not None, request.seed)
+    strata = _strata(rows, task)
+    splits = make_splits(strata, clusters, order, found.group is not None, request.seed)
+    thinner = [thin(fold, strata, clusters, request.seed, classes=task.outputs > 1) for fold in splits.folds]
     return Understood(
         schema=schema,
         left_out=(*asked, *found.left_out),
@@ -83,7 +90,8 @@ def understand(table: Table, request: Request) -> Understood:
         metric_reason=metric_reason,
         rows=rows,
         clusters=clusters,
-        splits=splits,
+        splits=replace(splits, thinner=tuple(fold for several in thinner for fold in several)),
+        groups=groups_of(frame, request.sensitive),
         audit=found,
         table_rows=len(table.frame),
     )
@@ -95,6 +103,11 @@ def as_facts(table: Table, understood: Understood, request: Request) -> dict[str
         "request": {**asdict(request), "kinds": dict(request.kinds)},
         "seed": request.seed,
         "learners": list(request.learners),
+        "sensitive": (
+            None
+            if understood.groups is None
+            else {"column": understood.groups.column, "labels": list(understood.groups.labels)}
+        ),
         "recipes": request.recipes,
         "task": understood.task.to_json(),
         "target": understood.target.to_json(),

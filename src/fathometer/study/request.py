@@ -18,6 +18,7 @@ class Request:
     kinds: column -> kind. drop, keep: columns left out, or kept against the audit. group: rows with the same value in
     this column stay together. time: a column by which rows are ordered, or "none". task, metric, margin: found out
     unless given. learners: only these; empty: all. recipes: at most so many of each family, and no search.
+    sensitive: a column by whose groups both families are compared.
     """
 
     target: str
@@ -32,6 +33,7 @@ class Request:
     learners: tuple[str, ...] = ()
     seed: int = 0
     recipes: int | None = None
+    sensitive: str | None = None
 
     def check(self) -> None:
         """Refuse what cannot be meant, before any data is read.
@@ -42,6 +44,11 @@ class Request:
         if self.target in self.drop:
             raise UserError(
                 f"{self.target!r} is the column to predict, so it cannot be left out. Take it off --drop."
+            )
+        if self.target == self.sensitive:
+            raise UserError(
+                f"{self.target!r} is the column to predict, so answers cannot be compared by it. Name another with "
+                "--sensitive."
             )
         if self.seed < 0:
             raise UserError(f"A seed is a whole number, 0 or larger; got {self.seed}.")

@@ -17,6 +17,7 @@ from safetensors.numpy import save_file
 from fathometer.core.files import read_json, write_json
 from fathometer.data.rows import Rows
 from fathometer.data.splits import Splits
+from fathometer.data.thinning import is_whole, place
 from fathometer.engine import Engine, Job, Outcome
 from fathometer.errors import BadRun
 from fathometer.learner import Facts
@@ -64,8 +65,12 @@ def begin(
     splits: Splits,
     facts: Mapping[str, Any],
     clusters: npt.NDArray[np.int64],
+    groups: npt.NDArray[np.int32] | None = None,
 ) -> None:
     """Make the run folder: typed rows, folds, and what was asked and understood (`facts`, plain data).
+
+    Args:
+        groups: (rows,) place of each row's group in `facts["sensitive"]["labels"]`, where answers are compared by it.
 
     Raises:
         BadRun: the folder already holds a run.
@@ -84,6 +89,11 @@ def begin(
         part.astype(np.int32) for part in splits.everything
     )
     arrays[f"{ALL_ROWS}.test"] = arrays[f"{ALL_ROWS}.valid"]
+    for fold in splits.thinner:  # their test rows are those of the whole fold
+        for part in ("train", "valid"):
+            arrays[f"{fold.name}.{part}"] = getattr(fold, part).astype(np.int32)
+    if groups is not None:
+        arrays["groups"] = np.ascontiguousarray(groups, dtype=np.int32)
     save_file(arrays, folder / "folds.safetensors")
     told = {
         "how": splits.how,
@@ -91,8 +101,18 @@ def begin(
         "overlap": splits.overlap,
         "sentence": splits.sentence,
         "folds": [[fold.name, fold.repeat] for fold in splits.folds],
+        "sizes": _sizes(splits),
     }
     write_json(folder / "run.json", {"format": RUN_FORMAT, **facts, "splits": told})
+
+
+def _sizes(splits: Splits) -> dict[str, list[int]]:
+    """The divisors of every fold's thinner ones."""
+    sizes: dict[str, list[int]] = {}
+    for fold in splits.thinner:
+        base, divisor = place(fold.name)
+        sizes.setdefault(base, []).append(divisor)
+    return sizes
 
 
 def read_run(folder: Path) -> dict[str, Any]:
@@ -219,6 +239,8 @@ class _Desk:
         recipes, first = self.run.get("recipes"), int(self.run["splits"]["first"])
         told = self.run["splits"]["folds"][: first if recipes else None]
         folds = tuple((str(name), int(repeat)) for name, repeat in told)
+        sizes = {name: tuple(divisors) for name, divisors in self.run["splits"].get("sizes", {}).items()}
+        kinds = {column["kind"] for column in self.run["schema"]["columns"]}
         baselines = [c for c in candidates if c.family == "baseline"]
         for unit in baseline_units(
             baselines, [name for name, _ in folds], int(self.run["seed"]), self.finished
@@ -228,7 +250,17 @@ class _Desk:
             mine = [c for c in candidates if c.family == family]
             seed = int(self.run["seed"])
             self.lanes[family] = Lane(
-                family, mine, folds, first, self.budget, seed, self.finished, self.clock, recipes
+                family,
+                mine,
+                folds,
+                first,
+                self.budget,
+                seed,
+                self.finished,
+                self.clock,
+                recipes,
+                sizes,
+                kinds != {"number"},
             )
         while True:
             following = fairest(self.lanes.values())
@@ -354,7 +386,7 @@ def _family_progress(family: str, finished: list[Trial], budget: Budget) -> Fami
     losses: dict[str, list[float]] = {}
     titles: dict[str, str] = {}
     for trial in mine:
-        if trial.valid_loss is not None:
+        if trial.valid_loss is not None and is_whole(trial.fold):
             losses.setdefault(trial.recipe, []).append(trial.valid_loss)
             titles[trial.recipe] = trial.title
     most = max((len(values) for values in losses.values()), default=0)

@@ -16,8 +16,10 @@ from safetensors.numpy import load_file, save_file
 
 from fathometer.core.files import read_json, size_bytes
 from fathometer.data.rows import Rows
+from fathometer.data.thinning import RAW, place, thinned
 from fathometer.errors import MissingExtra
 from fathometer.learner import LEARNERS, Facts, Learner, Range, Run
+from fathometer.study.raw import as_raw
 from fathometer.task import Prediction, Task, task_from_json
 
 CURVE_POINTS = 60  # points of an epoch curve kept in the record
@@ -51,6 +53,8 @@ def run_trial(order: Order) -> dict[str, Any]:
     task = task_from_json(read_json(folder / "run.json")["task"])
     rows = load_rows(folder)
     parts = load_fold(folder, order.fold)
+    if order.fold.endswith(RAW):
+        rows = as_raw(rows)
     train, valid = rows.take(parts["train"]), rows.take(parts["valid"])
     recipe = LEARNERS.get(order.learner)(**_tuples(order.settings))
     run = Run(
@@ -119,6 +123,7 @@ def list_candidates(task_json: dict[str, Any], facts: Facts, only: tuple[str, ..
                 "turn": turn,
                 "settings": dict(settings),
                 "space": space,
+                "transparent": learner.transparent,
             }
             for turn, settings in learner.presets
         ]
@@ -134,9 +139,12 @@ def load_rows(folder: Path) -> Rows:
 
 
 def load_fold(folder: Path, name: str) -> dict[str, npt.NDArray[np.intp]]:
-    """Positions of one fold's rows: "train", "valid", "test"."""
+    """Positions of one fold's rows: "train", "valid", "test"; of a thinner fold too (data/thinning.py)."""
     arrays = load_file(folder / "folds.safetensors")
-    return {part: arrays[f"{name}.{part}"].astype(np.intp) for part in ("train", "valid", "test")}
+    base, divisor = place(name)
+    own = thinned(base, divisor)
+    places = {"train": f"{own}.train", "valid": f"{own}.valid", "test": f"{base}.test"}
+    return {part: arrays[key].astype(np.intp) for part, key in places.items()}
 
 
 def _why_not(name: str, learner: type[Learner], facts: Facts, only: tuple[str, ...]) -> str | None:

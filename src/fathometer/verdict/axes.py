@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from fathometer.data.thinning import is_whole
 from fathometer.study.budget import FAMILIES
 from fathometer.study.ledger import Trial
 from fathometer.study.outcome import COMPETITORS, Outcome
@@ -64,6 +65,8 @@ def leaderboard(outcome: Outcome) -> list[Attempt]:
     """Every recipe tried, failures included; best validation loss first, by number of folds it was tried on."""
     groups: dict[str, list[Trial]] = {}
     for trial in outcome.trials:
+        if not is_whole(trial.fold):
+            continue  # fewer rows, or plain numbers: its loss is not to be compared with the others
         groups.setdefault(f"{trial.family} {trial.recipe}", []).append(trial)
     chosen = _times_chosen(outcome)
     attempts = [_attempt(trials, chosen) for trials in groups.values()]
