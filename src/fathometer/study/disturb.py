@@ -1,0 +1,150 @@
+"""Rows made harder on purpose, the same way every time: gaps, noise, shuffled columns, and which rows are unlike."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from fathometer.data.rows import Rows
+from fathometer.study.raw import seconds_since_1970
+
+Floats = npt.NDArray[np.float64]
+
+BINS = 10  # into which numbers are cut, to see how answers go along with them
+LEVELS = 30  # of a category told apart for the same purpose; the rest are one
+FARTHEST = 9e18  # microseconds from 1970 that a moment may be moved to
+
+
+def with_gaps(rows: Rows, share: float, seed: int) -> Rows:
+    """Each cell missing with this probability; of one seed, a larger share takes the same cells and more."""
+    draws = np.random.default_rng(seed).random((len(rows), len(rows.kinds)))
+    columns = {
+        name: _emptied(rows.column(name), draws[:, place] < share) for place, name in enumerate(rows.kinds)
+    }
+    return _with_columns(rows, columns)
+
+
+def noise_scales(train: Rows) -> dict[str, float]:
+    """Standard deviation of every column of numbers or moments (in seconds) that varies in the training rows."""
+    scales = {}
+    for name, kind in train.kinds.items():
+        if kind in ("number", "moment"):
+            numbers = as_numbers(train, name)
+            present = numbers[np.isfinite(numbers)]
+            with np.errstate(over="ignore", invalid="ignore"):
+                scale = float(present.std()) if len(present) else 0.0
+            if scale > 0 and np.isfinite(scale):
+                scales[name] = scale
+    return scales
+
+
+def with_noise(rows: Rows, scales: Mapping[str, float], size: float, seed: int) -> Rows:
+    """Gaussian noise of `size` times its scale added to each of these columns; a missing cell stays missing."""
+    rng = np.random.default_rng(seed)
+    columns = {}
+    for name, scale in scales.items():
+        moved = size * scale * rng.normal(size=len(rows))
+        values = rows.column(name)
+        if rows.kinds[name] == "moment":
+            moments = values.to_numpy().astype("datetime64[us]")
+            there = np.clip(moments.astype(np.int64) + 1e6 * moved, -FARTHEST, FARTHEST).astype(np.int64)
+            noisy = np.where(np.isnat(moments), moments, there.astype("datetime64[us]"))
+            columns[name] = pd.Series(noisy, index=values.index)
+        else:
+            columns[name] = pd.Series(values.to_numpy(dtype=np.float64) + moved, index=values.index)
+    return _with_columns(rows, columns)
+
+
+def shuffled(rows: Rows, name: str, donors: npt.NDArray[np.intp]) -> Rows:
+    """The rows with the cells of one column taken from these rows, (rows,)."""
+    values = rows.column(name).iloc[donors]
+    return _with_columns(rows, {name: values.set_axis(rows.frame.index)})
+
+
+def unlikeness(rows: Rows, train: Rows) -> Floats:
+    """How little each row is like the training rows, 0 to 1: the mean over columns of how unusual the cell is.
+
+    A number's or moment's is twice the distance of its rank among the training rows from the middle; a text's the
+    same of its length; a category's is 1 - the share of training rows with that level, and so is a missing cell's.
+    """
+    parts = [_unusual(rows, train, name) for name in rows.kinds]
+    return np.mean(parts, axis=0) if parts else np.zeros(len(rows))
+
+
+def by_relevance(rows: Rows, answers: Floats) -> list[str]:
+    """All columns, first those with whose values the answers (rows,) or (rows, outputs) go along most.
+
+    Measured by the share of the answers' variance that lies between bins of the column's values (the correlation
+    ratio), less what chance gives. Texts come first, for their cells cannot be put into bins.
+    """
+    table = answers.reshape(len(rows), -1)
+    shares = [_variance_between(rows, name, table) for name in rows.kinds]
+    names = list(rows.kinds)
+    return [names[place] for place in np.argsort(-np.array(shares), kind="stable")]
+
+
+def as_numbers(rows: Rows, name: str) -> Floats:
+    """Numbers as they are, moments as seconds since 1970, texts as their length; NaN where missing."""
+    values, kind = rows.column(name), rows.kinds[name]
+    if kind == "moment":
+        return seconds_since_1970(values)
+    if kind == "number":
+        return values.to_numpy(dtype=np.float64, na_value=np.nan)
+    return np.array([len(text) if isinstance(text, str) else np.nan for text in values], dtype=np.float64)
+
+
+def _with_columns(rows: Rows, columns: Mapping[str, pd.Series]) -> Rows:
+    frame = pd.DataFrame({name: columns.get(name, rows.column(name)) for name in rows.kinds})
+    return replace(rows, frame=frame if len(rows.kinds) else rows.frame)
+
+
+def _emptied(values: pd.Series, gone: npt.NDArray[np.bool_]) -> pd.Series:
+    if values.dtype != object:
+        return values.mask(gone)
+    cells = values.to_numpy(dtype=object, copy=True)
+    cells[gone] = None
+    return pd.Series(cells, index=values.index, dtype=object)
+
+
+def _unusual(rows: Rows, train: Rows, name: str) -> Floats:
+    if rows.kinds[name] == "category":
+        seen = train.column(name).astype(object)
+        shares = seen.value_counts(normalize=False) / max(len(train), 1)
+        told = rows.column(name).astype(object).map(shares).fillna(0.0).to_numpy(dtype=np.float64)
+        gaps = float(seen.isna().mean())
+        return 1.0 - np.where(rows.column(name).isna(), gaps, told)
+    known = as_numbers(train, name)
+    present = np.sort(known[~np.isnan(known)])
+    numbers = as_numbers(rows, name)
+    below = np.searchsorted(present, numbers, "left") + np.searchsorted(present, numbers, "right")
+    ranks = below / max(2 * len(present), 1)
+    gaps = float(np.isnan(known).mean()) if len(known) else 0.0
+    return np.where(np.isnan(numbers), 1.0 - gaps, 2 * np.abs(ranks - 0.5))
+
+
+def _variance_between(rows: Rows, name: str, answers: Floats) -> float:
+    if rows.kinds[name] == "text":
+        return 1.0
+    if rows.kinds[name] == "category":
+        counts = rows.column(name).astype(object).value_counts().sort_index().sort_values(ascending=False)
+        place = {level: position for position, level in enumerate(counts.index[:LEVELS])}
+        bins = np.array([place.get(level, LEVELS) for level in rows.column(name).astype(object)])
+    else:
+        numbers = as_numbers(rows, name)
+        present = numbers[~np.isnan(numbers)]
+        edges = (
+            np.unique(np.quantile(present, np.linspace(0, 1, BINS + 1)[1:-1])) if len(present) else present
+        )
+        bins = np.where(np.isnan(numbers), BINS, np.searchsorted(edges, numbers, "left"))
+    _, codes = np.unique(bins, return_inverse=True)
+    sizes = np.bincount(codes).astype(np.float64)
+    apart = answers - answers.mean(axis=0)
+    total = float((apart**2).sum())
+    if total == 0 or len(sizes) < 2:
+        return 0.0
+    sums = np.stack([np.bincount(codes, weights=column) for column in apart.T])
+    return float((sums**2 / sizes).sum()) / total - (len(sizes) - 1) / max(len(answers) - 1, 1)

@@ -1,0 +1,433 @@
+"""What is measured on fitted models after the answer, in a worker: latency, importances, robustness, a surrogate."""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from safetensors.numpy import load_file
+from scipy.stats import spearmanr
+
+from fathometer.core.files import read_json
+from fathometer.data.rows import Rows
+from fathometer.learner import LEARNERS, Model, Run
+from fathometer.study.disturb import (
+    by_relevance,
+    noise_scales,
+    shuffled,
+    unlikeness,
+    with_gaps,
+    with_noise,
+)
+from fathometer.study.surrogate import measure_surrogate
+from fathometer.study.trial import load_fold, load_rows
+from fathometer.task import Prediction, Task, task_from_json
+
+Floats = npt.NDArray[np.float64]
+Places = npt.NDArray[np.intp]
+
+TEST_ROWS = 5_000  # of a fold, at most, on which anything is measured
+ROBUST_ROWS = 2_000
+IMPORTANCE_ROWS = 1_800  # asked about each column: other rows tell more than the same ones shuffled again
+TRAIN_ROWS = 1_000  # rows learned from that are answered again
+SURROGATE_ROWS = 2_000  # of the training rows, of the validation rows, and of the test rows
+MOST_SHIFTS = 10  # rows whose cell each row is given in turn, for an importance
+SINGLES, THOUSANDS = 30, 5  # answers timed
+THROWN_AWAY = 3  # first single answers, in which caches are filled
+LATENCY_SHARE = 0.2  # of the seconds left may go into timing answers
+TELLING_BATCH = 100  # rows from which on the time of an answer says what more rows would take
+SHIFTED_SHARE = 5  # one in so many test rows is called unlike
+SHIFTED_LEAST = 10  # such rows, below which nothing is said
+RANKED_LEAST = 3  # columns, below which a rank correlation says nothing
+NORMAL_HALF = 1.959964  # standard deviations to either side that hold 95 % of a normal curve
+LEAST_LEVEL = 0.01  # of the constant answer's score: below it a better score makes no rise look larger
+OUT_OF_TIME = "out of time"
+
+DISTURBANCES: tuple[tuple[str, str, str, float], ...] = (
+    ("missing_10", "10 % of cells missing", "missing", 0.1),
+    ("missing_30", "30 % of cells missing", "missing", 0.3),
+    ("noise_10", "noise of 0.1 standard deviations in numbers", "noise", 0.1),
+    ("noise_30", "noise of 0.3 standard deviations in numbers", "noise", 0.3),
+)
+
+
+@dataclass(frozen=True)
+class ProbeOrder:
+    """Which fitted models to measure.
+
+    folder: the run. folds: at most two, as {"fold": name, "members": [[trial key, learner name, weight], ...]}; all is
+    measured on the first, the second only says whether importances are stable. seconds: of processor time, and of
+    time by the clock on the wall, after which nothing more is begun.
+    """
+
+    folder: str
+    competitor: str
+    folds: list[dict[str, Any]]
+    seconds: float
+
+
+def run_probe(order: ProbeOrder) -> dict[str, Any]:
+    """Measure one competitor's models on a fold's test rows, the most important first, while time is left.
+
+    Same order, same result, but for latencies and what time cuts off.
+
+    Returns:
+        "fold", "latency", "train_gap", "importance", "stability", "robustness", "surrogate" (None or empty where not
+        measured), and "skipped": what was not measured, or in part only, and why. Plain data; numbers finite or None.
+    """
+    clock = Run(seconds=order.seconds, wall_seconds=order.seconds)
+    measured: dict[str, Any] = {
+        "fold": order.folds[0]["fold"],
+        "latency": None,
+        "train_gap": None,
+        "importance": [],
+        "stability": None,
+        "robustness": [],
+        "surrogate": None,
+        "skipped": {},
+    }
+    skipped: dict[str, str] = measured["skipped"]
+    if clock.left() <= 0:
+        return measured | {"skipped": dict.fromkeys((*PARTS, "stability"), OUT_OF_TIME)}
+    bench = _set_up(order, order.folds[0], clock, skipped)
+    for name, part in PARTS.items():
+        value, reason = _guarded(partial(part, bench))
+        if reason:
+            skipped[name] = reason
+        else:
+            measured[name] = value
+    measured["stability"], reason = _guarded(partial(_stability, order, clock, measured["importance"]))
+    skipped |= {"stability": reason} if reason else {}
+    json.dumps(measured, allow_nan=False)  # what the record could not hold must fail here
+    return measured
+
+
+class _NotMeasuredError(Exception):
+    """A part that cannot be measured; its text says why."""
+
+
+def _guarded(part: Callable[[], Any]) -> tuple[Any, str]:
+    """What a part measured, or None and why it could not be: what one part meets must not cost the others."""
+    try:
+        return part(), ""
+    except _NotMeasuredError as error:
+        return None, str(error)
+    except Exception as error:
+        return None, " ".join(f"failed: {type(error).__name__}: {error}".split())
+
+
+@dataclass
+class _Bench:
+    """Fitted models, the rows of their fold, and how long answers take.
+
+    test, clusters: of at most 5,000 of the fold's test rows. slowest: (rows, seconds) of the largest batch yet.
+    """
+
+    task: Task
+    clock: Run
+    members: list[tuple[Model, float]]
+    rows: Rows
+    train: Places
+    valid: Places
+    test: Places
+    clusters: npt.NDArray[np.int64]
+    skipped: dict[str, str]
+    importance_order: list[str] | None = None
+    largest: tuple[int, float] = (0, 0.0)
+    answered: dict[int, Prediction] = field(default_factory=dict)
+
+    def some(self, places: Places, most: int, seed: int) -> Rows:
+        """At most so many of these rows, always the same ones of a seed, in their order."""
+        return self.rows.take(_some(places, most, seed))
+
+    def ask(self, rows: Rows) -> Prediction:
+        """The models' answer, which must not look at targets.
+
+        Raises:
+            _NotMeasuredError: there is no time for it, or it is not finite.
+        """
+        count, seconds = self.largest
+        needed = seconds * len(rows) / count if count >= TELLING_BATCH else 0.0
+        if self.clock.left() <= max(needed, 0.0):
+            raise _NotMeasuredError(OUT_OF_TIME)
+        started = time.monotonic()
+        questions = Rows(rows.frame, rows.kinds)
+        answers = [model.predict(questions) for model, _ in self.members]
+        mean = self.task.average(answers, [weight for _, weight in self.members])
+        if len(rows) >= count:
+            self.largest = (len(rows), time.monotonic() - started)
+        if not np.isfinite(mean).all():
+            raise _NotMeasuredError("the model's answers are not finite")
+        return mean
+
+    def ask_test(self, most: int) -> tuple[Rows, Prediction, npt.NDArray[np.int64]]:
+        """At most so many test rows, the answers to them, and their clusters; each answered once."""
+        if most not in self.answered:
+            self.answered[most] = self.ask(self.some(self.test, most, 1))
+        chosen = _some(np.arange(len(self.test)), most, 1)
+        return self.rows.take(self.test[chosen]), self.answered[most], self.clusters[chosen]
+
+    def constant_loss(self) -> float:
+        """Mean loss on the test rows of the best answer that looks at no input, or nearly the best."""
+        rows = self.rows.take(self.test)
+        if self.task.outputs > 1:
+            shares = np.bincount(rows.answers, minlength=self.task.outputs) / len(rows)
+            return float(self.losses(rows, np.tile(shares, (len(rows), 1))).mean())
+        return float(self.losses(rows, np.full(len(rows), float(np.median(rows.answers)))).mean())
+
+    def losses(self, rows: Rows, answers: Prediction) -> Floats:
+        """Loss of each row, where the metric looks at a whole set: at these rows as the set."""
+        return self.task.losses(rows.answers, answers)
+
+
+def _set_up(order: ProbeOrder, fold: Mapping[str, Any], clock: Run, skipped: dict[str, str]) -> _Bench:
+    folder = Path(order.folder)
+    parts = load_fold(folder, fold["fold"])
+    test = _some(parts["test"], TEST_ROWS, 0)
+    rows = load_rows(folder)
+    clusters = load_file(folder / "folds.safetensors").get("clusters", np.arange(len(rows)))
+    members = [
+        (LEARNERS.get(learner).load(folder / "trials" / key / "model"), float(weight))
+        for key, learner, weight in fold["members"]
+    ]
+    task = task_from_json(read_json(folder / "run.json")["task"])
+    return _Bench(task, clock, members, rows, parts["train"], parts["valid"], test, clusters[test], skipped)
+
+
+def _latency(bench: _Bench) -> dict[str, Any]:
+    """How long one row and a thousand rows take, rows repeated where there are fewer; medians and 95th percentiles.
+
+    By the clock on the wall, in this process, warm; in a worker numerical libraries use one thread.
+    """
+    allowed = LATENCY_SHARE * bench.clock.left()
+    count = len(bench.test)
+    ones = [bench.rows.take(bench.test[[place % count]]) for place in range(THROWN_AWAY + SINGLES)]
+    singles = _timed(bench, ones, THROWN_AWAY, allowed / 2)
+    thousand = bench.rows.take(np.resize(bench.test, 1_000))
+    many = _timed(bench, [thousand] * (1 + THOUSANDS), 1, allowed / 2)
+    return {
+        "one_row_ms": _percentiles(singles),
+        "thousand_rows_ms": _percentiles(many),
+        "answers": len(singles),
+        "bundle_members": len(bench.members),
+    }
+
+
+def _timed(bench: _Bench, questions: list[Rows], thrown_away: int, seconds: float) -> list[float]:
+    """Milliseconds of each answer but the first ones; ends early when these seconds are over."""
+    started = time.monotonic()
+    taken: list[float] = []
+    for rows in questions:
+        before = time.perf_counter()
+        bench.ask(rows)
+        taken.append(1e3 * (time.perf_counter() - before))
+        if time.monotonic() - started > seconds:
+            break
+    return taken[min(thrown_away, len(taken) - 1) :]
+
+
+def _percentiles(milliseconds: list[float]) -> list[float]:
+    return [float(value) for value in np.percentile(milliseconds, [50, 95])]
+
+
+def _train_gap(bench: _Bench) -> dict[str, Any]:
+    """Score on rows learned from against test rows; gap in gap units, above 0: better on rows learned from."""
+    test, answers, _ = bench.ask_test(TEST_ROWS)
+    seen = bench.some(bench.train, TRAIN_ROWS, 2)
+    known = float(bench.losses(seen, bench.ask(seen)).mean())
+    new = float(bench.losses(test, answers).mean())
+    measure = bench.task.measure
+    return {
+        "train_score": _finite(measure.score(known)),
+        "test_score": _finite(measure.score(new)),
+        "gap": _finite(measure.gap_scale((known + new) / 2) * (new - known)),
+        "rows": len(seen),
+    }
+
+
+def _importance(bench: _Bench) -> list[dict[str, Any]]:
+    """How much worse the answers get when one column's cells are shuffled among the test rows [1, 2].
+
+    In gap units, with a 95 % interval by rows (whole clusters of copies together). With few test rows each is given
+    the cells of several others in turn. Columns that repeat each other share their importance: while one is shuffled
+    the model can read the other, so both may seem unimportant though the model needs one of them. And a shuffled cell
+    may make a row that cannot be (a pregnant man), whose answer says little.
+
+    With many columns those along with which the answers go most are measured first, and the rest while time is left.
+
+    [1] Breiman (2001). Random forests. https://doi.org/10.1023/A:1010933404324
+    [2] Fisher, Rudin & Dominici (2019). All models are wrong, but many are useful. JMLR 20(177). arXiv:1801.01489
+    """
+    test, answers, clusters = bench.ask_test(IMPORTANCE_ROWS)
+    count = len(test)
+    if count < 2:
+        raise _NotMeasuredError("too few test rows")
+    mix = np.random.default_rng(3).permutation(count)
+    shifts = min(MOST_SHIFTS, max(1, IMPORTANCE_ROWS // count), count - 1)
+    donors = np.empty((shifts, count), dtype=np.intp)
+    for shift, row in enumerate(donors, start=1):
+        row[mix] = np.roll(mix, shift)  # nobody's own cell
+    stacked = test.take(np.tile(np.arange(count), len(donors)))
+    intact = bench.losses(test, answers)
+    found: list[dict[str, Any]] = []
+    names = bench.importance_order or by_relevance(test, answers)
+    for name in names:
+        guesses, reason = _guarded(partial(bench.ask, shuffled(stacked, name, donors.ravel())))
+        if reason and not found:
+            raise _NotMeasuredError(reason)
+        if reason:
+            bench.skipped["importance"] = (
+                f"{reason}: {len(found):,} of {len(names):,} columns were measured, those with whose values the "
+                "answers go along most"
+            )
+            break
+        parts = guesses.reshape(len(donors), count, *guesses.shape[1:])
+        rises = [bench.losses(test, part) - intact for part in parts]
+        losses = intact + np.mean(rises, axis=0)
+        found.append({"column": name, **_rise(bench, losses, intact, clusters)})
+    return sorted(found, key=lambda item: -(item["gap"] or 0.0))
+
+
+def _robustness(bench: _Bench) -> list[dict[str, Any]]:
+    """Loss of score on test rows with cells missing, with noise, and on the rows least like the training rows."""
+    test, answers, clusters = bench.ask_test(ROBUST_ROWS)
+    intact = bench.losses(test, answers)
+    scales = noise_scales(bench.rows.take(bench.train))
+    found: list[dict[str, Any]] = []
+    for code, what, sort, size in DISTURBANCES:
+        if sort == "noise" and not scales:
+            bench.skipped["noise"] = "no column of numbers or dates that varies"
+            continue
+        disturbed = with_gaps(test, size, 4) if sort == "missing" else with_noise(test, scales, size, 5)
+        guesses, reason = _guarded(partial(bench.ask, disturbed))
+        if reason:
+            bench.skipped[code] = reason
+            continue
+        losses = bench.losses(test, guesses)
+        score = _finite(bench.task.measure.score(float(losses.mean())))
+        rise = _rise(bench, losses, intact, clusters)
+        found.append({"what": what, "code": code, "score": score, "loss_of_score": rise.pop("gap"), **rise})
+    shifted, reason = _guarded(partial(_shifted, bench))
+    if reason:
+        bench.skipped["shifted"] = reason
+    else:
+        found.append(shifted)
+    if not found:
+        raise _NotMeasuredError(reason)
+    return found
+
+
+def _shifted(bench: _Bench) -> dict[str, Any]:
+    """The fifth of the test rows least like the training rows (see `unlikeness`) against the others."""
+    test, answers, clusters = bench.ask_test(TEST_ROWS)
+    count = len(test) // SHIFTED_SHARE
+    if count < SHIFTED_LEAST:
+        raise _NotMeasuredError(f"fewer than {SHIFTED_LEAST * SHIFTED_SHARE} test rows")
+    unlike = unlikeness(test, bench.some(bench.train, TEST_ROWS, 6))
+    if np.ptp(unlike) == 0:
+        raise _NotMeasuredError("all rows are equally like the training rows")
+    by_likeness = np.argsort(-unlike, kind="stable")
+    far, near = np.sort(by_likeness[:count]), np.sort(by_likeness[count:])
+    sides = [bench.losses(test.take(side), answers[side]) for side in (far, near)]
+    means = [float(losses.mean()) for losses in sides]
+    scale = _scale(bench, *means)
+    gap = scale * (means[0] - means[1])
+    errors = [
+        _standard_error(losses, clusters[side]) for losses, side in zip(sides, (far, near), strict=True)
+    ]
+    half = scale * NORMAL_HALF * math.hypot(*errors)
+    return {
+        "what": "the fifth of the test rows least like the training rows, against the others",
+        "code": "shifted",
+        "score": _finite(bench.task.measure.score(means[0])),
+        "loss_of_score": _finite(gap),
+        "low": _finite(gap - half),
+        "high": _finite(gap + half),
+    }
+
+
+def _surrogate(bench: _Bench) -> dict[str, Any]:
+    test, answers, _ = bench.ask_test(SURROGATE_ROWS)
+    places = [_some(part, SURROGATE_ROWS, 7) for part in (bench.valid, bench.train)]
+    learned = bench.rows.take(np.concatenate(places))
+    measured = measure_surrogate(bench.task, learned, bench.ask(learned), test, answers)
+    return {key: _finite(value) if isinstance(value, float) else value for key, value in measured.items()}
+
+
+PARTS: Mapping[str, Callable[[_Bench], Any]] = {
+    "latency": _latency,
+    "train_gap": _train_gap,
+    "importance": _importance,
+    "robustness": _robustness,
+    "surrogate": _surrogate,
+}
+
+
+def _stability(order: ProbeOrder, clock: Run, first: list[dict[str, Any]]) -> float:
+    """Spearman's rank correlation of the importances with those of the second fold's models.
+
+    Raises:
+        _NotMeasuredError: no second fold, no time, too few columns, or all are equally important.
+    """
+    if len(order.folds) < 2:
+        raise _NotMeasuredError("no second fold")
+    if len(first) < RANKED_LEAST:
+        raise _NotMeasuredError(f"fewer than {RANKED_LEAST} columns have an importance")
+    if clock.left() <= 0:
+        raise _NotMeasuredError(OUT_OF_TIME)
+    bench = _set_up(order, order.folds[1], clock, {})
+    bench.importance_order = [item["column"] for item in first]
+    second = {item["column"]: item["gap"] for item in _importance(bench)}
+    both = [(item["gap"], second[item["column"]]) for item in first if item["column"] in second]
+    if len(both) < RANKED_LEAST or any(len(set(side)) < 2 for side in zip(*both, strict=True)):
+        raise _NotMeasuredError("the importances of the two folds cannot be ranked")
+    return float(spearmanr(*zip(*both, strict=True)).statistic)
+
+
+def _some(places: Places, most: int, seed: int) -> Places:
+    if len(places) <= most:
+        return places
+    return places[np.sort(np.random.default_rng(seed).permutation(len(places))[:most])]
+
+
+def _rise(bench: _Bench, worse: Floats, better: Floats, clusters: npt.NDArray[np.int64]) -> dict[str, Any]:
+    """How much worse these losses are, in gap units, paired by rows, with the 95 % interval."""
+    differences = _scale(bench, float(worse.mean()), float(better.mean())) * (worse - better)
+    gap, half = float(differences.mean()), NORMAL_HALF * _standard_error(differences, clusters)
+    return {"gap": _finite(gap), "low": _finite(gap - half), "high": _finite(gap + half)}
+
+
+def _scale(bench: _Bench, worse: float, better: float) -> float:
+    """Factor from a difference of mean losses to the change of the score: in points, or in per cent of the better one.
+
+    Two competitors are near each other, and their gap is taken at the middle of their losses. A shuffled column may
+    raise the loss a hundredfold; at the middle that and tenfold would look alike. So it is the score's own change
+    here, in per cent of the intact score (or of a hundredth of the best constant answer's, where that is more).
+    """
+    measure = bench.task.measure
+    if measure.unit == "%":
+        return measure.gap_scale(better)
+    base = max(measure.score(better), LEAST_LEVEL * measure.score(bench.constant_loss()), 1e-300)
+    if worse == better:
+        return measure.gap_scale(better)
+    return 100.0 * (measure.score(worse) - measure.score(better)) / (base * (worse - better))
+
+
+def _standard_error(values: Floats, clusters: npt.NDArray[np.int64]) -> float:
+    """Of the mean, whole clusters varying together; NaN of fewer than two clusters."""
+    _, member = np.unique(clusters, return_inverse=True)
+    apart = np.bincount(member, weights=values - values.mean())
+    count = len(apart)
+    return math.sqrt(count / (count - 1) * float(apart @ apart)) / len(values) if count > 1 else math.nan
+
+
+def _finite(value: float) -> float | None:
+    return float(value) if math.isfinite(value) else None
