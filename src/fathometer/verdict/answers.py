@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from fathometer.study.outcome import FoldResult
+from fathometer.study.record import FoldResult
 from fathometer.task import Prediction, Task
 
 Floats = npt.NDArray[np.float64]

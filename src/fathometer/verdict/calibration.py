@@ -18,7 +18,8 @@ import numpy as np
 import numpy.typing as npt
 
 from fathometer.data.metrics import METRICS, SMALLEST
-from fathometer.study.outcome import FoldResult, Outcome
+from fathometer.study.outcome import Outcome
+from fathometer.study.record import FoldResult
 from fathometer.verdict.answers import Floats, answers_given
 
 Codes = npt.NDArray[np.int64]

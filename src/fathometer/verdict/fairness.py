@@ -24,7 +24,8 @@ import numpy as np
 import numpy.typing as npt
 
 from fathometer.data.sentences import counted
-from fathometer.study.outcome import FoldResult, Outcome
+from fathometer.study.outcome import Outcome
+from fathometer.study.record import FoldResult
 from fathometer.task import Task
 from fathometer.tasks.classification import Classification
 from fathometer.verdict.answers import Floats, Index, answers_given, once_per_row

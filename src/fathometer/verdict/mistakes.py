@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from fathometer.study.outcome import FoldResult, Outcome
+from fathometer.study.outcome import Outcome
+from fathometer.study.record import FoldResult
 from fathometer.tasks.classification import Classification
 from fathometer.verdict.answers import Floats, answers_given, first_tests, once_per_row
 

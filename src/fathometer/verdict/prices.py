@@ -70,8 +70,8 @@ def prices(
     }
     note = (
         f"Estimated from processor seconds at {rate_per_core_hour:g} {currency} and {watts_per_core:g} W a core; no "
-        f"meter was read, so the energy may be {DOUBT:.0%} lower or higher. Counted is the machine's processor alone: "
-        "no people, no storage, no graphics card."
+        f"meter was read, so the energy may be {100 * DOUBT:.0f} % lower or higher. Counted are processors alone: no "
+        "people, no storage, no graphics card."
     )
     return Prices(currency, rate_per_core_hour, watts_per_core, families, note)
 

@@ -9,7 +9,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from fathometer.study.ledger import Trial
-from fathometer.study.outcome import FoldResult, Outcome
+from fathometer.study.outcome import Outcome
+from fathometer.study.record import FoldResult
 from fathometer.task import Prediction
 from fathometer.verdict.compare import contrast, score
 
