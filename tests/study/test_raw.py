@@ -18,7 +18,9 @@ def a_table() -> Rows:
         {
             "amount": [1.5, np.nan, -3.0],
             "{0} %s \n <b>": pd.Categorical(["pear", None, "apple"], categories=["pear", "apple", "zebra"]),
-            "when": pd.to_datetime(["1970-01-02", None, "1969-12-31 23:59:59.5"], format="ISO8601").as_unit("us"),
+            "when": pd.to_datetime(["1970-01-02", None, "1969-12-31 23:59:59.5"], format="ISO8601").as_unit(
+                "us"
+            ),
             "said": pd.Series(["good", None, "bad"], dtype=object),
         }
     )

@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 from safetensors.numpy import load_file
-from scipy.stats import spearmanr
 
 from fathometer.core.files import read_json
 from fathometer.data.rows import Rows
@@ -389,7 +389,8 @@ def _stability(order: ProbeOrder, clock: Run, first: list[dict[str, Any]]) -> fl
     both = [(item["gap"], second[item["column"]]) for item in first if item["column"] in second]
     if len(both) < RANKED_LEAST or any(len(set(side)) < 2 for side in zip(*both, strict=True)):
         raise _NotMeasuredError("the importances of the two folds cannot be ranked")
-    return float(spearmanr(*zip(*both, strict=True)).statistic)
+    ranks = pd.DataFrame(both).rank().to_numpy()  # the mean rank of equal ones
+    return float(np.corrcoef(ranks.T)[0, 1])
 
 
 def _some(places: Places, most: int, seed: int) -> Places:

@@ -1,0 +1,121 @@
+"""Disturbed rows are what they are said to be, always the same, and the rows given stay as they were."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from fathometer.data.rows import Rows
+from fathometer.study.disturb import (
+    as_numbers,
+    by_relevance,
+    noise_scales,
+    shuffled,
+    unlikeness,
+    with_gaps,
+    with_noise,
+)
+
+COUNT = 2_000
+NAME = "{0} %s\n"
+
+
+def a_table(seed: int = 0) -> Rows:
+    rng = np.random.default_rng(seed)
+    frame = pd.DataFrame(
+        {
+            "x": np.where(rng.random(COUNT) < 0.1, np.nan, 7 + 2 * rng.normal(size=COUNT)),
+            NAME: pd.Categorical(rng.choice(["common", "rare", "never"], COUNT, p=[0.9, 0.1, 0.0])),
+            "when": np.datetime64("2020-01-01", "us")
+            + rng.integers(0, 10**14, COUNT).astype("timedelta64[us]"),
+            "said": pd.Series(["a" * n for n in rng.integers(1, 40, COUNT)], dtype=object),
+            "same": np.full(COUNT, 3.0),
+        }
+    )
+    frame.loc[5, "when"] = pd.NaT
+    kinds = dict(zip(frame.columns, ("number", "category", "moment", "text", "number"), strict=True))
+    return Rows(frame, kinds, np.zeros(COUNT, dtype=np.int64))
+
+
+def test_nothing_given_is_changed_and_dtypes_stay() -> None:
+    rows, before = a_table(), a_table()
+    scales = noise_scales(rows)
+    donors = np.arange(COUNT)[::-1].copy()
+    for other in (with_gaps(rows, 0.3, 1), with_noise(rows, scales, 0.3, 1), shuffled(rows, "x", donors)):
+        assert other.frame.dtypes.equals(rows.frame.dtypes)
+        assert other.kinds == rows.kinds
+        assert not other.frame.equals(rows.frame)
+        pd.testing.assert_frame_equal(rows.frame, before.frame)
+
+
+def test_the_share_said_goes_missing_and_a_larger_share_takes_the_same_cells_and_more() -> None:
+    rows = a_table()
+    few, many = (with_gaps(rows, share, 1).frame.isna() for share in (0.1, 0.3))
+    was = rows.frame.isna()
+    assert not (was & ~few).any(axis=None)
+    assert not (few & ~many).any(axis=None)
+    for lost, share in ((few, 0.1), (many, 0.3)):
+        assert float(lost[~was].where(~was).mean().mean()) == pytest.approx(share, abs=0.02)
+    pd.testing.assert_frame_equal(with_gaps(rows, 0.1, 1).frame, with_gaps(rows, 0.1, 1).frame)
+
+
+def test_noise_is_as_large_as_said_and_leaves_gaps_and_the_other_kinds_alone() -> None:
+    rows = a_table()
+    scales = noise_scales(rows)
+    assert set(scales) == {"x", "when"}  # what does not vary has no scale
+    noisy = with_noise(rows, scales, 0.3, 1)
+    for name, scale in scales.items():
+        moved = as_numbers(noisy, name) - as_numbers(rows, name)
+        assert float(np.nanstd(moved)) == pytest.approx(0.3 * scale, rel=0.05)
+        assert abs(float(np.nanmean(moved))) < 0.03 * scale
+        assert noisy.column(name).isna().equals(rows.column(name).isna())
+    assert noisy.frame[[NAME, "said", "same"]].equals(rows.frame[[NAME, "said", "same"]])
+
+
+def test_extreme_cells_stay_legal() -> None:
+    frame = pd.DataFrame(
+        {
+            "x": [1e308, -1e308, np.nan, 0.0],
+            "when": np.array(["1700-01-01", "2200-12-31", "NaT", "9999-12-31"], dtype="datetime64[us]"),
+            "none": np.full(4, np.nan),
+        }
+    )
+    rows = Rows(frame, {"x": "number", "when": "moment", "none": "number"})
+    scales = noise_scales(rows)
+    assert all(np.isfinite(scale) and scale > 0 for scale in scales.values())
+    noisy = with_noise(rows, scales | {"when": 1e300}, 0.3, 1)
+    assert noisy.column("when").isna().tolist() == [False, False, True, False]
+    assert np.isfinite(unlikeness(noisy, rows)).all()
+
+
+def test_shuffling_takes_the_cells_of_the_donors_in_one_column() -> None:
+    rows = a_table()
+    donors = np.random.default_rng(0).permutation(COUNT)
+    for name in rows.kinds:
+        other = shuffled(rows, name, donors)
+        expected = rows.column(name).iloc[donors].reset_index(drop=True)
+        pd.testing.assert_series_equal(other.column(name), expected)
+        assert other.frame.drop(columns=name).equals(rows.frame.drop(columns=name))
+
+
+def test_unusual_cells_make_a_row_unlike() -> None:
+    train = a_table()
+    middle = {"x": 7.0, NAME: "common", "when": pd.Timestamp("2021-08-01"), "said": "a" * 20, "same": 3.0}
+    odd = {"x": 100.0, NAME: "never", "when": pd.Timestamp("1990-01-01"), "said": "a" * 400, "same": 99.0}
+    cells = [middle, *({**middle, name: odd[name]} for name in odd), odd]
+    frame = pd.DataFrame(cells).astype({NAME: "category", "said": object})
+    found = unlikeness(Rows(frame, train.kinds), train)
+    assert (found[1:] > found[0]).all()
+    assert (found[:-1] < found[-1]).all()
+    assert ((found >= 0) & (found <= 1)).all()
+    assert found[-1] == pytest.approx(1.0)
+
+
+def test_columns_are_ordered_by_how_the_answers_go_along_with_them() -> None:
+    rows = a_table()
+    answers = np.nan_to_num(np.abs(as_numbers(rows, "x") - 7)) + (rows.column(NAME) == "rare")
+    order = by_relevance(rows, answers.to_numpy())
+    assert sorted(order) == sorted(rows.kinds)
+    assert order[:3] == ["said", "x", NAME]
+    assert set(by_relevance(rows, np.ones((COUNT, 3)))) == set(rows.kinds)
