@@ -1,0 +1,180 @@
+"""What a report says, before it is written as HTML, Markdown or JSON: sections of sentences, tables and figures."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from fathometer.report.elements import Element
+
+
+@dataclass(frozen=True)
+class Strong:
+    """Words that carry weight."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class Code:
+    """What is typed."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class Name:
+    """A name out of people's data: a column, a label, a group, a file. Shown in short where it is long."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class Mark:
+    """A judgement in a cell of a table: "better"."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class Quiet:
+    """An aside: an interval, a unit, a second figure."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class Jump:
+    """A link to a section of the report."""
+
+    text: str
+    section: str
+
+
+Part = str | Strong | Code | Name | Mark | Quiet | Jump
+Words = Part | tuple[Part, ...]
+"""A sentence or a cell: plain text, or parts in order."""
+
+
+@dataclass(frozen=True)
+class Paragraph:
+    """One paragraph. role: "plain", "lead" (what a section comes to), "note" (small print), "missing"."""
+
+    words: Words
+    role: str = "plain"
+
+
+@dataclass(frozen=True)
+class Bullets:
+    items: tuple[Words, ...]
+
+
+@dataclass(frozen=True)
+class Terms:
+    """Words and what they mean, or questions and their answers."""
+
+    pairs: tuple[tuple[Words, tuple[Words, ...]], ...]
+    style: str = "plain"
+
+
+@dataclass(frozen=True)
+class Commands:
+    """Lines to type."""
+
+    lines: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows under a head; the first column names the row.
+
+    numbers: columns set to the right. stacked: on a narrow screen each row becomes a card. shades: (row, column) to a
+    step of 1 to 5, for tables of counts.
+    """
+
+    caption: str
+    head: tuple[Words, ...]
+    rows: tuple[tuple[Words, ...], ...]
+    numbers: frozenset[int] = frozenset()
+    stacked: bool = False
+    shades: tuple[tuple[int, int, int], ...] = ()
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A drawing in two widths, what it shows in words, and its numbers as a table."""
+
+    name: str
+    title: str
+    description: str
+    wide: Element
+    narrow: Element
+    table: Table
+    caption: Words = ""
+
+
+@dataclass(frozen=True)
+class Folded:
+    """What is opened on demand. is_long: stays closed on paper."""
+
+    summary: str
+    blocks: tuple[Block, ...]
+    is_long: bool = False
+
+
+@dataclass(frozen=True)
+class Portion:
+    """A titled part of a section."""
+
+    title: str
+    blocks: tuple[Block, ...]
+
+
+Block = Paragraph | Bullets | Terms | Commands | Table | Figure | Folded | Portion
+
+
+@dataclass(frozen=True)
+class Section:
+    """name: its place on the page, for links."""
+
+    name: str
+    title: str
+    blocks: tuple[Block, ...]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The top of the page: what it is about, the answer in one sentence, and under which circumstances."""
+
+    about: Words
+    headline: str
+    explanation: Words
+    exact: str
+    circumstances: Words
+
+
+@dataclass(frozen=True)
+class Document:
+    title: str
+    answer: Answer
+    sections: tuple[Section, ...] = field(default=())
+
+
+def parts_of(words: Words) -> tuple[Part, ...]:
+    """The parts of a sentence, however it was given."""
+    return words if isinstance(words, tuple) else (words,)
+
+
+def is_empty(words: Words) -> bool:
+    """Whether nothing would be read."""
+    return all(part == "" if isinstance(part, str) else part.text == "" for part in parts_of(words))
+
+
+def joined(items: Sequence[Words], between: str = ", ") -> Words:
+    """Sentences or names one after another."""
+    parts: list[Part] = []
+    for position, item in enumerate(items):
+        if position:
+            parts.append(between)
+        parts.extend(parts_of(item))
+    return tuple(parts)

@@ -1,0 +1,100 @@
+"""HTML and SVG as values: whatever text comes in, it is escaped on the way out.
+
+There is no way to put raw markup into an element, so no sentence, name or label can become markup. What could run
+or fetch something is refused outright: scripts, handlers, inline styles, and addresses other than of this page.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from html import escape
+
+VOID = frozenset({"meta", "br", "hr", "col"})
+REFUSED = frozenset(
+    {"script", "iframe", "object", "embed", "link", "base", "form", "img", "image", "use", "a"}
+)
+ADDRESSES = frozenset({"href", "src", "action", "formaction", "data", "srcdoc", "style", "xlink:href"})
+TAG = re.compile(r"[a-z][a-zA-Z0-9]*")
+ATTRIBUTE = re.compile(r"[a-z][a-zA-Z0-9-]*")
+
+Attribute = str | float | int | None
+
+
+@dataclass(frozen=True)
+class Element:
+    """A tag, its attributes in order, and what it holds."""
+
+    tag: str
+    attributes: tuple[tuple[str, str], ...]
+    children: tuple[Element | str, ...]
+
+    def render(self) -> str:
+        """As markup; the same element gives the same text."""
+        parts: list[str] = []
+        self._write(parts)
+        return "".join(parts)
+
+    def _write(self, parts: list[str]) -> None:
+        shown = "".join(f' {name}="{escape(value)}"' for name, value in self.attributes)
+        parts.append(f"<{self.tag}{shown}>")
+        if self.tag in VOID:
+            return
+        for child in self.children:
+            if isinstance(child, Element):
+                child._write(parts)
+            else:
+                parts.append(escape(child, quote=False))
+        parts.append(f"</{self.tag}>")
+
+
+def element(tag: str, *children: Element | str | None, **attributes: Attribute) -> Element:
+    """An element; `class_` is written as class, `aria_label` as aria-label, and None leaves out.
+
+    Raises:
+        ValueError: a tag or an attribute that could run or fetch something.
+    """
+    if tag in REFUSED or not TAG.fullmatch(tag):
+        raise ValueError(f"the report holds no <{tag}>")
+    return _made(tag, children, attributes)
+
+
+def jump(target: str, *children: Element | str, **attributes: Attribute) -> Element:
+    """A link to a place on this page."""
+    made = _made("a", children, attributes)
+    return Element("a", (("href", f"#{target}"), *made.attributes), made.children)
+
+
+def style_sheet(text: str) -> StyleSheet:
+    """The page's own style.
+
+    Raises:
+        ValueError: it would end the element, or fetch something.
+    """
+    if "</" in text or "url(" in text or "@import" in text:
+        raise ValueError("the style sheet must stand by itself")
+    return StyleSheet("style", (), (text,))
+
+
+class StyleSheet(Element):
+    """Text that browsers take as it is, without entities."""
+
+    def _write(self, parts: list[str]) -> None:
+        parts.append(f"<style>{self.children[0]}</style>")
+
+
+def number(value: float) -> str:
+    """A coordinate in as few digits as a screen can show."""
+    text = f"{value:.1f}"
+    return text[:-2] if text.endswith(".0") else text
+
+
+def _made(tag: str, children: tuple[Element | str | None, ...], attributes: dict[str, Attribute]) -> Element:
+    named = []
+    for name, value in attributes.items():
+        written = name.rstrip("_").replace("_", "-")
+        if written in ADDRESSES or written.startswith("on") or not ATTRIBUTE.fullmatch(written):
+            raise ValueError(f"the report holds no attribute {written!r}")
+        if value is not None:
+            named.append((written, value if isinstance(value, str) else number(value)))
+    return Element(tag, tuple(named), tuple(child for child in children if child is not None))

@@ -1,0 +1,95 @@
+"""From numbers to places on the paper, and round numbers to mark on an axis."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+DECADES_WITHOUT_FIVES = 3.0  # more than so many decades: powers of ten alone
+
+
+@dataclass(frozen=True)
+class Scale:
+    """low and high in the data, start and end on the paper."""
+
+    low: float
+    high: float
+    start: float
+    end: float
+    is_log: bool = False
+
+    def __call__(self, value: float) -> float:
+        """Where a value lies; values beyond the ends lie on the ends."""
+        low, high = self._measured(self.low), self._measured(self.high)
+        share = (self._measured(value) - low) / (high - low)
+        return self.start + min(max(share, 0.0), 1.0) * (self.end - self.start)
+
+    def _measured(self, value: float) -> float:
+        return math.log10(max(value, 1e-300)) if self.is_log else value
+
+
+@dataclass(frozen=True)
+class Axis:
+    """What an axis shows: its words, how a number on it is written, whether it is logarithmic.
+
+    low, high: ends that must be shown whatever the data. top, bottom: ends that no axis passes.
+    """
+
+    title: str
+    written: Callable[[float], str]
+    is_log: bool = False
+    low: float | None = None
+    high: float | None = None
+    bottom: float = -math.inf
+    top: float = math.inf
+
+    def range(self, values: Sequence[float], room: float = 0.06) -> tuple[float, float]:
+        """Ends of the axis around these values, with a little room."""
+        wanted = [*values, *(end for end in (self.low, self.high) if end is not None)]
+        usable = [value for value in wanted if value > 0] if self.is_log else wanted
+        if not usable:
+            return (1.0, 10.0) if self.is_log else (0.0, 1.0)
+        low, high = min(usable), max(usable)
+        if self.is_log:
+            stretch = max((high / low) ** room, 1.15)
+            return low / stretch, high * stretch
+        span = (high - low) or abs(high) * 0.1 or 1.0
+        return max(low - room * span, self.bottom), min(high + room * span, self.top)
+
+    def ticks(self, low: float, high: float, most: int) -> list[float]:
+        return log_ticks(low, high, most) if self.is_log else linear_ticks(low, high, most)
+
+
+def linear_ticks(low: float, high: float, most: int) -> list[float]:
+    """Round numbers from low to high, at most so many, in steps of 1, 2 or 5 times a power of ten.
+
+    >>> linear_ticks(0.0, 1.0, 6)
+    [0.0, 0.2, 0.4, 0.6, 0.8, 1.0]
+    """
+    if not low < high or not math.isfinite(high - low):
+        return [low]
+    power = 10.0 ** math.floor(math.log10((high - low) / most))
+    steps = [factor * power for factor in (1, 2, 5, 10, 20)]
+    step = next(step for step in steps if (high - low) / step <= most - 0.999 or step == steps[-1])
+    first = math.ceil(low / step - 1e-9)
+    last = math.floor(high / step + 1e-9)
+    digits = max(0, 1 - math.floor(math.log10(step)))
+    return [round(position * step, digits) + 0.0 for position in range(first, last + 1)]
+
+
+def log_ticks(low: float, high: float, most: int) -> list[float]:
+    """Powers of ten, with 2 and 5 times them where there is room; at most so many."""
+    first, last = math.floor(math.log10(low)), math.ceil(math.log10(high))
+    for factors in ((1, 2, 5), (1, 3), (1,)):
+        ticks = [
+            factor * 10.0**power
+            for power in range(first, last + 1)
+            for factor in factors
+            if low <= factor * 10.0**power <= high
+        ]
+        if len(ticks) <= most:
+            break
+    if len(ticks) > most:
+        ticks = ticks[:: math.ceil(len(ticks) / most)]
+    return ticks if len(ticks) >= 2 else linear_ticks(low, high, most)

@@ -1,0 +1,154 @@
+"""The document as Markdown: the same sentences and tables; figures by what they show and their numbers."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from fathometer.report.document import (
+    Block,
+    Bullets,
+    Code,
+    Commands,
+    Document,
+    Figure,
+    Folded,
+    Jump,
+    Mark,
+    Name,
+    Paragraph,
+    Part,
+    Portion,
+    Quiet,
+    Strong,
+    Table,
+    Terms,
+    Words,
+    is_empty,
+    parts_of,
+)
+from fathometer.report.plain import SENTENCE_LENGTH, clean, shortened
+
+SPECIAL = re.compile(r"([\\`*_{}\[\]<>|~&$@#!])")
+LINE_START = re.compile(r"^(\s*)([-+=:]|\d{1,9}(?=[.)]))")
+ADDRESS = re.compile(r"(?i)(https?|ftp|mailto|xmpp):")
+WORLD_WIDE = re.compile(r"(?i)\bwww\.")
+
+
+def as_lines(document: Document) -> str:
+    """The whole document."""
+    answer = document.answer
+    lines = [
+        f"# {escaped(document.title)}",
+        "",
+        _words(answer.about),
+        "",
+        f"**{escaped(answer.headline)}**",
+        "",
+    ]
+    for words in (answer.explanation, answer.exact, answer.circumstances):
+        if not is_empty(words):
+            lines += [_words(words), ""]
+    for section in document.sections:
+        lines += [f"## {escaped(section.title)}", ""]
+        for block in section.blocks:
+            lines += _block(block)
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def escaped(text: str) -> str:
+    """Text that Markdown shows as it is: no emphasis, table, markup, link or heading can come of it."""
+    kept = SPECIAL.sub(r"\\\1", clean(text))
+    kept = LINE_START.sub(_shield, kept)
+    # GitHub makes links of bare addresses, which a backslash between their letters prevents
+    return WORLD_WIDE.sub(lambda found: f"{found[0][:-1]}\\.", ADDRESS.sub(r"\1\\:", kept))
+
+
+def _shield(found: re.Match[str]) -> str:
+    """A list or heading mark at the start of a line, made plain: "1." needs its point escaped, "-" itself."""
+    return f"{found[1]}{found[2]}\\" if found[2].isdigit() else f"{found[1]}\\{found[2]}"
+
+
+def fenced(text: str) -> str:
+    """Code in more backticks than it holds."""
+    kept = clean(text)
+    longest = max((len(run) for run in re.findall(r"`+", kept)), default=0)
+    fence = "`" * (longest + 1)
+    room = " " if kept.startswith("`") or kept.endswith("`") or not kept else ""
+    return f"{fence}{room}{kept}{room}{fence}"
+
+
+def _block(block: Block) -> Iterator[str]:
+    match block:
+        case Paragraph():
+            yield from (_words(block.words), "")
+        case Bullets():
+            yield from (*(f"- {_words(item)}" for item in block.items), "")
+        case Terms():
+            for term, meanings in block.pairs:
+                yield f"- **{_words(term)}**: {' '.join(_words(meaning) for meaning in meanings)}"
+            yield ""
+        case Commands():
+            for line in block.lines:
+                yield from (f"    {clean(line)}", "")
+        case Table():
+            yield from _table(block)
+        case Figure():
+            yield from (f"**{escaped(block.title)}**", "")
+            if not is_empty(block.caption):
+                yield from (_words(block.caption), "")
+            yield from _table(block.table)
+        case Folded():
+            yield from (f"**{escaped(block.summary)}**", "")
+            for inner in block.blocks:
+                yield from _block(inner)
+        case Portion():
+            yield from (f"### {escaped(block.title)}", "")
+            for inner in block.blocks:
+                yield from _block(inner)
+
+
+def _table(table: Table) -> Iterator[str]:
+    yield from (f"{escaped(table.caption)}:", "")
+    yield _line(tuple(_cell(words) for words in table.head))
+    yield _line(tuple("---:" if position in table.numbers else "---" for position in range(len(table.head))))
+    for row in table.rows:
+        yield _line(tuple(_cell(words) for words in row))
+    yield ""
+
+
+def _line(cells: tuple[str, ...]) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def _cell(words: Words) -> str:
+    """A cell; inside code a bar would end it all the same."""
+    shown = "".join(
+        fenced(part.text).replace("|", "\\|") if isinstance(part, Code) else _part(part)
+        for part in parts_of(words)
+    )
+    return shown.strip() or " "
+
+
+def _words(words: Words) -> str:
+    return "".join(_part(part) for part in parts_of(words)).strip()
+
+
+def _part(part: Part) -> str:
+    match part:
+        case str():
+            start = " " if part[:1].isspace() else ""
+            end = " " if part[-1:].isspace() and part.strip() else ""
+            return f"{start}{escaped(shortened(clean(part), SENTENCE_LENGTH))}{end}"
+        case Strong():
+            return f"**{escaped(part.text)}**"
+        case Code():
+            return fenced(part.text) if clean(part.text) else ""
+        case Mark():
+            return f"**({escaped(part.text)})**"
+        case Quiet():
+            return f"{' ' if part.text.startswith(' ') else ''}{escaped(part.text)}"
+        case Jump():
+            return escaped(part.text)
+        case Name():
+            return escaped(shortened(clean(part.text)))

@@ -1,0 +1,370 @@
+"""The answer: in one sentence, how likely, what to use, what it costs, how sure, what would change it, and why."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from fathometer.data.sentences import counted
+from fathometer.report import amounts
+from fathometer.report.document import (
+    Answer,
+    Block,
+    Bullets,
+    Figure,
+    Mark,
+    Name,
+    Paragraph,
+    Part,
+    Portion,
+    Quiet,
+    Section,
+    Strong,
+    Table,
+    Terms,
+    Words,
+    is_empty,
+    joined,
+)
+from fathometer.report.figures.bars import Divided, divided_bars
+from fathometer.report.figures.canvas import figure
+from fathometer.report.figures.intervals import Line, interval_lines
+from fathometer.report.figures.scales import Axis
+from fathometer.report.record import (
+    FAMILIES,
+    TITLES,
+    Estimate,
+    Record,
+    at,
+    estimate,
+    mapping,
+    number,
+    records,
+    text,
+    texts,
+)
+
+LONG = {
+    "classical": "classical machine learning",
+    "deep": "deep learning",
+    "together": "both together",
+    "baseline": "the baseline",
+}
+
+HEADLINES = {
+    "classical": "Classical machine learning is enough.",
+    "deep": "Deep learning pays.",
+    "together": "Use both together.",
+    "no_signal": "No signal: nothing beats a guess that ignores the inputs.",
+    "leaning_classical": "Leaning to classical machine learning, but not sure enough to call it.",
+    "leaning_deep": "Leaning to deep learning, but not sure enough to call it.",
+    "leaning_tie": "Probably no practical difference between the two, but not sure enough to call it.",
+    "cannot_tell": "It cannot be told on this budget.",
+}
+
+STRENGTHS = {"decides": "decides", "supports": "supports the answer", "warns": "warns"}
+
+FAMILY_LINES = (
+    (
+        Strong("Classical machine learning"),
+        ": methods such as boosted trees and linear models. They learn from columns as they are, train in seconds to "
+        "minutes, and need no special hardware.",
+    ),
+    (
+        Strong("Deep learning"),
+        ": neural networks of several layers. They learn their own features from the data, usually for more "
+        "computing, and often profit more from more rows.",
+    ),
+)
+
+
+def headline(record: Record) -> str:
+    """The answer in one plain sentence."""
+    answer = text(record.result, "verdict", "answer")
+    if answer == "tie":
+        use = LONG.get(text(record.result, "verdict", "use"))
+        return f"No practical difference: take the cheaper, {use}." if use else "No practical difference."
+    return HEADLINES.get(answer, "This run holds no answer.")
+
+
+def answer(record: Record) -> Answer:
+    """The top of the page."""
+    target, origin = record.target, text(record.result, "data", "origin")
+    about: list[Part] = []
+    if target:
+        about += ["Predicting ", Name(target)]
+    if origin:
+        about += [" from " if about else "Data: ", Name(origin)]
+    return Answer(
+        tuple(about) or "A comparison of classical machine learning and deep learning",
+        headline(record),
+        _explanation(record),
+        text(record.result, "verdict", "sentence"),
+        _circumstances(record),
+    )
+
+
+def _explanation(record: Record) -> Words:
+    """The scores in words that need no training."""
+    scores = {name: record.score(name) for name in (*FAMILIES, "baseline")}
+    one, other, base = (scores[name] for name in (*FAMILIES, "baseline"))
+    if one is None or other is None:
+        return ""
+    measure = record.measure
+    shown = [amounts.level(found.value, measure.unit) for found in (one, other)]
+    if measure.name == "accuracy":
+        said = (
+            f"On rows it had never seen, classical ML was right for {shown[0]}, deep learning for {shown[1]}"
+        )
+        last = "answering without looking at the inputs is right for {}"
+    else:
+        better = "higher" if measure.higher_is_better else "lower"
+        said = (
+            f"On rows it had never seen, classical ML reached {measure.title} {shown[0]}, deep learning {shown[1]} "
+            f"({better} is better)"
+        )
+        last = "answering without looking at the inputs gives {}"
+    return f"{said}; {last.format(amounts.level(base.value, measure.unit))}." if base else f"{said}."
+
+
+def _circumstances(record: Record) -> Words:
+    budget = number(record.result, "budget_seconds")
+    machine = mapping(record.result, "machine")
+    cores = number(machine, "allowed_cores") or number(machine, "cores")
+    said: list[Part] = [f"Under this budget ({amounts.span(budget)})" if budget else "Under this budget"]
+    described = [part for part in (text(machine, "processor"),) if part]
+    described += [counted(int(cores), "core")] if cores else []
+    said.append(f", on this machine ({', '.join(described)})" if described else ", on this machine")
+    rows = number(record.result, "data", "rows")
+    said.append(f", with your {counted(int(rows), 'row')}." if rows else ".")
+    created = text(record.result, "created")
+    if created:
+        said.append(Quiet(f" {created[:16].replace('T', ' ')} UTC"))
+    return tuple(said)
+
+
+def section(record: Record) -> Section:
+    """What stands under the answer."""
+    blocks: list[Block] = []
+    chances = record.probabilities
+    if chances:
+        blocks.append(chances_figure(record, chances))
+    else:
+        blocks.append(Paragraph("How likely each answer is was not measured.", "missing"))
+    blocks.append(Terms(tuple(_facts(record)), "facts"))
+    blocks.append(Bullets(FAMILY_LINES))
+    gap = _gap_figure(record)
+    if gap:
+        blocks.append(gap)
+    reasons = records(record.result, "reasons")
+    if reasons:
+        blocks.append(Portion("Reasons", (Bullets(tuple(_reason(reason) for reason in reasons)),)))
+    return Section("answer", "How sure, and what to do", tuple(blocks))
+
+
+def chances_figure(record: Record, chances: tuple[float, float, float]) -> Figure:
+    """The three probabilities as one divided bar."""
+    margin = _margin(record)
+    meanings = (
+        f"Classical ML is better by more than {margin}",
+        f"No practical difference: within {margin}",
+        f"Deep learning is better by more than {margin}",
+    )
+    rows = tuple((meaning, amounts.chance(part)) for meaning, part in zip(meanings, chances, strict=True))
+    said = "; ".join(f"{meaning}: {shown}" for meaning, shown in rows)
+    return figure(
+        "chances",
+        "How likely each answer is",
+        f"A bar in three parts. {said}.",
+        lambda canvas: divided_bars(canvas, [Divided("", "", chances)], 40.0),
+        Table("How likely each answer is", ("answer", "probability"), rows, frozenset({1})),
+        tuple(_chance_words(rows)),
+    )
+
+
+def _chance_words(rows: tuple[tuple[str, str], ...]) -> Iterator[Part]:
+    for position, (meaning, shown) in enumerate(rows):
+        yield Strong(shown)
+        yield f" {meaning[0].lower()}{meaning[1:]}{'' if position == 2 else ' · '}"
+
+
+def _margin(record: Record) -> str:
+    margin, unit = record.measure.margin, record.measure.gap_unit
+    return "the margin" if margin is None else amounts.amount(margin, unit)
+
+
+def _facts(record: Record) -> Iterator[tuple[Words, tuple[Words, ...]]]:
+    answers: tuple[tuple[str, tuple[Words, ...]], ...] = (
+        ("What to use", _use(record)),
+        ("What it costs", _cost(record)),
+        ("How sure", _sure(record)),
+        ("What would change our mind", _change(record)),
+    )
+    for question, said in answers:
+        kept = tuple(words for words in said if not is_empty(words))
+        yield question, kept or ("This was not measured.",)
+
+
+def _use(record: Record) -> tuple[Words, ...]:
+    use = text(record.result, "verdict", "use")
+    if use not in LONG:
+        return ()
+    parts: list[Part] = [Strong(LONG[use][0].upper() + LONG[use][1:]), "."]
+    learners = texts(record.standing(use), "learners")
+    if learners:
+        parts.append(" Its answers come mostly from ")
+        parts += joined([Name(name) for name in learners[:3]])  # type: ignore[arg-type]
+        parts.append(f" and {len(learners) - 3} more." if len(learners) > 3 else ".")
+    return (tuple(parts),)
+
+
+def _cost(record: Record) -> tuple[Words, ...]:
+    use = text(record.result, "verdict", "use")
+    standing = record.standing(use)
+    said = []
+    spent = number(standing, "cpu_seconds")
+    if spent is not None:
+        said.append(f"{amounts.seconds(spent)} of processor time to find and train")
+    one_row = number(record.measures(use), "latency", "one_row_ms", 0)
+    per_row = number(standing, "microseconds_per_row")
+    if one_row is not None:
+        said.append(f"{amounts.milliseconds(one_row)} for one answer")
+    elif per_row is not None:
+        said.append(f"{amounts.milliseconds(per_row / 1000)} for each answer in a large batch")
+    size = number(standing, "model_bytes")
+    if size:
+        said.append(f"{amounts.bytes_of(size)} on disk")
+    price = number(record.result, "prices", "families", use, "price_per_million_answers")
+    if price is not None:
+        currency = text(record.result, "prices", "currency")
+        said.append(f"{amounts.money(price, currency)} for a million answers at the stated rate")
+    return (f"{', '.join(said)}." if said else "",)
+
+
+def _sure(record: Record) -> tuple[Words, ...]:
+    verdict = mapping(record.result, "verdict")
+    gap, measure = _contrast(verdict, "families"), record.measure
+    said: list[Words] = []
+    if gap:
+        folds = number(verdict, "families", "folds")
+        ahead = "deep learning" if gap.value > 0 else "classical ML"
+        shown, ends = amounts.differences(_ahead(gap), measure.gap_unit)
+        over = f", over {counted(int(folds), 'fold')}" if folds else ""
+        if gap.value == 0:
+            said.append(f"Neither is ahead{over}.")
+        else:
+            said.append(
+                f"{ahead[0].upper()}{ahead[1:]} is ahead by {shown.lstrip('+')}"
+                f"{f', 95 % interval {ends}' if ends else ''}{over}."
+            )
+    weak = texts(verdict, "weak")
+    said += weak
+    if gap and not weak:
+        said.append("No weak point was found that would forbid naming a winner.")
+    return tuple(said)
+
+
+def _ahead(gap: Estimate) -> Estimate:
+    """The lead of whoever is ahead."""
+    if gap.value >= 0:
+        return gap
+    low = None if gap.high is None else -gap.high
+    return Estimate(-gap.value, low, None if gap.low is None else -gap.low)
+
+
+def _contrast(verdict: Mapping[str, Any], name: str) -> Estimate | None:
+    found = verdict.get(name)
+    return estimate(found, "gap") if isinstance(found, Mapping) else None
+
+
+def _change(record: Record) -> tuple[Words, ...]:
+    said: list[Words] = [text(record.result, "verdict", "next_step")]
+    crossover = mapping(record.result, "outlook", "crossover")
+    never, leader = number(crossover, "p_never"), text(crossover, "leader")
+    if never is not None and leader in FAMILIES:
+        other = TITLES["deep" if leader == "classical" else "classical"]
+        other = f"{other[0].upper()}{other[1:]}"
+        if never >= 0.5:
+            said.append(f"{other} would not overtake within 16 times the rows: {amounts.chance(never)}.")
+        else:
+            rows = number(crossover, "median_rows")
+            near = f" near {amounts.rows(rows)}" if rows else ""
+            said.append(
+                f"{other} may overtake with more rows{near}: {amounts.chance(1 - never)} within 16 times the rows."
+            )
+    return tuple(said)
+
+
+def _gap_figure(record: Record) -> Figure | None:
+    """The measured differences with their intervals."""
+    verdict, measure = mapping(record.result, "verdict"), record.measure
+    lines = []
+    families, together = _contrast(verdict, "families"), _contrast(verdict, "together")
+    if families:
+        lines.append(
+            Line(
+                "deep learning against classical ML", "deep" if families.value > 0 else "classical", families
+            )
+        )
+    first = text(verdict, "together", "first")
+    if together:
+        lines.append(
+            Line(f"both together against {TITLES.get(first, 'the better family')}", "together", together)
+        )
+    if not lines:
+        return None
+    unit = measure.gap_unit
+
+    def written(found: Estimate) -> str:
+        return " ".join(filter(None, amounts.differences(found, unit)))
+
+    rows = tuple(
+        (one.title, *amounts.differences(one.found, unit), _judged(one.found, measure.margin))
+        for one in lines
+    )
+    axis = Axis(f"difference, {unit}", lambda value: amounts.difference(value, "").strip())
+    return figure(
+        "gap",
+        "The measured differences",
+        "Differences with 95 % intervals; right of zero the first named is better. "
+        + "; ".join(f"{row[0]}: {row[1]} {row[2]}" for row in rows)
+        + ".",
+        lambda canvas: interval_lines(
+            canvas,
+            lines,
+            axis,
+            written,
+            margin=measure.margin,
+            sides=("← first is worse", "first is better →"),
+        ),
+        Table(
+            "The measured differences",
+            ("difference", "measured", "95 % interval", "so"),
+            rows,
+            frozenset({1, 2}),
+        ),
+        "The shaded zone is too small to matter. An interval that crosses zero may be noise.",
+    )
+
+
+def _judged(found: Estimate, margin: float | None) -> str:
+    if found.low is None or found.high is None:
+        return "how far it may be off is unknown"
+    if found.low <= 0 <= found.high:
+        return "may be noise"
+    if margin is not None and (found.low > margin or found.high < -margin):
+        return "more than the margin"
+    return "more than noise"
+
+
+def _reason(reason: Mapping[str, Any]) -> Words:
+    strength = STRENGTHS.get(text(reason, "strength"), "")
+    title = text(reason, "title").rstrip(".")
+    said = text(reason, "sentence")
+    parts: list[Part] = [Strong(f"{text(reason, 'code')} {title}".strip() + "."), f" {said}"]
+    if strength:
+        parts += [" ", Mark(strength)]
+    page = at(reason, "page")
+    if isinstance(page, str) and page:
+        parts += [" ", Quiet(f"({page})")]
+    return tuple(parts)

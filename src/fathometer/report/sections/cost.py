@@ -1,0 +1,170 @@
+"""Score against cost."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from fathometer.data.sentences import counted
+from fathometer.report import amounts
+from fathometer.report.document import Block, Figure, Name, Paragraph, Section, Table, Words
+from fathometer.report.figures.canvas import figure
+from fathometer.report.figures.plot import Dot, Plot, Rule, Series
+from fathometer.report.figures.scales import Axis
+from fathometer.report.record import COMPETITORS, FAMILIES, TITLES, Record, mapping, number, records, text
+
+MOST_DOTS = 400  # recipes in one drawing; more would be a blot and a heavy page
+
+
+def section(record: Record) -> Section:
+    """What each side reached for which time, every recipe, and prices."""
+    blocks = tuple(_blocks(record))
+    return Section(
+        "cost", "What it costs", blocks or (Paragraph("Cost was not measured in this run.", "missing"),)
+    )
+
+
+def _blocks(record: Record) -> Iterator[Block]:
+    sides = _sides(record)
+    if sides:
+        yield sides
+    for family in FAMILIES:
+        recipes = _recipes(record, family)
+        if recipes:
+            yield recipes
+    prices = mapping(record.result, "prices")
+    table = _prices(prices)
+    if table:
+        yield table
+        rate, watts = number(prices, "rate_per_core_hour"), number(prices, "watts_per_core")
+        stated = []
+        if rate is not None:
+            stated.append(f"{rate:g} {text(prices, 'currency')} per core and hour".replace("  ", " "))
+        if watts is not None:
+            stated.append(f"{watts:g} W per core")
+        if stated:
+            yield Paragraph(f"Reckoned with {' and '.join(stated)}.", "note")
+        if text(prices, "note"):
+            yield Paragraph(text(prices, "note"), "note")
+
+
+def _sides(record: Record) -> Figure | None:
+    measure = record.measure
+    series, rows = [], []
+    for name in COMPETITORS:
+        spent, found = number(record.standing(name), "cpu_seconds"), record.score(name)
+        if not spent or found is None:
+            continue
+        shown = amounts.score(found, measure)
+        says = f"{TITLES[name]}: {' '.join(shown)}, {amounts.seconds(spent)}"
+        series.append(Series(name, (Dot(spent, found.value, found.low, found.high, says),)))
+        rows.append((TITLES[name], *shown, amounts.seconds(spent)))
+    if not series:
+        return None
+    base = record.score("baseline")
+    unit = f" in {measure.unit}" if measure.unit else ""
+    better = "higher" if measure.higher_is_better else "lower"
+    plot = Plot(
+        Axis("processor time in all", amounts.seconds, is_log=True),
+        Axis(f"{measure.title}{unit}, {better} is better", lambda value: amounts.level(value)),
+        tuple(series),
+        (Rule(base.value, "baseline, which ignores the inputs", is_upright=False),) if base else (),
+        height=220,
+    )
+    return figure(
+        "sides",
+        "Score of each side against its processor time",
+        "Score on test rows against processor seconds, with 95 % intervals. "
+        + "; ".join(f"{row[0]}: {row[1]} for {row[3]}" for row in rows)
+        + ".",
+        plot.draw,
+        Table(
+            f"{measure.title[:1].upper()}{measure.title[1:]} and processor time",
+            ("", "score", "95 % interval", "processor time"),
+            tuple(rows),
+            frozenset({1, 2, 3}),
+        ),
+    )
+
+
+def _recipes(record: Record, family: str) -> Figure | None:
+    """Every recipe of one family: validation losses must not be compared across families."""
+    dots, rows = [], []
+    for attempt in records(record.result, "leaderboard"):
+        loss, spent = number(attempt, "valid_loss"), number(attempt, "cpu_seconds")
+        if text(attempt, "family") != family or loss is None or spent is None:
+            continue
+        fits = max(1, int((number(attempt, "folds") or 0) + (number(attempt, "failed") or 0)))
+        each = max(spent / fits, 1e-3)
+        title = text(attempt, "title") or text(attempt, "learner")
+        dots.append(Dot(each, loss, says=f"{title}: {loss:.4g}, {amounts.seconds(each)}"))
+        rows.append(_recipe_row(attempt, title, loss, each))
+    if len(dots) < 2:
+        return None
+    best = min(dots, key=lambda dot: dot.y)
+    plot = Plot(
+        Axis("processor time of one fit", amounts.seconds, is_log=True),
+        Axis("validation loss, lower is better", lambda value: amounts.level(value)),
+        (Series(family, tuple(dots[:MOST_DOTS])),),
+        (Rule(best.y, f"best: {amounts.level(best.y)}", is_upright=False),),
+        height=190,
+    )
+    return figure(
+        f"recipes-{family}",
+        f"Every recipe of {TITLES[family]}",
+        f"{counted(len(dots), 'recipe')} of {TITLES[family]}: validation loss against processor time of one fit. The "
+        f"best reaches {amounts.level(best.y)} in {amounts.seconds(best.x)}.",
+        plot.draw,
+        Table(
+            f"Recipes of {TITLES[family]}, best first",
+            ("learner", "validation loss", "time of one fit", "folds", "in the final model on"),
+            tuple(rows[:MOST_DOTS]),
+            frozenset({1, 2, 3, 4}),
+        ),
+        "Validation losses are compared within one family only; between families the test rows decide.",
+    )
+
+
+def _recipe_row(attempt: Mapping[str, Any], title: str, loss: float, each: float) -> tuple[Words, ...]:
+    chosen = number(attempt, "chosen") or 0
+    return (
+        Name(title),
+        amounts.level(loss),
+        amounts.seconds(each),
+        amounts.count(number(attempt, "folds") or 0),
+        counted(int(chosen), "fold") if chosen else "–",
+    )
+
+
+def _prices(prices: Mapping[str, Any]) -> Table | None:
+    currency = text(prices, "currency")
+    rows: list[tuple[Words, ...]] = []
+    is_measured = False
+    for name in COMPETITORS:
+        found = mapping(prices, "families", name)
+        if not found:
+            continue
+        is_measured = is_measured or found.get("measured") is True
+        hours, price = number(found, "cpu_hours"), number(found, "price")
+        watt_hours = number(found, "watt_hours")
+        low, high = number(found, "watt_hours_low"), number(found, "watt_hours_high")
+        million = number(found, "price_per_million_answers")
+        ends = (
+            f" ({amounts.energy(low)} to {amounts.energy(high)})"
+            if low is not None and high is not None
+            else ""
+        )
+        rows.append(
+            (
+                TITLES[name],
+                f"{hours:.2g}" if hours is not None else "–",
+                amounts.money(price, currency) if price is not None else "–",
+                f"{amounts.energy(watt_hours)}{ends}" if watt_hours is not None else "–",
+                amounts.money(million, currency) if million is not None else "–",
+            )
+        )
+    if not rows:
+        return None
+    energy = "energy, measured" if is_measured else "energy, estimated"
+    head = ("", "processor hours", "price of training", energy, "a million answers")
+    return Table("Prices", head, tuple(rows), frozenset({1, 2, 3, 4}), stacked=True)

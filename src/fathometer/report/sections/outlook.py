@@ -1,0 +1,322 @@
+"""What more data would do: both learning curves, the forecast, the crossover."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from fathometer.report import amounts
+from fathometer.report.document import Block, Figure, Paragraph, Portion, Section, Table, Words
+from fathometer.report.figures.bars import Divided, divided_bars
+from fathometer.report.figures.canvas import figure
+from fathometer.report.figures.plot import Dot, Plot, Rule, Series
+from fathometer.report.figures.scales import Axis
+from fathometer.report.record import (
+    COMPETITORS,
+    FAMILIES,
+    TITLES,
+    Record,
+    estimate,
+    mapping,
+    number,
+    probabilities,
+    records,
+    text,
+)
+
+STILL = {"rising": "still rising", "plateau": "on a plateau", "unclear": "unclear"}
+SAME_SOURCE = (
+    "Every forecast supposes that further rows come from the same source as these, and ends at 16 times them."
+)
+
+
+def section(record: Record) -> Section:
+    """Curves, forecast and crossover; or one sentence that they were not measured."""
+    blocks = tuple(_blocks(record))
+    if not blocks:
+        blocks = (Paragraph("Curves against the number of rows were not measured in this run.", "missing"),)
+    return Section("data", "What more data would do", blocks)
+
+
+def _blocks(record: Record) -> Iterator[Block]:
+    curves = mapping(record.result, "curves", "competitors")
+    outlook = mapping(record.result, "outlook")
+    said = _crossover(outlook)
+    if said:
+        yield Paragraph(said, "lead")
+    drawn = [name for name in FAMILIES if records(curves, name, "points")]
+    if drawn:
+        yield _curves(record, curves, drawn)
+        yield from _notes(record, curves)
+    chances = _chances(outlook)
+    if chances:
+        yield chances
+    if text(outlook, "note"):
+        yield Paragraph(text(outlook, "note"), "note")
+    if drawn or chances:
+        yield Paragraph(SAME_SOURCE, "note")
+
+
+def _crossover(outlook: Mapping[str, Any]) -> Words:
+    crossover = mapping(outlook, "crossover")
+    leader, never = text(crossover, "leader"), number(crossover, "p_never")
+    overtook = number(crossover, "overtook", "rows")
+    said = ""
+    if leader in FAMILIES and overtook is not None:
+        low, high = number(crossover, "overtook", "low"), number(crossover, "overtook", "high")
+        between = (
+            f" (80 % interval {low:,.0f} to {high:,.0f})" if low is not None and high is not None else ""
+        )
+        said = f"{_capital(TITLES[leader])} overtook near {amounts.rows(overtook)}{between}. "
+    if leader not in FAMILIES or never is None:
+        return said.strip()
+    other = _capital(TITLES["deep" if leader == "classical" else "classical"])
+    if never >= 0.5:
+        return (
+            f"{said}{other} is not expected to overtake within 16 times your rows: {amounts.chance(never)}."
+        )
+    rows = number(crossover, "median_rows")
+    low, high = number(crossover, "low_rows"), number(crossover, "high_rows")
+    near = f" near {amounts.rows(rows)}" if rows else ""
+    ends = f" (80 % interval {amounts.count(low)} to {amounts.count(high)})" if rows and low and high else ""
+    return f"{said}{other} would probably overtake{near}{ends}: {amounts.chance(1 - never)} within 16 times your rows."
+
+
+def _curves(record: Record, curves: Mapping[str, Any], drawn: list[str]) -> Figure:
+    measure = record.measure
+    now = number(record.result, "curves", "rows") or max(
+        (number(point, "rows") or 0.0 for name in drawn for point in records(curves, name, "points")),
+        default=0.0,
+    )
+    better = "higher" if measure.higher_is_better else "lower"
+    plot = Plot(
+        Axis("rows to learn from (each step to the right: the same factor)", amounts.count, is_log=True),
+        Axis(
+            f"{measure.title}{f' in {measure.unit}' if measure.unit else ''}, {better} is better",
+            lambda value: amounts.level(value),
+            top=100.0 if measure.unit == "%" else float("inf"),
+        ),
+        tuple(_series(name, mapping(curves, name), now, record) for name in drawn),
+        tuple(_rules(record, now)),
+        height=340,
+        beyond=now or None,
+    )
+    table = _curve_table(record, curves, drawn)
+    return figure(
+        "curves",
+        "Score against rows, measured and forecast",
+        _described(record, curves, drawn),
+        plot.draw,
+        table,
+        "Marks and solid lines are measured, with 95 % intervals; dashed lines and bands are the forecast, with 80 % "
+        "intervals.",
+    )
+
+
+def _series(name: str, curve: Mapping[str, Any], now: float, record: Record) -> Series:
+    unit = record.measure.unit
+    dots = []
+    for point in records(curve, "points"):
+        rows, found = number(point, "rows"), estimate(point, "score")
+        if rows and found:
+            shown = " ".join(filter(None, amounts.score(found, record.measure)))
+            says = f"{TITLES[name]}, {amounts.count(rows)} rows: {shown}"
+            dots.append(Dot(rows, found.value, found.low, found.high, says))
+    smooth = [
+        (rows, found)
+        for point in records(curve, "smooth")
+        if (rows := number(point, "rows")) and (found := estimate(point, "score"))
+    ]
+    if not smooth:
+        smooth = [(dot.x, estimate({"score": dot.y}, "score")) for dot in dots]  # type: ignore[misc]
+        smooth += [
+            (rows, found)
+            for point in records(curve, "forecast")
+            if (rows := number(point, "rows")) and (found := estimate(point, "score"))
+        ]
+    line = tuple((rows, found.value) for rows, found in smooth if rows <= now * 1.001)
+    ahead = [(rows, found) for rows, found in smooth if rows >= now * 0.999]
+    if line and ahead and ahead[0][0] > line[-1][0]:
+        ahead.insert(0, (line[-1][0], estimate({"score": line[-1][1]}, "score")))  # type: ignore[arg-type]
+    band = tuple(
+        (rows, *_ends(found.low, found.high, unit))
+        for rows, found in ahead
+        if found.low is not None and found.high
+    )
+    return Series(name, tuple(dots), line, tuple((rows, found.value) for rows, found in ahead), band)
+
+
+def _ends(low: float, high: float, unit: str) -> tuple[float, float]:
+    return (low, min(high, 100.0)) if unit == "%" else (low, high)
+
+
+def _rules(record: Record, now: float) -> Iterator[Rule]:
+    if now:
+        yield Rule(now, "your rows")
+    crossover = mapping(record.result, "outlook", "crossover")
+    never = number(crossover, "p_never")
+    rows = number(crossover, "median_rows")
+    if rows and never is not None and never < 0.5:
+        yield Rule(rows, "crossover")
+    overtook = number(crossover, "overtook", "rows")
+    if overtook:
+        yield Rule(overtook, "overtook")
+
+
+def _curve_table(record: Record, curves: Mapping[str, Any], drawn: list[str]) -> Table:
+    measure = record.measure
+    found: dict[tuple[float, str], dict[str, str]] = {}
+    for name in drawn:
+        for key, kind in (("points", "measured"), ("forecast", "forecast")):
+            for point in records(curves, name, key):
+                rows, score = number(point, "rows"), estimate(point, "score")
+                if rows and score:
+                    shown = " ".join(filter(None, amounts.score(score, measure)))
+                    found.setdefault((rows, kind), {})[name] = shown
+    body = tuple(
+        (amounts.count(rows), kind, *(cells.get(name, "–") for name in drawn))
+        for (rows, kind), cells in sorted(found.items())
+    )
+    head = ("rows to learn from", "", *(TITLES[name] for name in drawn))
+    return Table(
+        f"{_capital(measure.title)} at each size: measured with 95 %, forecast with 80 % intervals",
+        head,
+        body,
+        frozenset(range(2, 2 + len(drawn))),
+    )
+
+
+def _described(record: Record, curves: Mapping[str, Any], drawn: list[str]) -> str:
+    said = []
+    for name in drawn:
+        points = [found for point in records(curves, name, "points") if (found := estimate(point, "score"))]
+        sizes = [rows for point in records(curves, name, "points") if (rows := number(point, "rows"))]
+        if points and sizes:
+            unit = record.measure.unit
+            said.append(
+                f"{_capital(TITLES[name])} goes from {amounts.level(points[0].value, unit)} at "
+                f"{amounts.count(sizes[0])} rows to {amounts.level(points[-1].value, unit)} at {amounts.count(sizes[-1])} rows."
+            )
+    return " ".join(["Learning curves of both families.", *said])
+
+
+def _notes(record: Record, curves: Mapping[str, Any]) -> Iterator[Block]:
+    unit = record.measure.gap_unit
+    rows: list[tuple[Words, ...]] = []
+    for name in COMPETITORS:
+        curve = mapping(curves, name)
+        if not curve:
+            continue
+        enough = number(curve, "rows_for_95_percent")
+        cells = [
+            " ".join(filter(None, amounts.differences(estimate(mapping(curve, key), "gain"), unit)))
+            for key in ("gain_last_doubling", "gain_next_doubling")
+        ]
+        still = STILL.get(text(curve, "still"), "–")
+        rows.append((TITLES[name], *cells, still, amounts.count(enough) if enough else "–"))
+    if rows:
+        head = (
+            "",
+            "last doubling of rows",
+            "next doubling, forecast",
+            "the curve is",
+            "rows for 95 % of the best",
+        )
+        yield Table(
+            "What a doubling of the rows brings (above 0: better)",
+            head,
+            tuple(rows),
+            frozenset({1, 2, 4}),
+            True,
+        )
+    for name in COMPETITORS:
+        note = text(curves, name, "note")
+        if note:
+            yield Paragraph((f"{_capital(TITLES[name])}: {note}",), "note")
+    drawn_how = text(record.result, "curves", "sentence")
+    if drawn_how:
+        yield Paragraph(drawn_how, "note")
+
+
+def _chances(outlook: Mapping[str, Any]) -> Figure | None:
+    bars, rows = [], []
+    for step in records(outlook, "factors"):
+        factor, size, shares = number(step, "factor"), number(step, "rows"), probabilities(step)
+        if factor is None or shares is None:
+            continue
+        title = "with your rows" if factor == 1 else f"with {amounts.factor(factor)} times your rows"
+        aside = f"{amounts.count(size)} to learn from" if size else ""
+        bars.append(Divided(title, aside, shares))
+        gap = estimate(step, "gap")
+        shown = " ".join(filter(None, amounts.differences(gap, ""))) if gap else "–"
+        rows.append((title, *(amounts.chance(part) for part in shares), shown))
+    if not bars:
+        return None
+    first, last = rows[0], rows[-1]
+    return figure(
+        "factors",
+        "Who would be better with more rows",
+        f"Bars of three chances for growing numbers of rows. {_capital(first[0])}: classical better {first[1]}, no "
+        f"practical difference {first[2]}, deep better {first[3]}. {_capital(last[0])}: {last[1]}, {last[2]}, "
+        f"{last[3]}.",
+        lambda canvas: divided_bars(canvas, bars),
+        Table(
+            "Chances with more rows, and the forecast gap (above 0: deep learning is better; 80 % interval)",
+            ("rows", "classical ML better", "no practical difference", "deep learning better", "gap"),
+            tuple(rows),
+            frozenset({1, 2, 3, 4}),
+        ),
+    )
+
+
+def portion_of_odds(record: Record) -> Portion | None:
+    """What was to be expected before any training, beside what was measured; and what less time would have said."""
+    bars, rows = [], []
+    odds = probabilities(mapping(record.result, "odds"))
+    if odds:
+        bars.append(Divided("before training", "odds for data of this shape", odds))
+    for stage in records(record.result, "budgets"):
+        shares, part = probabilities(stage), number(stage, "share")
+        if shares is None or part is None:
+            continue
+        seconds = number(stage, "seconds")
+        title = "the whole budget" if part >= 1 else f"{amounts.share(part)} of the budget"
+        bars.append(Divided(title, amounts.span(seconds) if seconds else "", shares))
+    measured = record.probabilities
+    if measured and not any(bar.title == "the whole budget" for bar in bars):
+        bars.append(Divided("measured", "", measured))
+    if len(bars) < 2:
+        return None
+    rows = [(bar.title, *(amounts.chance(share) for share in bar.shares)) for bar in bars]
+    shown = figure(
+        "odds",
+        "The answer as time went on",
+        "Bars of three chances: "
+        + "; ".join(f"{row[0]}: {row[1]}, {row[2]}, {row[3]}" for row in rows)
+        + ".",
+        lambda canvas: divided_bars(canvas, bars),
+        Table(
+            "Chances before training and after each part of the budget",
+            ("when", "classical ML better", "no practical difference", "deep learning better"),
+            tuple(rows),
+            frozenset({1, 2, 3}),
+        ),
+    )
+    blocks: list[Block] = [shown]
+    source = text(record.result, "odds", "source")
+    if odds and source:
+        blocks.append(Paragraph(f"The odds before training come from: {source}", "note"))
+    sentences = [
+        (amounts.share(part), text(stage, "sentence"))
+        for stage in records(record.result, "budgets")
+        if (part := number(stage, "share")) is not None and text(stage, "sentence")
+    ]
+    if sentences:
+        blocks.append(
+            Table("What the answer would have been", ("of the budget", "the answer"), tuple(sentences))
+        )
+    return Portion("Would less time have been enough?", tuple(blocks))
+
+
+def _capital(words: str) -> str:
+    return words[:1].upper() + words[1:]
