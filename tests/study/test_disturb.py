@@ -73,6 +73,15 @@ def test_noise_is_as_large_as_said_and_leaves_gaps_and_the_other_kinds_alone() -
     assert noisy.frame[[NAME, "said", "same"]].equals(rows.frame[[NAME, "said", "same"]])
 
 
+def test_a_moment_moved_by_weeks_keeps_its_hour_and_weekday() -> None:
+    rows = a_table()
+    noisy = with_noise(rows, {"when": 1e8}, 0.1, 1)
+    before, after = rows.column("when").drop(5), noisy.column("when").drop(5)
+    assert (before != after).mean() > 0.9
+    assert (before.dt.day_of_week == after.dt.day_of_week).all()
+    assert (before.dt.time == after.dt.time).all()
+
+
 def test_extreme_cells_stay_legal() -> None:
     frame = pd.DataFrame(
         {

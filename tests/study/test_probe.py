@@ -276,11 +276,11 @@ def test_time_that_ends_on_the_way_leaves_what_is_measured(
     asked: list[int] = []
     ask = probe._Bench.ask
 
-    def limited(bench: Any, rows: Rows) -> Prediction:
+    def limited(bench: Any, rows: Rows, spare: float = 0.0) -> Prediction:
         asked.append(len(rows))
         if asked.count(800) > 5:  # ten times the test rows: about one column
             bench.clock.seconds = 0.0
-        return ask(bench, rows)
+        return ask(bench, rows, spare)
 
     monkeypatch.setattr(probe._Bench, "ask", limited)
     measured = run_probe(an_order("sum", folder=tmp_path))
@@ -289,6 +289,33 @@ def test_time_that_ends_on_the_way_leaves_what_is_measured(
     assert f"{len(measured['importance'])} of 30 columns" in measured["skipped"]["importance"]
     assert measured["skipped"]["surrogate"] == "out of time"
     assert "stability" in measured["skipped"]
+
+
+def test_many_columns_leave_time_for_the_other_parts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    frame = pd.DataFrame(
+        np.random.default_rng(0).normal(size=(ROWS, 300)), columns=[f"c{n}" for n in range(300)]
+    )
+    a_run(tmp_path, NUMBERS, frame["c17"].to_numpy(), frame, dict.fromkeys(frame.columns, "number"))
+    toys(monkeypatch, one=lambda rows: number(rows, "c17"))
+    clock = {"now": 0.0}
+    monkeypatch.setattr(probe.time, "monotonic", lambda: clock["now"])
+    monkeypatch.setattr(Run, "left", lambda run: run.seconds - clock["now"])
+    ask = probe._Bench.ask
+
+    def slow(bench: Any, rows: Rows, spare: float = 0.0) -> Prediction:
+        guesses = ask(bench, rows, spare)
+        clock["now"] += 1e-3 * len(rows)
+        bench.largest = (1_000, 1.0)
+        return guesses
+
+    monkeypatch.setattr(probe._Bench, "ask", slow)
+    measured = run_probe(an_order("one", folder=tmp_path, seconds=20.0, folds=2))
+    assert measured["importance"][0]["column"] == "c17"
+    assert 0 < len(measured["importance"]) < 300
+    assert len(measured["robustness"]) == 5
+    assert measured["surrogate"]["fidelity"] > 0.8
+    assert measured["skipped"]["importance"].startswith("out of time: ")
+    assert clock["now"] < 21
 
 
 def test_a_model_that_fails_on_odd_cells_costs_only_that_part(

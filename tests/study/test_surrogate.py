@@ -25,6 +25,7 @@ COUNT = 600
 NUMBERS = Regression("y", "rmse", 1.0)
 CLASSES = Classification("y", "accuracy", 0.5, ("no", "yes"))
 VALUE = Asked("x", "number", "value")
+WHOLE = Asked("x", "number", "value", is_whole=True)
 MOMENT = Asked("x", "moment", "value")
 
 
@@ -93,21 +94,21 @@ def test_a_cut_parts_its_neighbours_and_reads_back(one: float, other: float) -> 
     if one == other:
         return
     low, high = sorted((one, other))
-    cut, told = surrogate._cut(VALUE, low, high, False)
+    cut, told = surrogate._cut(VALUE, low, high)
     assert low <= cut < high
     assert float(told) == cut
 
 
 @given(st.integers(-(10**9), 10**9), st.integers(1, 10**6))
 def test_whole_numbers_are_cut_at_whole_numbers(low: int, step: int) -> None:
-    cut, told = surrogate._cut(VALUE, float(low), float(low + step), True)
+    cut, told = surrogate._cut(WHOLE, float(low), float(low + step))
     assert cut == int(told)
     assert low <= cut < low + step
 
 
 @given(st.integers(-(2 * 10**15), 3 * 10**15), st.integers(1, 10**15))
 def test_moments_are_cut_before_a_round_moment(low: int, step: int) -> None:
-    cut, told = surrogate._cut(MOMENT, low / 1e6, (low + step) / 1e6, False)
+    cut, told = surrogate._cut(MOMENT, low / 1e6, (low + step) / 1e6)
     assert low / 1e6 <= cut < (low + step) / 1e6
     moment = datetime.fromisoformat(told).replace(tzinfo=UTC).timestamp()
     assert low / 1e6 - 1e-5 <= moment <= (low + step) / 1e6 + 1e-5
@@ -158,3 +159,31 @@ def test_rows_with_levels_never_seen_are_answered() -> None:
     odd = Rows(pd.DataFrame({"c": pd.Categorical(["never", None, "b"])}), {"c": "category"})
     assert np.isfinite(tree.predict(odd)).all()
     assert tree.predict(odd)[2, 0] == 1.0
+
+
+def test_a_clock_and_a_calendar_are_asked_of_moments() -> None:
+    start = np.datetime64("2021-03-01T00:30", "us")
+    when = start + (np.arange(COUNT) * 7).astype("timedelta64[h]")
+    rows = Rows(pd.DataFrame({"when": when}), {"when": "moment"})
+    stamps = pd.DatetimeIndex(when)
+    expected = {
+        "hour of when is 8 to 17": (stamps.hour >= 8) & (stamps.hour <= 17),
+        "weekday of when is Saturday to Sunday": stamps.day_of_week >= 5,
+        "month of when is June": stamps.month == 6,
+    }
+    for told, flag in expected.items():
+        tree = grow(NUMBERS, rows, np.asarray(flag, dtype=float))
+        np.testing.assert_array_equal(tree.predict(rows)[:, 0], flag)
+        lines = {line.split(":")[0]: line.split(": ")[1][0] for line in rules(tree, NUMBERS)}
+        assert lines[told] == "1"
+        assert sum(answer == "1" for answer in lines.values()) == 1
+
+
+def test_a_gap_passes_a_range_only_where_every_answer_lets_it() -> None:
+    when = np.datetime64("2021-01-04T00:00", "us") + (np.arange(COUNT) * 5).astype("timedelta64[h]")
+    gone = np.arange(COUNT) % 4 == 0
+    rows = Rows(pd.DataFrame({"when": np.where(gone, np.datetime64("NaT"), when)}), {"when": "moment"})
+    hours = np.where(gone, 0, pd.DatetimeIndex(when).hour)
+    lines = rules(grow(NUMBERS, rows, (hours > 11).astype(float)), NUMBERS)
+    assert sum("missing" in line for line in lines) >= 1
+    assert sum(int(re.search(r"\((\d+) row", line)[1]) for line in lines) == COUNT  # type: ignore[index]

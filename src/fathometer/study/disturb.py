@@ -16,6 +16,7 @@ Floats = npt.NDArray[np.float64]
 
 BINS = 10  # into which numbers are cut, to see how answers go along with them
 LEVELS = 30  # of a category told apart for the same purpose; the rest are one
+WEEK, DAY = 604_800.0, 86_400.0  # seconds
 FARTHEST = 9e18  # microseconds from 1970 that a moment may be moved to
 
 
@@ -43,13 +44,19 @@ def noise_scales(train: Rows) -> dict[str, float]:
 
 
 def with_noise(rows: Rows, scales: Mapping[str, float], size: float, seed: int) -> Rows:
-    """Gaussian noise of `size` times its scale added to each of these columns; a missing cell stays missing."""
+    """Gaussian noise of `size` times its scale added to each of these columns; a missing cell stays missing.
+
+    A moment is moved by whole weeks, or whole days, where the noise is larger than that: a few weeks more or less are
+    an error as it may happen, while another hour and weekday would be another event.
+    """
     rng = np.random.default_rng(seed)
     columns = {}
     for name, scale in scales.items():
         moved = size * scale * rng.normal(size=len(rows))
         values = rows.column(name)
         if rows.kinds[name] == "moment":
+            step = next((step for step in (WEEK, DAY) if size * scale > step), 0.0)
+            moved = np.round(moved / step) * step if step else moved
             moments = values.to_numpy().astype("datetime64[us]")
             there = np.clip(moments.astype(np.int64) + 1e6 * moved, -FARTHEST, FARTHEST).astype(np.int64)
             noisy = np.where(np.isnat(moments), moments, there.astype("datetime64[us]"))

@@ -36,9 +36,15 @@ Places = npt.NDArray[np.intp]
 
 TEST_ROWS = 5_000  # of a fold, at most, on which anything is measured
 ROBUST_ROWS = 2_000
-IMPORTANCE_ROWS = 1_800  # asked about each column: other rows tell more than the same ones shuffled again
+IMPORTANCE_ROWS = (
+    1_800,
+    600,
+    200,
+)  # asked about each column; the most with which there is time for every column
 TRAIN_ROWS = 1_000  # rows learned from that are answered again
 SURROGATE_ROWS = 2_000  # of the training rows, of the validation rows, and of the test rows
+REST_SHARE = 0.4  # of the seconds left, at most, is kept from the importances for the parts after them
+SURROGATE_SECONDS = 0.3  # to grow the tree and tell the rows least like the training rows
 MOST_SHIFTS = 10  # rows whose cell each row is given in turn, for an importance
 SINGLES, THOUSANDS = 30, 5  # answers timed
 THROWN_AWAY = 3  # first single answers, in which caches are filled
@@ -148,16 +154,20 @@ class _Bench:
         """At most so many of these rows, always the same ones of a seed, in their order."""
         return self.rows.take(_some(places, most, seed))
 
-    def ask(self, rows: Rows) -> Prediction:
-        """The models' answer, which must not look at targets.
+    def needed(self, rows: int) -> float:
+        """Seconds that answers to so many rows will take; 0 while that cannot be told."""
+        count, seconds = self.largest
+        return seconds * rows / count if count >= TELLING_BATCH else 0.0
+
+    def ask(self, rows: Rows, spare: float = 0.0) -> Prediction:
+        """The models' answer, which must not look at targets; `spare`: seconds that must be left afterwards.
 
         Raises:
             _NotMeasuredError: there is no time for it, or it is not finite.
         """
-        count, seconds = self.largest
-        needed = seconds * len(rows) / count if count >= TELLING_BATCH else 0.0
-        if self.clock.left() <= max(needed, 0.0):
+        if self.clock.left() <= self.needed(len(rows)) + spare:
             raise _NotMeasuredError(OUT_OF_TIME)
+        count, _ = self.largest
         started = time.monotonic()
         questions = Rows(rows.frame, rows.kinds)
         answers = [model.predict(questions) for model, _ in self.members]
@@ -261,17 +271,20 @@ def _importance(bench: _Bench) -> list[dict[str, Any]]:
     the model can read the other, so both may seem unimportant though the model needs one of them. And a shuffled cell
     may make a row that cannot be (a pregnant man), whose answer says little.
 
-    With many columns those along with which the answers go most are measured first, and the rest while time is left.
+    With many columns those along with which the answers go most are measured first, and the rest while time is left
+    (the other parts' share of it is kept for them).
 
     [1] Breiman (2001). Random forests. https://doi.org/10.1023/A:1010933404324
     [2] Fisher, Rudin & Dominici (2019). All models are wrong, but many are useful. JMLR 20(177). arXiv:1801.01489
     """
-    test, answers, clusters = bench.ask_test(IMPORTANCE_ROWS)
+    spare = 0.0 if bench.importance_order else _time_for_the_rest(bench)
+    most = _rows_per_column(bench, spare)
+    test, answers, clusters = bench.ask_test(most)
     count = len(test)
     if count < 2:
         raise _NotMeasuredError("too few test rows")
     mix = np.random.default_rng(3).permutation(count)
-    shifts = min(MOST_SHIFTS, max(1, IMPORTANCE_ROWS // count), count - 1)
+    shifts = min(MOST_SHIFTS, max(1, most // count), count - 1)
     donors = np.empty((shifts, count), dtype=np.intp)
     for shift, row in enumerate(donors, start=1):
         row[mix] = np.roll(mix, shift)  # nobody's own cell
@@ -280,7 +293,7 @@ def _importance(bench: _Bench) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = []
     names = bench.importance_order or by_relevance(test, answers)
     for name in names:
-        guesses, reason = _guarded(partial(bench.ask, shuffled(stacked, name, donors.ravel())))
+        guesses, reason = _guarded(partial(bench.ask, shuffled(stacked, name, donors.ravel()), spare))
         if reason and not found:
             raise _NotMeasuredError(reason)
         if reason:
@@ -294,6 +307,20 @@ def _importance(bench: _Bench) -> list[dict[str, Any]]:
         losses = intact + np.mean(rises, axis=0)
         found.append({"column": name, **_rise(bench, losses, intact, clusters)})
     return sorted(found, key=lambda item: -(item["gap"] or 0.0))
+
+
+def _rows_per_column(bench: _Bench, spare: float) -> int:
+    """How many rows there is time to ask for every column: all columns roughly tell more than some exactly."""
+    left = bench.clock.left() - spare
+    fitting = (most for most in IMPORTANCE_ROWS if len(bench.rows.kinds) * bench.needed(most) <= left)
+    return next(fitting, IMPORTANCE_ROWS[-1])
+
+
+def _time_for_the_rest(bench: _Bench) -> float:
+    """Seconds that the parts after the importances will take, but at most a share of those left."""
+    answers = min(len(bench.test), ROBUST_ROWS) * len(DISTURBANCES)
+    answers += sum(min(len(places), SURROGATE_ROWS) for places in (bench.train, bench.valid))
+    return min(bench.needed(answers) + SURROGATE_SECONDS, REST_SHARE * bench.clock.left())
 
 
 def _robustness(bench: _Bench) -> list[dict[str, Any]]:

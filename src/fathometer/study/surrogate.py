@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -25,19 +26,32 @@ DRAWS = 300  # of the bootstrap
 NORMAL_HALF = 1.959964  # standard deviations to either side that hold 95 % of a normal curve
 
 
+MONTHS = "January February March April May June July August September October November December"
+DAYS = "Monday Tuesday Wednesday Thursday Friday Saturday Sunday"
+CLOCK: Mapping[str, tuple[str, ...]] = {
+    "month": tuple(MONTHS.split()),
+    "weekday": tuple(DAYS.split()),
+    "hour": tuple(map(str, range(24))),
+}
+"""What a calendar and a clock say of a moment, from 0 on; no tree of few leaves could ask it of the moment itself."""
+
+
 @dataclass(frozen=True)
 class Asked:
-    """One thing a rule may ask of a row: a column's value, whether it is one level, or whether it is missing.
+    """One thing a rule may ask of a row.
 
-    fill: the value that stands for a missing one. others: further levels of the column, the commonest first.
+    about: "value", "level" (whether it is that one), "missing" (whether it is), or, of a moment, a part in `CLOCK`.
+    fill: the value that stands for a missing one. is_whole: whether all values are. others: further levels of the
+    column, the commonest first.
     """
 
     column: str
     kind: str
-    about: str  # "value", "level" or "missing"
+    about: str
     level: str = ""
     fill: float = 0.0
     has_gaps: bool = False
+    is_whole: bool = False
     others: tuple[str, ...] = ()
 
     def of(self, rows: Rows) -> Floats:
@@ -47,7 +61,7 @@ class Asked:
             return values.isna().to_numpy().astype(np.float64)
         if self.about == "level":
             return (values.astype(object) == self.level).to_numpy().astype(np.float64)
-        numbers = as_numbers(rows, self.column)
+        numbers = _numbers(rows, self.column, self.about)
         return np.where(np.isnan(numbers), self.fill, numbers)
 
 
@@ -164,11 +178,10 @@ def _node(
     if fitted.children_left[place] < 0:
         return Node(answer, len(rows))
     number = int(fitted.feature[place])
-    item, step = asked[number], steps[number]
+    item = asked[number]
     values = item.of(rows)
-    is_below = values <= step[math.floor(fitted.threshold[place])]
-    is_whole = bool((step == np.round(step)).all())
-    cut, told = _cut(item, float(values[is_below].max()), float(values[~is_below].min()), is_whole)
+    is_below = values <= steps[number][math.floor(fitted.threshold[place])]
+    cut, told = _cut(item, float(values[is_below].max()), float(values[~is_below].min()))
     sides = []
     for child, inside in ((fitted.children_left, is_below), (fitted.children_right, ~is_below)):
         mine = np.flatnonzero(inside)
@@ -188,11 +201,8 @@ def _askable(rows: Rows, answers: Prediction) -> list[Asked]:
                 others = tuple(other for other in levels if other != level)
                 found.append(Asked(name, kind, "level", level, has_gaps=has_gaps, others=others))
         else:
-            numbers = as_numbers(rows, name)
-            present = numbers[~np.isnan(numbers)]
-            # not np.median: a value that is there keeps whole numbers whole
-            fill = float(np.quantile(present, 0.5, method="lower")) if len(present) else 0.0
-            found.append(Asked(name, kind, "value", fill=fill, has_gaps=has_gaps))
+            parts = ("value", *CLOCK) if kind == "moment" else ("value",)
+            found += [_asked_value(rows, name, part) for part in parts]
         if has_gaps:
             found.append(Asked(name, kind, "missing"))
         if len(found) >= MOST_INPUTS:
@@ -200,7 +210,30 @@ def _askable(rows: Rows, answers: Prediction) -> list[Asked]:
     return found
 
 
-def _cut(asked: Asked, low: float, high: float, whole: bool) -> tuple[float, str]:
+def _asked_value(rows: Rows, name: str, about: str) -> Asked:
+    numbers = _numbers(rows, name, about)
+    present = numbers[~np.isnan(numbers)]
+    # the lower middle one: a value that is there keeps whole numbers whole
+    fill = float(np.quantile(present, 0.5, method="lower")) if len(present) else 0.0
+    is_whole = bool((present == np.round(present)).all())
+    return Asked(name, rows.kinds[name], about, "", fill, len(present) < len(numbers), is_whole)
+
+
+def _numbers(rows: Rows, name: str, about: str) -> Floats:
+    """(rows,) the column as numbers, or a part of its moments; NaN where missing."""
+    if about == "value":
+        return as_numbers(rows, name)
+    moments = rows.column(name).to_numpy().astype("datetime64[us]")
+    days = moments.astype("datetime64[D]")
+    parts: Mapping[str, npt.NDArray[np.int64]] = {
+        "month": moments.astype("datetime64[M]").astype(np.int64) % 12,
+        "weekday": (days.astype(np.int64) + 3) % 7,  # 1970 began on a Thursday
+        "hour": (moments - days).astype("timedelta64[h]").astype(np.int64),
+    }
+    return np.where(np.isnat(moments), np.nan, parts[about])
+
+
+def _cut(asked: Asked, low: float, high: float) -> tuple[float, str]:
     """A cut with low <= cut < high, and how it is told."""
     if asked.kind == "moment" and asked.about == "value":
         return _moment_cut(low, high)
@@ -209,7 +242,7 @@ def _cut(asked: Asked, low: float, high: float, whole: bool) -> tuple[float, str
         return low, _plainly(low)
     for digits in range(1, 18):
         rounded = float(f"{middle:.{digits}g}")
-        if whole and rounded != math.floor(rounded):
+        if asked.is_whole and rounded != math.floor(rounded):
             rounded = float(math.floor(middle))
         if low <= rounded < high:
             return rounded, _plainly(rounded)
@@ -264,16 +297,30 @@ def _condition(steps: list[Step]) -> str:
     levels = [(asked, above) for asked, above, _, _ in steps if asked.about == "level"]
     if levels:
         return _which(column, levels, bool(missing))
-    values = [step for step in steps if step[0].about == "value"]
-    if not values:
+    abouts = dict.fromkeys(asked.about for asked, _, _, _ in steps if asked.about != "missing")
+    if not abouts:
         return f"{column} is known"
-    asked = values[0][0]
-    name = f"length of {column}" if asked.kind == "text" else column
+    ranges = [_range([step for step in steps if step[0].about == about]) for about in abouts]
+    told = " and ".join(text for text, _ in ranges)
+    stays = not missing and steps[0][0].has_gaps and all(holds for _, holds in ranges)
+    return f"{told} or missing" if stays else told
+
+
+def _range(steps: list[Step]) -> tuple[str, bool]:
+    """Between which values these answers leave a column, and whether what stands for a missing one lies there."""
+    asked = steps[0][0]
     # of questions on one way a later cut is always the tighter one
-    low, high = (next((step for step in reversed(values) if step[1] is side), None) for side in (True, False))
-    told = _between(name, low and low[2], high and high[2], asked.kind == "moment")
-    stays = (low is None or asked.fill > low[3]) and (high is None or asked.fill <= high[3])
-    return f"{told} or missing" if asked.has_gaps and not missing and stays else told
+    low, high = (next((step for step in reversed(steps) if step[1] is side), None) for side in (True, False))
+    holds = (low is None or asked.fill > low[3]) and (high is None or asked.fill <= high[3])
+    if asked.about in CLOCK:
+        words = CLOCK[asked.about]
+        first = words[int(low[3]) + 1 if low else 0]
+        last = words[int(high[3]) if high else -1]
+        return f"{asked.about} of {asked.column} is {first if first == last else f'{first} to {last}'}", holds
+    name = f"length of {asked.column}" if asked.kind == "text" else asked.column
+    if low and high and asked.is_whole and asked.kind != "moment" and high[3] == low[3] + 1:
+        return f"{name} is {high[2]}", holds
+    return _between(name, low and low[2], high and high[2], asked.kind == "moment"), holds
 
 
 def _which(column: str, asked: list[tuple[Asked, bool]], is_known: bool) -> str:
