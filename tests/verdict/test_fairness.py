@@ -10,7 +10,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from outcomes import CLASSES, NAMES, NUMBERS, by_errors, outcome
-from scipy.stats import binomtest
 from sklearn.metrics import roc_auc_score
 
 from fathometer.study.outcome import Outcome
@@ -22,11 +21,9 @@ from fathometer.verdict.fairness import (
     Fairness,
     GroupErrors,
     GroupRates,
-    effective_rows,
     fairness,
-    wilson,
 )
-from fathometer.verdict.fairness import _widest as widest
+from fathometer.verdict.rates import wilson
 
 NORMAL = 1.959963984540054
 ROWS = 2_000
@@ -52,20 +49,6 @@ def rates(found: Fairness, group: str, name: str = "deep") -> GroupRates:
     one = next(g for g in found.competitors[name].groups if g.group == group)
     assert isinstance(one, GroupRates)
     return one
-
-
-@settings(max_examples=60)
-@given(st.integers(1, 5_000), st.floats(0, 1))
-def test_wilson_is_scipys(rows: int, share: float) -> None:
-    times = round(share * rows)
-    trusted = binomtest(times, rows).proportion_ci(method="wilson")
-    assert wilson(times / rows, rows, NORMAL) == pytest.approx((trusted.low, trusted.high), abs=1e-9)
-
-
-def test_difference_is_newcombes() -> None:
-    """56 of 70 against 48 of 80: table II of Newcombe (1998), case (a), method 10."""
-    ones, others = ((k / n, *wilson(k / n, n, NORMAL)) for k, n in ((56, 70), (48, 80)))
-    assert widest([others, ones]) == pytest.approx((0.2, 0.0524, 0.3339), abs=5e-5)
 
 
 def test_rates_are_counted_per_group() -> None:
@@ -118,26 +101,6 @@ def test_differing_repeats_are_averaged() -> None:
         assert one.rows == ROWS / 2
         assert one.selection_rate is not None and one.selection_rate[0] == pytest.approx(0.5)
         assert one.score is not None and one.score[0] == pytest.approx(50)
-
-
-def test_copies_are_not_more_rows() -> None:
-    values = np.repeat([1.0, 0.0, 1.0, 1.0, 0.0, 1.0] * 10, 5)
-    copies = np.arange(300) // 5
-    assert effective_rows(values, copies) == pytest.approx(60, rel=0.03)
-    assert effective_rows(values, np.arange(300)) == 300
-    assert effective_rows(np.ones(300), copies) == pytest.approx(60)
-    assert effective_rows(values, np.zeros(300, dtype=np.int64)) == pytest.approx(1)
-    # rows of a cluster that differ as much as any others count in full
-    rng = np.random.default_rng(0)
-    mixed = (rng.random(3_000) < 0.3).astype(np.float64)
-    assert effective_rows(mixed, np.arange(3_000) // 2) == pytest.approx(3_000, rel=0.1)
-
-
-@settings(max_examples=40)
-@given(st.lists(st.tuples(st.sampled_from([0.0, 0.5, 1.0]), st.integers(0, 5)), min_size=1, max_size=60))
-def test_effective_rows_are_between_one_and_all(rows: list[tuple[float, int]]) -> None:
-    values, clusters = np.array([v for v, _ in rows]), np.array([c for _, c in rows])
-    assert 1 - 1e-9 <= effective_rows(values, clusters) <= len(rows) + 1e-9
 
 
 def test_clusters_widen_intervals() -> None:

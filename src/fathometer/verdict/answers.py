@@ -39,7 +39,11 @@ def once_per_row(folds: Sequence[FoldResult], values: Sequence[npt.NDArray[Any]]
     Args:
         values: per fold, (its rows,).
     """
-    rows, place = np.unique(np.concatenate([fold.rows for fold in folds]), return_inverse=True)
-    total = np.bincount(place, weights=np.concatenate(values).astype(np.float64))
-    mean: Floats = total / np.bincount(place)
-    return rows, mean
+    return averaged(np.concatenate([fold.rows for fold in folds]), np.concatenate(values))
+
+
+def averaged(rows: Index, values: npt.NDArray[Any]) -> tuple[Index, Floats]:
+    """Different rows, rising, and the mean of each one's values."""
+    different, place = np.unique(rows, return_inverse=True)
+    mean: Floats = np.bincount(place, weights=values.astype(np.float64)) / np.bincount(place)
+    return different, mean

@@ -28,6 +28,7 @@ BINS = 15
 BIN_ROWS_LEAST = 10  # with fewer, a bin's share of right answers is mostly chance
 FIT_ROWS_LEAST = 20
 FIT_ROWS_MOST = 20_000  # one figure needs no more
+FIT_CELLS_MOST = 200_000  # rows times classes
 INVERSE_LEAST, INVERSE_MOST = 0.05, 20.0  # 1 / temperature
 STEPS_MOST = 60
 
@@ -97,9 +98,8 @@ def fit_temperature(prediction: Floats, target: Codes) -> float:
     Args:
         prediction: (rows, classes). target: (rows,) class codes.
     """
-    step = -(-len(target) // FIT_ROWS_MOST)
-    logs, codes = _logs(prediction[::step]), target[::step]
-    chosen = logs[np.arange(len(codes)), codes]
+    logs = _logs(prediction)
+    chosen = logs[np.arange(len(target)), target]
     low, high, inverse = INVERSE_LEAST, INVERSE_MOST, 1.0
     for _ in range(STEPS_MOST):
         scaled = _softmax(inverse * logs)
@@ -161,9 +161,11 @@ def _cross_fitted(
     member = clusters[np.concatenate([fold.rows for fold in folds])]
     fitted = []
     for fold in folds:
-        others = ~np.isin(member, clusters[fold.rows])
-        if int(others.sum()) < FIT_ROWS_LEAST:
+        others = np.flatnonzero(~np.isin(member, clusters[fold.rows]))
+        if len(others) < FIT_ROWS_LEAST:
             return None
+        most = min(FIT_ROWS_MOST, max(FIT_CELLS_MOST // predictions.shape[1], FIT_ROWS_LEAST))
+        others = others[:: -(-len(others) // most)]
         fitted.append(fit_temperature(predictions[others], target[others]))
     return fitted
 

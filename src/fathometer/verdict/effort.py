@@ -19,6 +19,7 @@ from fathometer.study.request import Request
 
 POINTS_MOST = 60
 NEAR_BEST = 0.01  # of the best loss
+TRIALS_LEAST = 3  # on a fold; among fewer the best is too easily near
 SEARCHED_LEAST = 5  # random settings, below which their spread says nothing
 ASIDE = {"curve", "ablation", "refit"}  # stages that look for no better model
 SPELLED = {"kinds": "kind", "learners": "learner"}
@@ -107,7 +108,7 @@ def _family(outcome: Outcome, trials: Sequence[Trial]) -> FamilyEffort:
     losses = _losses(outcome, trials)
     curve = _curve(losses)
     near = None
-    if curve:
+    if len(curve) >= TRIALS_LEAST:
         best = curve[-1]
         near = next(k for k, loss in enumerate(curve, 1) if loss <= best + NEAR_BEST * abs(best))
     return FamilyEffort(

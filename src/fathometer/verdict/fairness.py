@@ -5,11 +5,9 @@ often to rows that are truly so (true positive rate), and how often to rows that
 
 What is assumed: every tested row counts once, with its answers on several repeats averaged. Rows of one cluster
 (duplicates, a group named by the user) vary together, as far as the rows show it; different clusters are independent,
-in different groups too. An interval speaks of new rows of the same kind answered by these models, not of models
-trained anew. A rate's interval is Wilson's (1927, https://doi.org/10.1080/01621459.1927.10502953) with as many rows
-as independent ones would give the same variance (Kish 1965, the design effect). That of a difference is
-made of the two intervals (MOVER; Newcombe 1998, method 10, https://doi.org/10.1002/(SICI)1097-0258(19980430)17:8<873::AID-SIM779>3.0.CO;2-I),
-and is for the widest of all pairs of groups at once (Bonferroni), for the pair was picked because it is wide.
+and so are different groups. An interval speaks of new rows of the same kind answered by these models, not of models
+trained anew. That of a difference holds for the widest of all pairs of groups at once (Bonferroni), for the pair was
+picked because it is wide.
 """
 
 from __future__ import annotations
@@ -17,7 +15,6 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import combinations
 from statistics import NormalDist
 
 import numpy as np
@@ -28,8 +25,9 @@ from fathometer.study.outcome import Outcome
 from fathometer.study.record import FoldResult
 from fathometer.task import Task
 from fathometer.tasks.classification import Classification
-from fathometer.verdict.answers import Floats, Index, answers_given, once_per_row
+from fathometer.verdict.answers import Floats, Index, answers_given, averaged, once_per_row
 from fathometer.verdict.posterior import spread_of
+from fathometer.verdict.rates import Estimate, difference, rate
 
 MISSING = "(missing)"
 GROUP_ROWS_LEAST = 50  # tested rows, for any claim about a group
@@ -38,8 +36,8 @@ NAMED_MOST = 50  # groups too small that are named
 LEVEL = 0.95
 
 Bools = npt.NDArray[np.bool_]
-Estimate = tuple[float, float, float]
-"""A value and the ends of its 95 % interval."""
+Sample = tuple[Floats, Index]
+"""What was measured on some rows, once per row, and their positions."""
 
 
 @dataclass(frozen=True)
@@ -124,35 +122,6 @@ def fairness(
     )
 
 
-def wilson(share: float, rows: float, normal: float) -> tuple[float, float]:
-    """Wilson's interval of a share of so many rows, `normal` standard deviations to either side."""
-    square = normal**2
-    middle = (share + square / (2 * rows)) / (1 + square / rows)
-    half = normal / (1 + square / rows) * math.sqrt(share * (1 - share) / rows + square / (4 * rows**2))
-    # at 0 and 1 the end is the share itself, but for rounding
-    return min(max(middle - half, 0.0), share), max(min(middle + half, 1.0), share)
-
-
-def effective_rows(values: Floats, clusters: npt.NDArray[np.int64]) -> float:
-    """How many independent rows would tell as much of the mean of these shares (rows,) as these clusters do.
-
-    At most the rows there are, and at least as many as if rows of a cluster were all alike.
-    """
-    count = float(len(values))
-    _, member = np.unique(clusters, return_inverse=True)
-    sizes = np.bincount(member).astype(np.float64)
-    least = count**2 / float(sizes @ sizes)
-    mean = float(values.mean())
-    apart = np.bincount(member, weights=values - mean)
-    variance = float(apart @ apart) / count**2
-    if len(sizes) == count:
-        return count
-    if variance <= 0 or len(sizes) < 2:
-        return least
-    variance *= len(sizes) / (len(sizes) - 1)
-    return min(max(mean * (1 - mean) / variance, least), count)
-
-
 def _favourable(outcome: Outcome, named: int | None) -> int | None:
     classes = outcome.task.outputs
     if classes < 2:
@@ -182,15 +151,23 @@ def _comparison(
     pairs = max(len(members) * (len(members) - 1) // 2, 1)
     plain = NormalDist().inv_cdf(1 - (1 - LEVEL) / 2)
     wider = NormalDist().inv_cdf(1 - (1 - LEVEL) / (2 * pairs))
-    measured = _measured(outcome, folds, positive)
+    answers = _answers(outcome, folds, positive)
+    passes = _passes(folds)
+    tested = _tested(folds)
     groups: list[GroupRates | GroupErrors] = []
     widened: dict[str, list[Estimate]] = {}
     for name, member in members.items():
-        found = _estimates(outcome, folds, measured, member, plain)
-        groups.append(_group(outcome.task, name, int(member[_tested(folds)].sum()), found))
-        for what, estimate in _estimates(outcome, folds, measured, member, wider).items():
+        samples = {
+            what: (values[member[rows]], rows[member[rows]]) for what, (values, rows) in answers.items()
+        }
+        samples["score"] = _losses(outcome, passes, member)
+        found = _estimates(outcome, samples, plain)
+        groups.append(_group(outcome.task, name, int(member[tested].sum()), found))
+        for what, estimate in _estimates(outcome, samples, wider).items():
             widened.setdefault(what, []).append(estimate)
-    differences = {what: _widest(several) for what, several in widened.items() if len(several) > 1}
+    differences = {
+        what: difference(max(several), min(several)) for what, several in widened.items() if len(several) > 1
+    }
     return Comparison(tuple(groups), differences)
 
 
@@ -199,28 +176,7 @@ def _tested(folds: Sequence[FoldResult]) -> Index:
     return rows
 
 
-def _estimates(
-    outcome: Outcome,
-    folds: Sequence[FoldResult],
-    measured: tuple[Index, Mapping[str, tuple[Bools, Floats]]],
-    member: Bools,
-    normal: float,
-) -> dict[str, Estimate]:
-    """Everything that can be said of one group, with intervals `normal` standard deviations to either side."""
-    rows, values = measured
-    found: dict[str, Estimate | None] = {}
-    for what, (counts, value) in values.items():
-        here = member[rows] & counts
-        if int(here.sum()) >= RATE_ROWS_LEAST:
-            interval = _mean if what == "mean_error" else _share
-            found[what] = interval(value[here], rows[here], outcome, normal)
-    found["score"] = _score(outcome, folds, member, normal)
-    return {what: estimate for what, estimate in found.items() if estimate is not None}
-
-
-def _group(
-    task: Task, name: str, rows: int, found: Mapping[str, Estimate | None]
-) -> GroupRates | GroupErrors:
+def _group(task: Task, name: str, rows: int, found: Mapping[str, Estimate]) -> GroupRates | GroupErrors:
     if task.outputs < 2:
         return GroupErrors(name, rows, found.get("mean_error"), found.get("score"))
     return GroupRates(
@@ -228,61 +184,70 @@ def _group(
     )
 
 
-def _measured(
-    outcome: Outcome, folds: Sequence[FoldResult], positive: int | None
-) -> tuple[Index, dict[str, tuple[Bools, Floats]]]:
-    """The tested rows, and per measure which of them count and their values, averaged over repeats."""
+def _answers(outcome: Outcome, folds: Sequence[FoldResult], positive: int | None) -> dict[str, Sample]:
+    """What each tested row was answered: whether favourably, by what is true of it, or how far off."""
     told = [answers_given(outcome.task, fold.prediction) for fold in folds]
     if outcome.task.outputs < 2:
         errors = [some - outcome.target[fold.rows] for some, fold in zip(told, folds, strict=True)]
         rows, error = once_per_row(folds, errors)
-        return rows, {"mean_error": (np.ones(len(rows), dtype=bool), error)}
-    rows, chosen = once_per_row(folds, [some == positive for some in told])
+        return {"mean_error": (error, rows)}
     if positive is None:
-        return rows, {}
+        return {}
+    rows, chosen = once_per_row(folds, [some == positive for some in told])
+    if outcome.task.outputs > 2:
+        return {"selection_rate": (chosen, rows)}
     truly = outcome.target[rows] == positive
-    measured = {"selection_rate": (np.ones(len(rows), dtype=bool), chosen)}
-    if outcome.task.outputs == 2:
-        measured |= {"tpr": (truly, chosen), "fpr": (~truly, chosen)}
-    return rows, measured
+    return {
+        "selection_rate": (chosen, rows),
+        "tpr": (chosen[truly], rows[truly]),
+        "fpr": (chosen[~truly], rows[~truly]),
+    }
 
 
-def _share(values: Floats, rows: Index, outcome: Outcome, normal: float) -> Estimate | None:
-    share = float(values.mean())
-    return (share, *wilson(share, effective_rows(values, outcome.clusters[rows]), normal))
-
-
-def _mean(values: Floats, rows: Index, outcome: Outcome, normal: float) -> Estimate | None:
-    """A mean with a Student-t interval over clusters."""
-    level = 2 * NormalDist().cdf(normal) - 1
-    spread = spread_of([values], [rows], outcome.clusters, 0.0)
-    low, high = spread.interval(level)
-    return (spread.mean, low, high) if math.isfinite(low) and math.isfinite(high) else None
-
-
-def _score(outcome: Outcome, folds: Sequence[FoldResult], member: Bools, normal: float) -> Estimate | None:
-    """The deciding metric on one group's rows alone."""
-    measure = outcome.task.measure
-    tested, losses = [], []
+def _passes(folds: Sequence[FoldResult]) -> list[tuple[Index, Floats]]:
+    """Rows and predictions of every repeat, its folds together: on one alone a group may have a single class."""
+    passes = []
     for repeat in sorted({fold.repeat for fold in folds}):
-        # all of a repeat at once: a group may have one class only on a single fold
         mine = [fold for fold in folds if fold.repeat == repeat]
-        rows = np.concatenate([fold.rows for fold in mine])
-        here = member[rows]
-        truth = outcome.target[rows[here]]
-        if not here.any() or (measure.name == "auc" and len(np.unique(truth)) < 2):
-            continue
-        told = np.concatenate([fold.prediction for fold in mine])[here]
-        tested.append(rows[here])
-        losses.append(outcome.task.losses(truth, told))
-    if not tested:
-        return None
-    every, place = np.unique(np.concatenate(tested), return_inverse=True)
-    per_row = np.bincount(place, weights=np.concatenate(losses)) / np.bincount(place)
+        rows: Index = np.concatenate([fold.rows for fold in mine])
+        passes.append((rows, np.concatenate([fold.prediction for fold in mine])))
+    return passes
+
+
+def _losses(outcome: Outcome, passes: Sequence[tuple[Index, Floats]], member: Bools) -> Sample:
+    """Losses on the deciding metric of one group's tested rows, as if there were no others."""
+    rows: list[Index] = [np.zeros(0, dtype=np.intp)]
+    losses: list[Floats] = [np.zeros(0)]
+    for tested, prediction in passes:
+        here = member[tested]
+        truth = outcome.target[tested[here]]
+        if len(truth) and (outcome.task.metric != "auc" or len(np.unique(truth)) > 1):
+            rows.append(tested[here])
+            losses.append(outcome.task.losses(truth, prediction[here]))
+    every, mean = averaged(np.concatenate(rows), np.concatenate(losses))
+    return mean, every
+
+
+def _estimates(outcome: Outcome, samples: Mapping[str, Sample], normal: float) -> dict[str, Estimate]:
+    """Everything that can be said of one group, with intervals `normal` standard deviations to either side."""
+    found = {
+        what: _estimate(outcome, what, values, rows, normal)
+        for what, (values, rows) in samples.items()
+        if len(rows) >= RATE_ROWS_LEAST
+    }
+    return {what: estimate for what, estimate in found.items() if estimate is not None}
+
+
+def _estimate(outcome: Outcome, what: str, values: Floats, rows: Index, normal: float) -> Estimate | None:
+    measure, clusters = outcome.task.measure, outcome.clusters
+    if what == "mean_error":
+        return _mean(values, rows, clusters, normal)
+    if what != "score":
+        return rate(values, clusters[rows], normal)
     if measure.name == "accuracy":
-        found = _share(np.clip(per_row, 0.0, 1.0), every, outcome, normal)
+        found: Estimate | None = rate(values, clusters[rows], normal)
     else:
-        found = _mean(per_row, every, outcome, normal)
+        found = _mean(values, rows, clusters, normal)
     if found is None:
         return None
     value, *ends = (measure.score(max(loss, 0.0)) for loss in found)
@@ -292,14 +257,11 @@ def _score(outcome: Outcome, folds: Sequence[FoldResult], member: Bools, normal:
     return value, low, high
 
 
-def _widest(several: Sequence[Estimate]) -> Estimate:
-    """The largest value less the smallest, with an interval made of theirs."""
-    pairs = combinations(sorted(several, reverse=True), 2)
-    (one, low_one, high_one), (two, low_two, high_two) = max(pairs, key=lambda pair: pair[0][0] - pair[1][0])
-    difference = one - two
-    low = difference - math.hypot(one - low_one, high_two - two)
-    high = difference + math.hypot(high_one - one, two - low_two)
-    return difference, low, high
+def _mean(values: Floats, rows: Index, clusters: npt.NDArray[np.int64], normal: float) -> Estimate | None:
+    """A mean with a Student-t interval over clusters; None where it has no finite one."""
+    spread = spread_of([values], [rows], clusters, 0.0)
+    ends = spread.interval(2 * NormalDist().cdf(normal) - 1)
+    return (spread.mean, *ends) if all(map(math.isfinite, (spread.mean, *ends))) else None
 
 
 def _note(task: Task, large: int, small: int, tested: int) -> str:
