@@ -72,6 +72,12 @@ def test_equal_trials_need_one() -> None:
     assert found.trials_to_one_percent == 1 and found.curve == pytest.approx([0.5] * 10)
 
 
+def test_of_too_few_trials_nothing_is_said() -> None:
+    """Among two the best is near by nature; that is no sign of a family that needs no search."""
+    found = effort(study(tried([[0.5, 0.4]] * 5))).families["deep"]
+    assert (found.trials, found.curve, found.trials_to_one_percent) == (10, (), None)
+
+
 def test_a_long_curve_is_cut_but_counted_to_its_end() -> None:
     losses = [[1.0] * 199 + [0.5]]
     found = effort(study(tried(losses))).families["deep"]
@@ -81,7 +87,7 @@ def test_a_long_curve_is_cut_but_counted_to_its_end() -> None:
 
 
 def test_curve_and_ablation_trials_look_for_no_better_model() -> None:
-    real = tried([[0.5, 0.4]] * 5)
+    real = tried([[0.5, 0.4, 0.6]] * 5)
     aside = [
         a_trial("deep", "f0@4", key="c", stage="curve", valid_loss=0.0),
         a_trial("deep", "f0~raw", key="d", stage="ablation", valid_loss=0.0),
@@ -91,18 +97,18 @@ def test_curve_and_ablation_trials_look_for_no_better_model() -> None:
 
 
 def test_failed_trials_count_as_trials_only() -> None:
-    real = tried([[0.5, 0.4]] * 5)
+    real = tried([[0.5, 0.4, 0.6]] * 5)
     failed = a_trial("deep", "f0", key="f", settings={"width": 99}, status="failed", valid_loss=None)
     without, with_it = (effort(study(trials)).families["deep"] for trials in (real, [*real, failed]))
     assert with_it == replace(without, trials=without.trials + 1, recipes=without.recipes + 1)
 
 
 def test_folds_of_repeats_are_not_on_the_curve() -> None:
-    real = tried([[0.5, 0.4]] * 5)
+    real = tried([[0.5, 0.4, 0.6]] * 5)
     repeat = [a_trial("deep", "f7", key="g", stage="repeats", valid_loss=0.01)]
     with_it = effort(study(real + repeat, folds=10)).families["deep"]
     assert with_it.curve == effort(study(real)).families["deep"].curve
-    assert with_it.trials == 11
+    assert with_it.trials == 16
 
 
 def test_spread_is_the_middle_half_of_random_settings() -> None:
@@ -114,14 +120,14 @@ def test_spread_is_the_middle_half_of_random_settings() -> None:
 
 
 def test_numbers_are_read_in_their_own_unit() -> None:
-    of = replace(study(tried([[4.0, 9.0]])), task=NUMBERS)
-    assert effort(of).families["deep"].curve == pytest.approx([2.5, 2.0])  # RMSE, of squared errors
+    of = replace(study(tried([[4.0, 9.0, 16.0]])), task=NUMBERS)
+    assert effort(of).families["deep"].curve == pytest.approx([3.0, 7 / 3, 2.0])  # RMSE, of squared errors
 
 
 def test_an_untested_run_has_no_curve() -> None:
-    of = study(tried([[0.5, 0.4]]))
+    of = study(tried([[0.5, 0.4, 0.6]]))
     found = effort(replace(of, results=dict.fromkeys(NAMES, ()))).families["deep"]
-    assert (found.trials, found.curve, found.trials_to_one_percent, found.spread) == (2, (), None, None)
+    assert (found.trials, found.curve, found.trials_to_one_percent, found.spread) == (3, (), None, None)
 
 
 def test_nothing_asked_is_nothing_by_hand() -> None:

@@ -105,12 +105,11 @@ def expected_best(losses: Sequence[float]) -> list[float]:
 
 
 def _family(outcome: Outcome, trials: Sequence[Trial]) -> FamilyEffort:
-    losses = _losses(outcome, trials)
-    curve = _curve(losses)
-    near = None
-    if len(curve) >= TRIALS_LEAST:
-        best = curve[-1]
-        near = next(k for k, loss in enumerate(curve, 1) if loss <= best + NEAR_BEST * abs(best))
+    curve = _curve(_losses(outcome, trials))
+    if len(curve) < TRIALS_LEAST:
+        curve = []
+    enough = curve[-1] + NEAR_BEST * abs(curve[-1]) if curve else 0.0
+    near = next((k for k, loss in enumerate(curve, 1) if loss <= enough), None)
     return FamilyEffort(
         trials=len(trials),
         recipes=len({trial.recipe for trial in trials}),

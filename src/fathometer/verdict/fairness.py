@@ -269,14 +269,10 @@ def _note(task: Task, large: int, small: int, tested: int) -> str:
     if not tested:
         return "Nothing was tested yet."
     if large < 2:
-        told.append(
-            f"{counted(large, 'group')} of at least {GROUP_ROWS_LEAST} tested rows: nothing can be compared."
-        )
-    if small:
-        hidden = f", {small - NAMED_MOST:,} of them not named" if small > NAMED_MOST else ""
-        told.append(
-            f"Of {counted(small, 'group')} with fewer than {GROUP_ROWS_LEAST} tested rows nothing is claimed{hidden}."
-        )
+        only = "Only one group has" if large else "No group has"
+        told.append(f"{only} at least {GROUP_ROWS_LEAST} tested rows, so nothing can be compared.")
+    if small > NAMED_MOST:
+        told.append(f"{counted(small, 'group')} have fewer; {NAMED_MOST} of them are named.")
     if task.outputs > 2:
         told.append("Rates of true and false positives are for two classes.")
     if large > 2:
