@@ -245,7 +245,7 @@ def test_a_model_that_is_a_small_tree_is_told_completely(
     assert surrogate["high"] == 1.0
     assert (surrogate["leaves"], surrogate["depth"]) == (3, 2)
     assert len(surrogate["rules"]) == 3
-    assert any(rule.startswith(f"{HOSTILE} is b %s: <b>\nyes 90 % (") for rule in surrogate["rules"])
+    assert any(rule.startswith(f"{HOSTILE} is b %s: <b>\nyes, 90 % sure (") for rule in surrogate["rules"])
     assert any(
         f"{HOSTILE} is not b %s" in rule and "when before 2021-" in rule for rule in surrogate["rules"]
     )
@@ -352,7 +352,7 @@ def test_one_column_of_one_level_and_few_rows_are_legal(
     a_run(tmp_path, CLASSES, np.arange(20) % 2, frame, {"c": "category"})
     toys(monkeypatch, always=lambda rows: two(np.full(len(rows), 0.4)))
     measured = run_probe(an_order("always", folder=tmp_path, folds=2))
-    assert measured["surrogate"]["rules"][0].startswith("always: {0} %s 60 % (")
+    assert measured["surrogate"]["rules"][0].startswith("always: {0} %s, 60 % sure (")
     assert measured["surrogate"]["fidelity"] == 1.0
     assert measured["skipped"]["noise"] == "no column of numbers or dates that varies"
     assert "shifted" in measured["skipped"]

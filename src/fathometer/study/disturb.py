@@ -137,7 +137,13 @@ def _variance_between(rows: Rows, name: str, answers: Floats) -> float:
     if rows.kinds[name] == "text":
         return 1.0
     if rows.kinds[name] == "category":
-        counts = rows.column(name).astype(object).value_counts().sort_index().sort_values(ascending=False)
+        counts = (
+            rows.column(name)
+            .astype(object)
+            .value_counts()
+            .sort_index()
+            .sort_values(ascending=False, kind="stable")
+        )
         place = {level: position for position, level in enumerate(counts.index[:LEVELS])}
         bins = np.array([place.get(level, LEVELS) for level in rows.column(name).astype(object)])
     else:

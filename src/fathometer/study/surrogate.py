@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from fathometer.data.rows import Rows
-from fathometer.study.disturb import as_numbers, by_relevance
+from fathometer.study.questions import CLOCK, Asked, askable, best_cut, plainly
 from fathometer.task import Prediction, Task
 
 Floats = npt.NDArray[np.float64]
@@ -20,49 +18,8 @@ Floats = npt.NDArray[np.float64]
 MOST_LEAVES, MOST_DEPTH = 16, 4
 SMALLEST_LEAF = 0.01  # of the rows learned from, and at least five
 LEAST_GAIN = 1e-3  # of the answers' variance, below which a question is not worth a reader's time
-MOST_LEVELS = 12  # of a category that may be asked for
-MOST_INPUTS = 300
 DRAWS = 300  # of the bootstrap
 NORMAL_HALF = 1.959964  # standard deviations to either side that hold 95 % of a normal curve
-
-
-MONTHS = "January February March April May June July August September October November December"
-DAYS = "Monday Tuesday Wednesday Thursday Friday Saturday Sunday"
-CLOCK: Mapping[str, tuple[str, ...]] = {
-    "month": tuple(MONTHS.split()),
-    "weekday": tuple(DAYS.split()),
-    "hour": tuple(map(str, range(24))),
-}
-"""What a calendar and a clock say of a moment, from 0 on; no tree of few leaves could ask it of the moment itself."""
-
-
-@dataclass(frozen=True)
-class Asked:
-    """One thing a rule may ask of a row.
-
-    about: "value", "level" (whether it is that one), "missing" (whether it is), or, of a moment, a part in `CLOCK`.
-    fill: the value that stands for a missing one. is_whole: whether all values are. others: further levels of the
-    column, the commonest first.
-    """
-
-    column: str
-    kind: str
-    about: str
-    level: str = ""
-    fill: float = 0.0
-    has_gaps: bool = False
-    is_whole: bool = False
-    others: tuple[str, ...] = ()
-
-    def of(self, rows: Rows) -> Floats:
-        """(rows,) values; 0 or 1 for a level and for missing."""
-        values = rows.column(self.column)
-        if self.about == "missing":
-            return values.isna().to_numpy().astype(np.float64)
-        if self.about == "level":
-            return (values.astype(object) == self.level).to_numpy().astype(np.float64)
-        numbers = _numbers(rows, self.column, self.about)
-        return np.where(np.isnan(numbers), self.fill, numbers)
 
 
 @dataclass(frozen=True)
@@ -143,12 +100,11 @@ def grow(task: Task, rows: Rows, answers: Prediction) -> Node:
     # loaded here because the main program, which imports the probe to order it, stays light
     from sklearn.tree import DecisionTreeRegressor
 
-    asked = [item for item in _askable(rows, answers) if len(np.unique(item.of(rows))) > 1]
+    columns = [(item, *np.unique(item.of(rows), return_inverse=True)) for item in askable(rows, answers)]
+    asked = [(item, steps, places) for item, steps, places in columns if len(steps) > 1]
     table = answers.reshape(len(rows), -1)
     if not asked:
         return Node(table.mean(axis=0), len(rows))
-    steps = [np.unique(item.of(rows)) for item in asked]
-    places = [np.searchsorted(step, item.of(rows)) for step, item in zip(steps, asked, strict=True)]
     spread = float(table.var(axis=0).mean())
     scale = math.sqrt(spread) or 1.0
     fitted = DecisionTreeRegressor(
@@ -157,8 +113,11 @@ def grow(task: Task, rows: Rows, answers: Prediction) -> Node:
         min_samples_leaf=max(5, math.ceil(SMALLEST_LEAF * len(rows))),
         min_impurity_decrease=LEAST_GAIN if spread else 0.0,
         random_state=0,
-    ).fit(np.stack(places, axis=1).astype(np.float32), (table - table.mean(axis=0)) / scale)
-    return _node(fitted.tree_, 0, asked, steps, rows, table)
+    ).fit(
+        np.stack([places for _, _, places in asked], axis=1).astype(np.float32),
+        (table - table.mean(axis=0)) / scale,
+    )
+    return _node(fitted.tree_, 0, [(item, steps) for item, steps, _ in asked], rows, table)
 
 
 def rules(tree: Node, task: Task) -> list[str]:
@@ -170,102 +129,20 @@ Step = tuple[Asked, bool, str, float]
 """What was asked, whether the row is above the cut, the cut in words and as a number."""
 
 
-def _node(
-    fitted: Any, place: int, asked: list[Asked], steps: list[Floats], rows: Rows, table: Floats
-) -> Node:
+def _node(fitted: Any, place: int, asked: list[tuple[Asked, Floats]], rows: Rows, table: Floats) -> Node:
     """scikit-learn's tree from this node on, with cuts in the columns' own values."""
     answer = table.mean(axis=0)
     if fitted.children_left[place] < 0:
         return Node(answer, len(rows))
-    number = int(fitted.feature[place])
-    item = asked[number]
+    item, steps = asked[int(fitted.feature[place])]
     values = item.of(rows)
-    is_below = values <= steps[number][math.floor(fitted.threshold[place])]
-    cut, told = _cut(item, float(values[is_below].max()), float(values[~is_below].min()))
+    is_below = values <= steps[math.floor(fitted.threshold[place])]
+    cut, told = best_cut(item, float(values[is_below].max()), float(values[~is_below].min()))
     sides = []
     for child, inside in ((fitted.children_left, is_below), (fitted.children_right, ~is_below)):
         mine = np.flatnonzero(inside)
-        sides.append(_node(fitted, int(child[place]), asked, steps, rows.take(mine), table[mine]))
+        sides.append(_node(fitted, int(child[place]), asked, rows.take(mine), table[mine]))
     return Node(answer, len(rows), item, cut, told, sides[0], sides[1])
-
-
-def _askable(rows: Rows, answers: Prediction) -> list[Asked]:
-    found: list[Asked] = []
-    for name in by_relevance(rows, answers):
-        kind, values = rows.kinds[name], rows.column(name)
-        has_gaps = bool(values.isna().any())
-        if kind == "category":
-            counts = values.astype(object).value_counts().sort_index().sort_values(ascending=False)
-            levels = tuple(map(str, counts.index))
-            for level in levels[:MOST_LEVELS]:
-                others = tuple(other for other in levels if other != level)
-                found.append(Asked(name, kind, "level", level, has_gaps=has_gaps, others=others))
-        else:
-            parts = ("value", *CLOCK) if kind == "moment" else ("value",)
-            found += [_asked_value(rows, name, part) for part in parts]
-        if has_gaps:
-            found.append(Asked(name, kind, "missing"))
-        if len(found) >= MOST_INPUTS:
-            break
-    return found
-
-
-def _asked_value(rows: Rows, name: str, about: str) -> Asked:
-    numbers = _numbers(rows, name, about)
-    present = numbers[~np.isnan(numbers)]
-    # the lower middle one: a value that is there keeps whole numbers whole
-    fill = float(np.quantile(present, 0.5, method="lower")) if len(present) else 0.0
-    is_whole = bool((present == np.round(present)).all())
-    return Asked(name, rows.kinds[name], about, "", fill, len(present) < len(numbers), is_whole)
-
-
-def _numbers(rows: Rows, name: str, about: str) -> Floats:
-    """(rows,) the column as numbers, or a part of its moments; NaN where missing."""
-    if about == "value":
-        return as_numbers(rows, name)
-    moments = rows.column(name).to_numpy().astype("datetime64[us]")
-    days = moments.astype("datetime64[D]")
-    parts: Mapping[str, npt.NDArray[np.int64]] = {
-        "month": moments.astype("datetime64[M]").astype(np.int64) % 12,
-        "weekday": (days.astype(np.int64) + 3) % 7,  # 1970 began on a Thursday
-        "hour": (moments - days).astype("timedelta64[h]").astype(np.int64),
-    }
-    return np.where(np.isnat(moments), np.nan, parts[about])
-
-
-def _cut(asked: Asked, low: float, high: float) -> tuple[float, str]:
-    """A cut with low <= cut < high, and how it is told."""
-    if asked.kind == "moment" and asked.about == "value":
-        return _moment_cut(low, high)
-    middle = low + (high - low) / 2
-    if not math.isfinite(middle):
-        return low, _plainly(low)
-    for digits in range(1, 18):
-        rounded = float(f"{middle:.{digits}g}")
-        if asked.is_whole and rounded != math.floor(rounded):
-            rounded = float(math.floor(middle))
-        if low <= rounded < high:
-            return rounded, _plainly(rounded)
-    return low, _plainly(low)
-
-
-def _moment_cut(low: float, high: float) -> tuple[float, str]:
-    """The roundest moment after `low` and not after `high` (seconds since 1970); rows before it go below."""
-    try:
-        late = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=high)
-    except OverflowError:
-        return low, f"{low:.0f} seconds after 1970"
-    to_minute = late.replace(second=0, microsecond=0)
-    to_day = to_minute.replace(hour=0, minute=0)
-    choices = [to_day.replace(month=1, day=1), to_day.replace(day=1), to_day, to_minute.replace(minute=0)]
-    choices += [to_minute, late.replace(microsecond=0), late]
-    for moment in choices:
-        seconds = (moment - datetime(1970, 1, 1, tzinfo=UTC)) / timedelta(seconds=1)
-        if low < seconds <= high:
-            is_day = moment == moment.replace(hour=0, minute=0, second=0, microsecond=0)
-            text = moment.replace(tzinfo=None).isoformat(sep=" ")
-            return math.nextafter(seconds, -math.inf), text[: -len(" 00:00:00")] if is_day else text
-    return low, late.replace(tzinfo=None).isoformat(sep=" ")
 
 
 def _paths(node: Node, path: tuple[Step, ...]) -> list[tuple[tuple[Step, ...], Node]]:
@@ -281,9 +158,9 @@ def _rule(path: tuple[Step, ...], leaf: Node, task: Task) -> str:
     if task.outputs > 1:
         label = task.answer(leaf.answer[None, :])["prediction"].iloc[0]
         share = task.answer(leaf.answer[None, :])[f"probability_{label}"].iloc[0]
-        told = f"{label} {100 * share:.0f} %"
+        told = f"{label}, {100 * share:.0f} % sure"
     else:
-        told = _plainly(float(f"{leaf.answer[0]:.4g}"))
+        told = plainly(float(f"{leaf.answer[0]:.4g}"))
     rows = f"{leaf.rows:,} row" + ("" if leaf.rows == 1 else "s")
     return " and ".join(parts or ["always"]) + f": {told} ({rows})"
 
@@ -297,6 +174,14 @@ def _condition(steps: list[Step]) -> str:
     levels = [(asked, above) for asked, above, _, _ in steps if asked.about == "level"]
     if levels:
         return _which(column, levels, bool(missing))
+    words = [
+        f"{'mentions' if above else 'without'} {asked.level}"
+        for asked, above, _, _ in steps
+        if asked.about == "word"
+    ]
+    if words:
+        rest = [step for step in steps if step[0].about != "word"]
+        return " and ".join([f"{column} {' and '.join(words)}", *([_condition(rest)] if rest else [])])
     abouts = dict.fromkeys(asked.about for asked, _, _, _ in steps if asked.about != "missing")
     if not abouts:
         return f"{column} is known"
@@ -317,7 +202,7 @@ def _range(steps: list[Step]) -> tuple[str, bool]:
         first = words[int(low[3]) + 1 if low else 0]
         last = words[int(high[3]) if high else -1]
         return f"{asked.about} of {asked.column} is {first if first == last else f'{first} to {last}'}", holds
-    name = f"length of {asked.column}" if asked.kind == "text" else asked.column
+    name = f"characters in {asked.column}" if asked.kind == "text" else asked.column
     if low and high and asked.is_whole and asked.kind != "moment" and high[3] == low[3] + 1:
         return f"{name} is {high[2]}", holds
     return _between(name, low and low[2], high and high[2], asked.kind == "moment"), holds
@@ -339,18 +224,13 @@ def _which(column: str, asked: list[tuple[Asked, bool]], is_known: bool) -> str:
 
 
 def _between(name: str, low: str | None, high: str | None, is_moment: bool) -> str:
+    if is_moment and low is not None and high is not None:
+        return f"{low} <= {name} < {high}"
     if is_moment:
-        ends = [f"from {low} on"] if low is not None else []
-        return " ".join([name, *ends, *([f"before {high}"] if high is not None else [])])
+        return f"{name} before {high}" if low is None else f"{name} from {low} on"
     if low is not None and high is not None:
         return f"{low} < {name} <= {high}"
     return f"{name} <= {high}" if low is None else f"{name} > {low}"
-
-
-def _plainly(number: float) -> str:
-    if number == 0 or 1e-4 <= abs(number) < 1e15:
-        return str(np.format_float_positional(number + 0.0, trim="-"))
-    return repr(number)
 
 
 Fidelity = tuple[float, float | None, float | None]
