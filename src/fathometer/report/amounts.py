@@ -118,10 +118,15 @@ def span(value: float) -> str:
     """A time in words: "40 seconds", "5 minutes"."""
     if value < 120:
         return counted(max(1, round(value)), "second")
-    return counted(round(value / 60), "minute") if value < 7200 else f"{value / 3600:.1f} hours"
+    if value >= 7200:
+        return f"{value / 3600:.3g} hours"
+    return f"{value / 60:.3g} minutes"
 
 
 def milliseconds(value: float) -> str:
+    """A short time, given in milliseconds: "60 µs", "4.2 ms", "1.5 s"."""
+    if value < 0.1:
+        return f"{value * 1000:.2g} µs"
     if value >= 1000:
         return seconds(value / 1000)
     return f"{value:.0f} ms" if value >= 100 else f"{value:.2g} ms"
@@ -131,17 +136,19 @@ def bytes_of(value: float) -> str:
     """A size on disk or in memory, in decimal units: "610 bytes", "3.9 MB"."""
     if value < 1000:
         return counted(round(value), "byte")
-    for unit in ("kB", "MB", "GB", "TB"):
-        value /= 1000
-        if value < 999.5:
-            break
-    return f"{value:.2g} {unit}" if value < 10 else f"{value:.0f} {unit}"
+    power = min(4, int(math.log10(value) / 3))
+    scaled = value / 1000**power
+    unit = ("kB", "MB", "GB", "TB")[power - 1]
+    return f"{scaled:.2g} {unit}" if scaled < 10 else f"{scaled:,.0f} {unit}"
 
 
 def money(value: float, currency: str) -> str:
-    if 0 < value < 0.01:
-        return f"under 0.01 {currency}"
-    return f"{value:,.2f} {currency}" if value < 100 else f"{value:,.0f} {currency}"
+    """A price in two digits where it is small: "0.0033 USD", "12.40 USD"."""
+    if 0 < value < 0.0001:
+        return f"under 0.0001 {currency}".strip()
+    if 0 < value < 0.1:
+        return f"{value:.2g} {currency}".strip()
+    return (f"{value:,.2f} {currency}" if value < 100 else f"{value:,.0f} {currency}").strip()
 
 
 def energy(value: float) -> str:

@@ -88,8 +88,8 @@ class Commands:
 class Table:
     """Rows under a head; the first column names the row.
 
-    numbers: columns set to the right. stacked: on a narrow screen each row becomes a card. shades: (row, column) to a
-    step of 1 to 5, for tables of counts.
+    numbers: columns set to the right. stacked: on a narrow screen each row becomes a card. groups: titles over the rows
+    from that one on. shades: row, column and a step of 1 to 5, for tables of counts.
     """
 
     caption: str
@@ -97,6 +97,7 @@ class Table:
     rows: tuple[tuple[Words, ...], ...]
     numbers: frozenset[int] = frozenset()
     stacked: bool = False
+    groups: tuple[tuple[int, str], ...] = ()
     shades: tuple[tuple[int, int, int], ...] = ()
 
 
@@ -163,6 +164,12 @@ class Document:
 def parts_of(words: Words) -> tuple[Part, ...]:
     """The parts of a sentence, however it was given."""
     return words if isinstance(words, tuple) else (words,)
+
+
+def with_ends(shown: tuple[str, str]) -> Words:
+    """A value with its interval behind, as one cell."""
+    value, ends = shown
+    return (value, Quiet(f" {ends}")) if ends else value
 
 
 def is_empty(words: Words) -> bool:

@@ -38,14 +38,7 @@ WORLD_WIDE = re.compile(r"(?i)\bwww\.")
 def as_lines(document: Document) -> str:
     """The whole document."""
     answer = document.answer
-    lines = [
-        f"# {escaped(document.title)}",
-        "",
-        _words(answer.about),
-        "",
-        f"**{escaped(answer.headline)}**",
-        "",
-    ]
+    lines = [f"# {escaped(answer.headline)}", "", _words(answer.about), ""]
     for words in (answer.explanation, answer.exact, answer.circumstances):
         if not is_empty(words):
             lines += [_words(words), ""]
@@ -112,7 +105,10 @@ def _table(table: Table) -> Iterator[str]:
     yield from (f"{escaped(table.caption)}:", "")
     yield _line(tuple(_cell(words) for words in table.head))
     yield _line(tuple("---:" if position in table.numbers else "---" for position in range(len(table.head))))
-    for row in table.rows:
+    titles = dict(table.groups)
+    for position, row in enumerate(table.rows):
+        if position in titles:
+            yield _line((f"**{escaped(titles[position])}**", *(" " for _ in table.head[1:])))
         yield _line(tuple(_cell(words) for words in row))
     yield ""
 

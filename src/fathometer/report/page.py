@@ -66,8 +66,7 @@ def _answer(document: Document) -> Iterator[Element]:
     yield element(
         "header",
         element("p", *_words(answer.about), class_="about"),
-        element("h1", clean(document.title)),
-        element("p", clean(answer.headline), class_="headline"),
+        element("h1", clean(answer.headline), class_="headline"),
         None
         if is_empty(answer.explanation)
         else element("p", *_words(answer.explanation), class_="explanation"),
@@ -167,11 +166,30 @@ def _table(table: Table) -> Element:
             element("tr", *heads, role="row" if is_stacked else None),
             role="rowgroup" if is_stacked else None,
         ),
-        element("tbody", *_rows(table), role="rowgroup" if is_stacked else None),
+        *_bodies(table),
         class_="stacked" if is_stacked else None,
         role="table" if is_stacked else None,
     )
     return element("div", made, class_="scroll", role="region", aria_label=caption, tabindex="0")
+
+
+def _bodies(table: Table) -> Iterator[Element]:
+    """The rows in one body, or in one for each group, under its title."""
+    role = "rowgroup" if table.stacked else None
+    rows = list(_rows(table))
+    starts = [start for start, _ in table.groups]
+    if not starts:
+        yield element("tbody", *rows, role=role)
+    for (start, title), end in zip(table.groups, [*starts[1:], len(rows)], strict=False):
+        cell = element(
+            "th",
+            clean(title),
+            scope="rowgroup",
+            colspan=str(len(table.head)),
+            role="rowheader" if table.stacked else None,
+        )
+        head = element("tr", cell, class_="group", role="row" if table.stacked else None)
+        yield element("tbody", head, *rows[start:end], role=role)
 
 
 def _rows(table: Table) -> Iterator[Element]:
@@ -220,7 +238,8 @@ def _part(part: Part) -> Iterator[Element | str]:
             yield element("span", clean(part.text), class_=f"mark-word {clean(part.text).split(' ')[0]}")
         case Quiet():
             yield " " if part.text.startswith(" ") else ""
-            yield element("span", clean(part.text), class_="quiet")
+            is_interval = part.text.lstrip().startswith("[")
+            yield element("span", clean(part.text), class_="quiet ends" if is_interval else "quiet")
         case Jump():
             yield jump(part.section, clean(part.text))
         case Name():

@@ -34,6 +34,11 @@ class Estimate:
     def has_interval(self) -> bool:
         return self.low is not None and self.high is not None
 
+    def times(self, factor: float) -> Estimate:
+        """In other units."""
+        low = None if self.low is None else factor * self.low
+        return Estimate(factor * self.value, low, None if self.high is None else factor * self.high)
+
 
 @dataclass(frozen=True)
 class Measure:

@@ -88,6 +88,7 @@ def _table(table: Table) -> dict[str, Any]:
         "is": "table",
         "caption": clean(table.caption),
         "columns": [_text(words) for words in table.head],
+        "groups": [{"from": start, "title": clean(title)} for start, title in table.groups],
         "rows": [[_text(words) for words in row] for row in table.rows],
     }
 

@@ -83,7 +83,7 @@ def paired_bars(
 ) -> Element:
     """Horizontal bars from zero, one for each family under each thing's name."""
     key, top = legend(families, canvas.width, 9) if has_legend else (None, 0.0)
-    left = 0.0 if canvas.is_narrow else 210.0
+    left = 14.0 if canvas.is_narrow else 250.0
     thick = 13.0
     every = len(families) * (thick + 3) + (LINE + 6 if canvas.is_narrow else 12)
     values = [found.value for pair in pairs for found in pair.values.values()]
@@ -99,11 +99,13 @@ def paired_bars(
         else:
             start = y
             middle = y + len(families) * (thick + 3) / 2 + 3
-            parts.append(words(left - 12, middle, pair.title, anchor="end", room=left - 16))
+            parts.append(words(left - 20, middle, pair.title, anchor="end", room=left - 24))
         for row, family in enumerate(families):
             found = pair.values.get(family)
             if found is not None:
-                parts += _bar(found, family, scale, start + row * (thick + 3), thick, written)
+                place = start + row * (thick + 3)
+                parts.append(mark(family, left - 8, place + thick / 2, 3.6))
+                parts += _bar(found, family, scale, place, thick, written)
         y += every
     parts.append(words(canvas.width, bottom + 12, axis.title, anchor="end", style="axis-title"))
     return canvas.svg(bottom + 20, *parts)
@@ -141,10 +143,9 @@ def _bar(
     ]
     right = max(zero, end)
     if found.low is not None and found.high is not None:
-        drawn.append(whisker(scale(found.low), y + thick / 2, scale(found.high), y + thick / 2, "over"))
+        ends = (scale(found.low), y + thick / 2, scale(found.high), y + thick / 2)
+        # a wider line of paper below, so that the interval is seen on the bar as well as beside it
+        drawn += [line(*ends, "halo"), whisker(*ends, "over")]
         right = max(right, scale(found.high))
-    drawn.append(
-        mark(family, zero - 6, y + thick / 2, 3.2) if end >= zero else mark(family, zero + 6, y + 6, 3.2)
-    )
     drawn.append(words(right + 7, y + thick - 2, written(found.value), style="aside"))
     return drawn

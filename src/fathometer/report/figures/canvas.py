@@ -10,8 +10,8 @@ from fathometer.report.elements import Element, element, number
 from fathometer.report.plain import clean, shortened
 from fathometer.report.record import TITLES
 
-WIDE, NARROW = 720.0, 344.0  # units of the drawing: pixels where the page is wide enough
-LETTER = 6.9  # width of a letter of 13 pixels, on the wide side
+WIDE, NARROW = 840.0, 344.0  # units of the drawing: pixels where the page is wide enough
+LETTER = 6.8  # width of a letter of 13 pixels, on the wide side
 LINE = 18.0
 
 

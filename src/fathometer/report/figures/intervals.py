@@ -33,7 +33,7 @@ def interval_lines(
 
     sides: what lies to the left and to the right of zero, in words.
     """
-    left = 0.0 if canvas.is_narrow else 230.0
+    left = 0.0 if canvas.is_narrow else 250.0
     right = canvas.width - 8
     ends = [
         end for one in lines for end in (one.found.low, one.found.value, one.found.high) if end is not None

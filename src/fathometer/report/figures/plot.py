@@ -80,7 +80,7 @@ class Plot:
         ys += [rule.at for rule in self.rules if not rule.is_upright]
         x_low, x_high = self.x.range(xs, 0.03)
         y_low, y_high = self.y.range(ys)
-        ticks = self.y.ticks(y_low, y_high, 6)
+        ticks = self.y.ticks(y_low, y_high, 5 if height < 200 else 8)
         left = max(len(self.y.written(tick)) for tick in ticks) * LETTER + 10
         return _Area(
             Scale(x_low, x_high, left, canvas.width - 10, self.x.is_log),

@@ -6,7 +6,13 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-DECADES_WITHOUT_FIVES = 3.0  # more than so many decades: powers of ten alone
+SHORTEST = 8.0  # times from the low to the high end of a logarithmic axis, at the least
+
+TIMES = (
+    *(0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0),
+    *(60.0, 180.0, 600.0, 1_800.0, 3_600.0, 10_800.0, 36_000.0, 86_400.0),
+)
+"""Round times in seconds."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +39,8 @@ class Scale:
 class Axis:
     """What an axis shows: its words, how a number on it is written, whether it is logarithmic.
 
-    low, high: ends that must be shown whatever the data. top, bottom: ends that no axis passes.
+    low, high: ends that must be shown whatever the data. top, bottom: ends that no axis passes. marks: the round
+    numbers of this axis, where tens are not round, as with minutes.
     """
 
     title: str
@@ -43,6 +50,7 @@ class Axis:
     high: float | None = None
     bottom: float = -math.inf
     top: float = math.inf
+    marks: tuple[float, ...] = ()
 
     def range(self, values: Sequence[float], room: float = 0.06) -> tuple[float, float]:
         """Ends of the axis around these values, with a little room."""
@@ -52,12 +60,16 @@ class Axis:
             return (1.0, 10.0) if self.is_log else (0.0, 1.0)
         low, high = min(usable), max(usable)
         if self.is_log:
-            stretch = max((high / low) ** room, 1.15)
+            # at least a decade: on a shorter axis small differences would look large
+            stretch = max((high / low) ** room, 1.15, (SHORTEST * low / high) ** 0.5)
             return low / stretch, high * stretch
         span = (high - low) or abs(high) * 0.1 or 1.0
         return max(low - room * span, self.bottom), min(high + room * span, self.top)
 
     def ticks(self, low: float, high: float, most: int) -> list[float]:
+        inside = [mark for mark in self.marks if low <= mark <= high]
+        if len(inside) >= 2:
+            return inside[:: math.ceil(len(inside) / most)]
         return log_ticks(low, high, most) if self.is_log else linear_ticks(low, high, most)
 
 

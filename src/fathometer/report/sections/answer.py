@@ -12,6 +12,7 @@ from fathometer.report.document import (
     Block,
     Bullets,
     Figure,
+    Jump,
     Mark,
     Name,
     Paragraph,
@@ -95,6 +96,9 @@ def answer(record: Record) -> Answer:
         about += ["Predicting ", Name(target)]
     if origin:
         about += [" from " if about else "Data: ", Name(origin)]
+    created = text(record.result, "created")
+    if created and about:
+        about.append(f" · {created[:16].replace('T', ' ')} UTC")
     return Answer(
         tuple(about) or "A comparison of classical machine learning and deep learning",
         headline(record),
@@ -137,22 +141,18 @@ def _circumstances(record: Record) -> Words:
     said.append(f", on this machine ({', '.join(described)})" if described else ", on this machine")
     rows = number(record.result, "data", "rows")
     said.append(f", with your {counted(int(rows), 'row')}." if rows else ".")
-    created = text(record.result, "created")
-    if created:
-        said.append(Quiet(f" {created[:16].replace('T', ' ')} UTC"))
     return tuple(said)
 
 
 def section(record: Record) -> Section:
     """What stands under the answer."""
-    blocks: list[Block] = []
+    blocks: list[Block] = [Bullets(FAMILY_LINES)]
     chances = record.probabilities
     if chances:
         blocks.append(chances_figure(record, chances))
     else:
         blocks.append(Paragraph("How likely each answer is was not measured.", "missing"))
     blocks.append(Terms(tuple(_facts(record)), "facts"))
-    blocks.append(Bullets(FAMILY_LINES))
     gap = _gap_figure(record)
     if gap:
         blocks.append(gap)
@@ -238,7 +238,7 @@ def _cost(record: Record) -> tuple[Words, ...]:
     if price is not None:
         currency = text(record.result, "prices", "currency")
         said.append(f"{amounts.money(price, currency)} for a million answers at the stated rate")
-    return (f"{', '.join(said)}." if said else "",)
+    return ((f"{', '.join(said)}. ", Jump("More on cost", "cost")) if said else "",)
 
 
 def _sure(record: Record) -> tuple[Words, ...]:
@@ -302,15 +302,11 @@ def _gap_figure(record: Record) -> Figure | None:
     families, together = _contrast(verdict, "families"), _contrast(verdict, "together")
     if families:
         lines.append(
-            Line(
-                "deep learning against classical ML", "deep" if families.value > 0 else "classical", families
-            )
+            Line("deep learning − classical ML", "deep" if families.value > 0 else "classical", families)
         )
     first = text(verdict, "together", "first")
     if together:
-        lines.append(
-            Line(f"both together against {TITLES.get(first, 'the better family')}", "together", together)
-        )
+        lines.append(Line(f"both together − {TITLES.get(first, 'the better family')}", "together", together))
     if not lines:
         return None
     unit = measure.gap_unit
@@ -326,7 +322,7 @@ def _gap_figure(record: Record) -> Figure | None:
     return figure(
         "gap",
         "The measured differences",
-        "Differences with 95 % intervals; right of zero the first named is better. "
+        "Differences with 95 % intervals; above zero the first named is better. "
         + "; ".join(f"{row[0]}: {row[1]} {row[2]}" for row in rows)
         + ".",
         lambda canvas: interval_lines(
@@ -335,7 +331,7 @@ def _gap_figure(record: Record) -> Figure | None:
             axis,
             written,
             margin=measure.margin,
-            sides=("← first is worse", "first is better →"),
+            sides=("← the second is better", "the first is better →"),
         ),
         Table(
             "The measured differences",
@@ -343,7 +339,7 @@ def _gap_figure(record: Record) -> Figure | None:
             rows,
             frozenset({1, 2}),
         ),
-        "The shaded zone is too small to matter. An interval that crosses zero may be noise.",
+        "With 95 % intervals. The shaded zone is too small to matter; an interval that crosses zero may be noise.",
     )
 
 

@@ -10,7 +10,7 @@ from fathometer.report import amounts
 from fathometer.report.document import Block, Figure, Name, Paragraph, Section, Table, Words
 from fathometer.report.figures.canvas import figure
 from fathometer.report.figures.plot import Dot, Plot, Rule, Series
-from fathometer.report.figures.scales import Axis
+from fathometer.report.figures.scales import TIMES, Axis
 from fathometer.report.record import COMPETITORS, FAMILIES, TITLES, Record, mapping, number, records, text
 
 MOST_DOTS = 400  # recipes in one drawing; more would be a blot and a heavy page
@@ -28,8 +28,9 @@ def _blocks(record: Record) -> Iterator[Block]:
     sides = _sides(record)
     if sides:
         yield sides
+    times = [_time_of_one(attempt) for attempt in records(record.result, "leaderboard") if _is_drawn(attempt)]
     for family in FAMILIES:
-        recipes = _recipes(record, family)
+        recipes = _recipes(record, family, times)
         if recipes:
             yield recipes
     prices = mapping(record.result, "prices")
@@ -65,7 +66,7 @@ def _sides(record: Record) -> Figure | None:
     unit = f" in {measure.unit}" if measure.unit else ""
     better = "higher" if measure.higher_is_better else "lower"
     plot = Plot(
-        Axis("processor time in all", amounts.seconds, is_log=True),
+        Axis("processor time in all", amounts.seconds, is_log=True, marks=TIMES),
         Axis(f"{measure.title}{unit}, {better} is better", lambda value: amounts.level(value)),
         tuple(series),
         (Rule(base.value, "baseline, which ignores the inputs", is_upright=False),) if base else (),
@@ -87,15 +88,14 @@ def _sides(record: Record) -> Figure | None:
     )
 
 
-def _recipes(record: Record, family: str) -> Figure | None:
-    """Every recipe of one family: validation losses must not be compared across families."""
+def _recipes(record: Record, family: str, times: list[float]) -> Figure | None:
+    """Every recipe of one family: validation losses must not be compared across families, but times may be."""
     dots, rows = [], []
     for attempt in records(record.result, "leaderboard"):
-        loss, spent = number(attempt, "valid_loss"), number(attempt, "cpu_seconds")
-        if text(attempt, "family") != family or loss is None or spent is None:
+        loss = number(attempt, "valid_loss")
+        if text(attempt, "family") != family or loss is None or not _is_drawn(attempt):
             continue
-        fits = max(1, int((number(attempt, "folds") or 0) + (number(attempt, "failed") or 0)))
-        each = max(spent / fits, 1e-3)
+        each = _time_of_one(attempt)
         title = text(attempt, "title") or text(attempt, "learner")
         dots.append(Dot(each, loss, says=f"{title}: {loss:.4g}, {amounts.seconds(each)}"))
         rows.append(_recipe_row(attempt, title, loss, each))
@@ -103,7 +103,7 @@ def _recipes(record: Record, family: str) -> Figure | None:
         return None
     best = min(dots, key=lambda dot: dot.y)
     plot = Plot(
-        Axis("processor time of one fit", amounts.seconds, is_log=True),
+        Axis("processor time of one fit", amounts.seconds, True, min(times), max(times), marks=TIMES),
         Axis("validation loss, lower is better", lambda value: amounts.level(value)),
         (Series(family, tuple(dots[:MOST_DOTS])),),
         (Rule(best.y, f"best: {amounts.level(best.y)}", is_upright=False),),
@@ -123,6 +123,17 @@ def _recipes(record: Record, family: str) -> Figure | None:
         ),
         "Validation losses are compared within one family only; between families the test rows decide.",
     )
+
+
+def _is_drawn(attempt: Mapping[str, Any]) -> bool:
+    found = number(attempt, "valid_loss"), number(attempt, "cpu_seconds")
+    return text(attempt, "family") in FAMILIES and None not in found
+
+
+def _time_of_one(attempt: Mapping[str, Any]) -> float:
+    """Seconds of one fit; failures count as fits."""
+    fits = max(1.0, (number(attempt, "folds") or 0) + (number(attempt, "failed") or 0))
+    return max((number(attempt, "cpu_seconds") or 0.0) / fits, 1e-3)
 
 
 def _recipe_row(attempt: Mapping[str, Any], title: str, loss: float, each: float) -> tuple[Words, ...]:

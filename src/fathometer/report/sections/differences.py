@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from fathometer.report import amounts
-from fathometer.report.document import Block, Mark, Paragraph, Part, Quiet, Section, Strong, Table, Words
+from fathometer.report.document import Block, Mark, Paragraph, Quiet, Section, Table, Words, with_ends
 from fathometer.report.record import (
     ANYONE,
     COMPETITORS,
@@ -47,7 +47,6 @@ RATES = (
 class Row:
     """One line of the table. better: the competitor that is better by more than noise, and the word for it."""
 
-    axis: str
     what: str
     cells: Mapping[str, Words]
     meaning: str
@@ -66,12 +65,15 @@ class Axis:
 def section(record: Record) -> Section:
     """The table; axes without a measured row are named below it."""
     found: list[tuple[Words, ...]] = []
+    groups: list[tuple[int, str]] = []
     missing = []
     for axis in AXES:
-        rows = list(axis.rows(record))
-        if not rows:
+        rows = [_line(row) for row in axis.rows(record)]
+        if rows:
+            groups.append((len(found), axis.title))
+            found += rows
+        else:
             missing.append(axis.title)
-        found += [_line(row, is_first=position == 0) for position, row in enumerate(rows)]
     blocks: list[Block] = []
     if found:
         blocks.append(
@@ -85,21 +87,28 @@ def section(record: Record) -> Section:
             )
         )
         head = ("what", "classical ML", "deep learning", "both together", "baseline", "what this means")
-        blocks.append(Table("Classical ML and deep learning on your rows", head, tuple(found), stacked=True))
+        blocks.append(
+            Table(
+                "Classical ML and deep learning on your rows",
+                head,
+                tuple(found),
+                stacked=True,
+                groups=tuple(groups),
+            )
+        )
     if missing:
-        blocks.append(Paragraph(f"Not measured in this run: {', '.join(missing)}.", "missing"))
+        blocks.append(Paragraph(f"Not measured in this run: {', '.join(missing).lower()}.", "missing"))
     return Section("table", "The differences, measured", tuple(blocks))
 
 
-def _line(row: Row, *, is_first: bool) -> tuple[Words, ...]:
-    named: Words = (Strong(row.axis), f": {row.what}") if is_first else (Quiet(row.axis), f": {row.what}")
+def _line(row: Row) -> tuple[Words, ...]:
     cells = []
     for name in ANYONE:
         words = row.cells.get(name, "–")
         if name == row.better:
             words = (*(words if isinstance(words, tuple) else (words,)), " ", Mark(row.word))
         cells.append(words)
-    return (named, *cells, row.meaning)
+    return (row.what, *cells, row.meaning)
 
 
 # How good -----------------------------------------------------------------------------------------------------------
@@ -112,9 +121,8 @@ def _good(record: Record) -> Iterator[Row]:
         better = _paired_winner(record)
         direction = "Higher" if measure.higher_is_better else "Lower"
         yield Row(
-            "How good",
             measure.title,
-            {name: _interval(amounts.score(found, measure)) for name, found in scores.items()},
+            {name: with_ends(amounts.score(found, measure)) for name, found in scores.items()},
             f"{direction} is better; measured on rows no choice was made on.",
             better,
         )
@@ -122,7 +130,6 @@ def _good(record: Record) -> Iterator[Row]:
     sure = {name: share for name in COMPETITORS if (share := number(signal, name)) is not None}
     if sure:
         yield Row(
-            "How good",
             "probability of beating the baseline",
             {name: amounts.chance(share) for name, share in sure.items()},
             "The baseline ignores the inputs. Near 100 %: there is something to learn.",
@@ -156,22 +163,19 @@ def _data(record: Record) -> Iterator[Row]:
             name: found for name in COMPETITORS if (found := estimate(mapping(curves, name, key), "gain"))
         }
         if gains:
-            cells = {name: _interval(amounts.differences(found, unit)) for name, found in gains.items()}
-            yield Row("Data", f"gain by the {what} of rows", cells, "Above 0: more rows still help.")
+            cells = {name: with_ends(amounts.differences(found, unit)) for name, found in gains.items()}
+            yield Row(what, cells, "Above 0: more rows still help.")
     enough = {name: rows for name in COMPETITORS if (rows := number(curves, name, "rows_for_95_percent"))}
     if enough:
         cells = {name: amounts.count(rows) for name, rows in enough.items()}
         yield Row(
-            "Data",
             "rows for 95 % of the best score",
             cells,
             "How many rows bring nearly all of what was reached.",
         )
     still = {name: STILL[word] for name in COMPETITORS if (word := text(curves, name, "still")) in STILL}
     if still:
-        yield Row(
-            "Data", "the learning curve is", dict(still), "Still rising: further rows are worth collecting."
-        )
+        yield Row("the learning curve is", dict(still), "Still rising: further rows are worth collecting.")
 
 
 # Features, computing, answering -------------------------------------------------------------------------------------
@@ -182,9 +186,8 @@ def _features(record: Record) -> Iterator[Row]:
     gains = {name: gain for name in FAMILIES if (gain := estimate(mapping(found, name), "gain"))}
     if gains:
         unit = record.measure.gap_unit
-        cells = {name: _interval(amounts.differences(gain, unit)) for name, gain in gains.items()}
+        cells = {name: with_ends(amounts.differences(gain, unit)) for name, gain in gains.items()}
         yield Row(
-            "Feature engineering",
             "gain over raw columns",
             cells,
             "What features made by rules bring to each family.",
@@ -195,13 +198,10 @@ def _computing(record: Record) -> Iterator[Row]:
     spent = _table_numbers(record, "cpu_seconds", ANYONE)
     if spent:
         cells = {name: _of_share(record, name, seconds) for name, seconds in spent.items()}
-        yield Row(
-            "Computing", "processor time spent", cells, "Both families may spend the same; failures count."
-        )
+        yield Row("processor time spent", cells, "Both families may spend the same; failures count.")
     tried = _table_numbers(record, "trials", ANYONE)
     if tried:
         yield Row(
-            "Computing",
             "trials",
             {name: _trials(record, name, count) for name, count in tried.items()},
             "How many models that time was enough for.",
@@ -211,7 +211,6 @@ def _computing(record: Record) -> Iterator[Row]:
         cells = {name: amounts.bytes_of(size) for name, size in peak.items()}
         less = _less(peak, SIMILAR_BYTES)
         yield Row(
-            "Computing",
             "memory of the largest trial",
             cells,
             "The machine needs at least this.",
@@ -223,12 +222,12 @@ def _computing(record: Record) -> Iterator[Row]:
         name: _energy(prices, name) for name in COMPETITORS if number(prices, name, "watt_hours") is not None
     }
     if energy:
-        yield Row("Computing", "energy, estimated", dict(energy), "From processor time and an assumed power.")
+        yield Row("energy, estimated", dict(energy), "From processor time and an assumed power.")
     currency = text(record.result, "prices", "currency")
     money = {name: price for name in COMPETITORS if (price := number(prices, name, "price")) is not None}
     if money:
         cells = {name: amounts.money(price, currency) for name, price in money.items()}
-        yield Row("Computing", "price of training", cells, "Processor hours at the stated rate.")
+        yield Row("price of training", cells, "Processor hours at the stated rate.")
 
 
 def _of_share(record: Record, name: str, seconds: float) -> Words:
@@ -269,17 +268,16 @@ def _answering(record: Record) -> Iterator[Row]:
         if times:
             cells = {name: _latency(*time) for name, time in times.items()}
             meaning = "Half of the answers come within the first figure, 95 % within the second."
-            yield Row("Answering", f"time for {what}", cells, meaning, _faster(times), "faster")
+            yield Row(f"time for {what}", cells, meaning, _faster(times), "faster")
     per_row = _table_numbers(record, "microseconds_per_row", ANYONE)
     if per_row:
         cells = {name: amounts.milliseconds(value / 1000) for name, value in per_row.items()}
         meaning = "Processor time of one answer in a large batch."
-        yield Row("Answering", "processor time per row", cells, meaning, _less(per_row, CLEARLY), "less")
+        yield Row("processor time per row", cells, meaning, _less(per_row, CLEARLY), "less")
     sizes = _table_numbers(record, "model_bytes", ANYONE)
     if sizes:
         cells = {name: amounts.bytes_of(size) for name, size in sizes.items()}
         yield Row(
-            "Answering",
             "size on disk",
             cells,
             "What is shipped and loaded.",
@@ -314,10 +312,9 @@ def _understanding(record: Record) -> Iterator[Row]:
         if (found := estimate(mapping(record.measures(name), "surrogate"), "fidelity"))
     }
     if fidelity:
-        cells = {name: _interval(_share_with_ends(found)) for name, found in fidelity.items()}
+        cells = {name: with_ends(_share_with_ends(found)) for name, found in fidelity.items()}
         meaning = "How well one small tree of questions repeats the answers; high: easily told in rules."
         yield Row(
-            "Interpretability",
             "repeated by a small tree",
             cells,
             meaning,
@@ -328,9 +325,8 @@ def _understanding(record: Record) -> Iterator[Row]:
     if price is not None:
         unit = record.measure.gap_unit
         yield Row(
-            "Interpretability",
             "price of simplicity",
-            {"classical": _interval(amounts.differences(price, unit))},
+            {"classical": with_ends(amounts.differences(price, unit))},
             "What the best readable model loses against the best of all; around 0: take the readable one.",
         )
 
@@ -340,12 +336,11 @@ def _effort(record: Record) -> Iterator[Row]:
     needed = {name: count for name in FAMILIES if (count := number(families, name, "trials_to_one_percent"))}
     if needed:
         cells = {name: amounts.count(count) for name, count in needed.items()}
-        yield Row("Effort", "trials to come within 1 % of the best", cells, "Few: good without much search.")
+        yield Row("trials to come within 1 % of the best", cells, "Few: good without much search.")
     spread = {name: value for name in FAMILIES if (value := number(families, name, "spread")) is not None}
     if spread:
         cells = {name: f"{amounts.size(value)} %" for name, value in spread.items()}
         yield Row(
-            "Effort",
             "spread over settings, of the best loss",
             cells,
             "Large: settings matter, so search matters.",
@@ -356,7 +351,6 @@ def _effort(record: Record) -> Iterator[Row]:
     ):
         cells = {name: amounts.count(len(by_hand)) for name in FAMILIES}
         yield Row(
-            "Effort",
             "choices made by hand",
             cells,
             "All other choices were made automatically, by the same rules.",
@@ -374,7 +368,7 @@ def _overfitting(record: Record) -> Iterator[Row]:
     if gaps:
         cells = {name: amounts.difference(gap, unit) for name, gap in gaps.items()}
         meaning = "How much better on rows learned from than on new ones; not bad by itself."
-        yield Row("Overfitting", "better on learned rows by", cells, meaning)
+        yield Row("better on learned rows by", cells, meaning)
 
 
 def _calibration(record: Record) -> Iterator[Row]:
@@ -387,7 +381,6 @@ def _calibration(record: Record) -> Iterator[Row]:
             aside = f" ({amounts.fine_share(after)} after a correction)" if after is not None else ""
             cells[name] = (amounts.fine_share(value), Quiet(aside)) if aside else amounts.fine_share(value)
         yield Row(
-            "Calibration",
             "mean error of stated probabilities",
             cells,
             "Lower is better: 70 % sure should be right in 70 %.",
@@ -395,7 +388,7 @@ def _calibration(record: Record) -> Iterator[Row]:
     brier = {name: value for name in ANYONE if (value := number(found, name, "brier")) is not None}
     if brier:
         cells = {name: f"{value:.3f}" for name, value in brier.items()}
-        yield Row("Calibration", "Brier score", cells, "Squared error of the probabilities; lower is better.")
+        yield Row("Brier score", cells, "Squared error of the probabilities; lower is better.")
 
 
 def _robustness(record: Record) -> Iterator[Row]:
@@ -408,9 +401,9 @@ def _robustness(record: Record) -> Iterator[Row]:
                 if text(change, "code") == code and found:
                     losses[name] = found
         if losses:
-            cells = {name: _interval(amounts.differences(found, unit)) for name, found in losses.items()}
+            cells = {name: with_ends(amounts.differences(found, unit)) for name, found in losses.items()}
             meaning = "Loss of score; above 0: worse than on rows as they are."
-            yield Row("Robustness", what, cells, meaning, _apart(losses, more_is_better=False))
+            yield Row(what, cells, meaning, _apart(losses, more_is_better=False))
 
 
 def _fairness(record: Record) -> Iterator[Row]:
@@ -424,39 +417,31 @@ def _fairness(record: Record) -> Iterator[Row]:
         if differences:
             in_target = key == "mean_error"
             cells = {
-                name: _interval(
+                name: with_ends(
                     amounts.score(value, record.measure) if in_target else _points_with_ends(value)
                 )
                 for name, value in differences.items()
             }
             meaning = "Largest difference between groups; 0: all alike."
-            yield Row(
-                "Fairness", f"difference in {what}", cells, meaning, _apart(differences, more_is_better=False)
-            )
+            yield Row(f"difference in {what}", cells, meaning, _apart(differences, more_is_better=False))
 
 
 AXES = (
-    Axis("how good", _good),
-    Axis("need of data", _data),
-    Axis("feature engineering", _features),
-    Axis("computing", _computing),
-    Axis("answering", _answering),
-    Axis("interpretability", _understanding),
-    Axis("effort", _effort),
-    Axis("overfitting", _overfitting),
-    Axis("calibration", _calibration),
-    Axis("robustness", _robustness),
-    Axis("fairness", _fairness),
+    Axis("How good", _good),
+    Axis("How much data", _data),
+    Axis("Feature engineering", _features),
+    Axis("Computing and training", _computing),
+    Axis("Answering", _answering),
+    Axis("Interpretability", _understanding),
+    Axis("Human effort", _effort),
+    Axis("Overfitting", _overfitting),
+    Axis("Calibration", _calibration),
+    Axis("Robustness", _robustness),
+    Axis("Fairness", _fairness),
 )
 
 
 # Cells --------------------------------------------------------------------------------------------------------------
-
-
-def _interval(shown: tuple[str, str]) -> Words:
-    value, ends = shown
-    parts: tuple[Part, ...] = (value, Quiet(f" {ends}")) if ends else (value,)
-    return parts if ends else value
 
 
 def _share_with_ends(found: Estimate) -> tuple[str, str]:

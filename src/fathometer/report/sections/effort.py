@@ -18,10 +18,12 @@ from fathometer.report.document import (
     Words,
 )
 from fathometer.report.figures.canvas import figure
-from fathometer.report.figures.plot import Plot, Series
+from fathometer.report.figures.plot import Dot, Plot, Series
 from fathometer.report.figures.scales import Axis
 from fathometer.report.record import FAMILIES, TITLES, Record, estimate, mapping, number, numbers, text, texts
-from fathometer.report.sections.outlook import portion_of_odds
+from fathometer.report.sections import odds
+
+SHOWN = (1, 2, 5, 10, 20)  # trials: what the table tells of a longer curve
 
 
 def section(record: Record) -> Section:
@@ -49,9 +51,9 @@ def _blocks(record: Record) -> Iterator[Block]:
     features = _features(record)
     if features:
         yield features
-    odds = portion_of_odds(record)
-    if odds:
-        yield odds
+    expected = odds.portion(record)
+    if expected:
+        yield expected
 
 
 def _search(record: Record) -> Figure | None:
@@ -63,14 +65,15 @@ def _search(record: Record) -> Figure | None:
         if len(losses) < 2 or losses[-1] <= 0:
             continue
         above = [100 * (loss / losses[-1] - 1) for loss in losses]
-        series.append(Series(name, line=tuple((float(k), value) for k, value in enumerate(above, 1))))
+        dots = tuple(Dot(k, above[k - 1]) for k in sorted({*SHOWN, len(above)}) if k <= len(above))
+        series.append(Series(name, dots, tuple((float(k), value) for k, value in enumerate(above, 1))))
         needed, trials = number(found, "trials_to_one_percent"), number(found, "trials")
         rows.append(
             (
                 TITLES[name],
                 amounts.count(trials) if trials is not None else "–",
                 amounts.count(needed) if needed else "not reached",
-                *(f"{above[k - 1]:.1f} %" if k <= len(above) else "–" for k in (1, 2, 5, 10, 20)),
+                *(f"{above[k - 1]:.1f} %" if k <= len(above) else "–" for k in SHOWN),
             )
         )
     if not series:

@@ -4,8 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from fathometer.data.sentences import counted
 from fathometer.report import amounts
-from fathometer.report.document import Block, Figure, Folded, Name, Paragraph, Section, Table, Words
+from fathometer.report.document import (
+    Block,
+    Figure,
+    Folded,
+    Name,
+    Paragraph,
+    Section,
+    Table,
+    Words,
+    with_ends,
+)
 from fathometer.report.figures.bars import Pair, paired_bars
 from fathometer.report.figures.canvas import figure
 from fathometer.report.figures.scales import Axis
@@ -65,13 +76,14 @@ def _importance(record: Record) -> Figure | None:
     pairs = [Pair(column, values[column]) for column in ranked[:MOST_COLUMNS]]
     rows: list[tuple[Words, ...]] = []
     for column in ranked[:200]:
-        cells = []
+        cells: list[Words] = []
         for name in FAMILIES:
             one = values[column].get(name)
-            cells.append(" ".join(filter(None, amounts.differences(one, unit))) if one else "–")
+            cells.append(with_ends(amounts.differences(one, unit)) if one else "–")
         rows.append((Name(column), *cells))
     axis = Axis(f"loss when shuffled, {unit}", lambda value: amounts.level(value))
-    more = f"; the {len(ranked) - MOST_COLUMNS} others are in the table" if len(ranked) > MOST_COLUMNS else ""
+    others = len(ranked) - MOST_COLUMNS
+    more = f"; {counted(others, 'other')} in the table" if others > 0 else ""
     return figure(
         "importance",
         "Loss when one column is shuffled",

@@ -27,7 +27,7 @@ from fathometer.report.record import TITLES, Record, items, mapping, number, rec
 MOST_TRIALS = 3_000
 FEW = 12  # more lines than this are folded
 
-SEVERITIES = {"info": "for information", "warning": "warning", "action": "something was done"}
+SEVERITIES = {"info": "for information", "warning": "warning", "action": "acted on"}
 
 FAIRNESS = (
     "Both families had the same rows, the same folds, and the same share of processor time; time of failures counts.",

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from fathometer.report import amounts
-from fathometer.report.document import Block, Figure, Paragraph, Portion, Section, Table, Words
+from fathometer.report.document import Block, Figure, Paragraph, Section, Table, Words, with_ends
 from fathometer.report.figures.bars import Divided, divided_bars
 from fathometer.report.figures.canvas import figure
 from fathometer.report.figures.plot import Dot, Plot, Rule, Series
@@ -15,6 +15,7 @@ from fathometer.report.record import (
     COMPETITORS,
     FAMILIES,
     TITLES,
+    Estimate,
     Record,
     estimate,
     mapping,
@@ -90,7 +91,7 @@ def _curves(record: Record, curves: Mapping[str, Any], drawn: list[str]) -> Figu
     )
     better = "higher" if measure.higher_is_better else "lower"
     plot = Plot(
-        Axis("rows to learn from (each step to the right: the same factor)", amounts.count, is_log=True),
+        Axis("rows to learn from in one fold", amounts.count, is_log=True),
         Axis(
             f"{measure.title}{f' in {measure.unit}' if measure.unit else ''}, {better} is better",
             lambda value: amounts.level(value),
@@ -128,7 +129,7 @@ def _series(name: str, curve: Mapping[str, Any], now: float, record: Record) -> 
         if (rows := number(point, "rows")) and (found := estimate(point, "score"))
     ]
     if not smooth:
-        smooth = [(dot.x, estimate({"score": dot.y}, "score")) for dot in dots]  # type: ignore[misc]
+        smooth = [(dot.x, Estimate(dot.y)) for dot in dots]
         smooth += [
             (rows, found)
             for point in records(curve, "forecast")
@@ -137,13 +138,22 @@ def _series(name: str, curve: Mapping[str, Any], now: float, record: Record) -> 
     line = tuple((rows, found.value) for rows, found in smooth if rows <= now * 1.001)
     ahead = [(rows, found) for rows, found in smooth if rows >= now * 0.999]
     if line and ahead and ahead[0][0] > line[-1][0]:
-        ahead.insert(0, (line[-1][0], estimate({"score": line[-1][1]}, "score")))  # type: ignore[arg-type]
+        ahead.insert(0, _joint(line[-1], ahead[0][1]))
     band = tuple(
         (rows, *_ends(found.low, found.high, unit))
         for rows, found in ahead
-        if found.low is not None and found.high
+        if found.low is not None and found.high is not None
     )
     return Series(name, tuple(dots), line, tuple((rows, found.value) for rows, found in ahead), band)
+
+
+def _joint(last: tuple[float, float], following: Estimate) -> tuple[float, Estimate]:
+    """Where the forecast leaves the measured line, as wide as at its first point."""
+    rows, value = last
+    if following.low is None or following.high is None:
+        return rows, Estimate(value)
+    below, above = following.value - following.low, following.high - following.value
+    return rows, Estimate(value, value - below, value + above)
 
 
 def _ends(low: float, high: float, unit: str) -> tuple[float, float]:
@@ -152,7 +162,7 @@ def _ends(low: float, high: float, unit: str) -> tuple[float, float]:
 
 def _rules(record: Record, now: float) -> Iterator[Rule]:
     if now:
-        yield Rule(now, "your rows")
+        yield Rule(now, "all your rows")
     crossover = mapping(record.result, "outlook", "crossover")
     never = number(crossover, "p_never")
     rows = number(crossover, "median_rows")
@@ -165,14 +175,13 @@ def _rules(record: Record, now: float) -> Iterator[Rule]:
 
 def _curve_table(record: Record, curves: Mapping[str, Any], drawn: list[str]) -> Table:
     measure = record.measure
-    found: dict[tuple[float, str], dict[str, str]] = {}
+    found: dict[tuple[float, str], dict[str, Words]] = {}
     for name in drawn:
         for key, kind in (("points", "measured"), ("forecast", "forecast")):
             for point in records(curves, name, key):
                 rows, score = number(point, "rows"), estimate(point, "score")
                 if rows and score:
-                    shown = " ".join(filter(None, amounts.score(score, measure)))
-                    found.setdefault((rows, kind), {})[name] = shown
+                    found.setdefault((rows, kind), {})[name] = with_ends(amounts.score(score, measure))
     body = tuple(
         (amounts.count(rows), kind, *(cells.get(name, "–") for name in drawn))
         for (rows, kind), cells in sorted(found.items())
@@ -195,7 +204,8 @@ def _described(record: Record, curves: Mapping[str, Any], drawn: list[str]) -> s
             unit = record.measure.unit
             said.append(
                 f"{_capital(TITLES[name])} goes from {amounts.level(points[0].value, unit)} at "
-                f"{amounts.count(sizes[0])} rows to {amounts.level(points[-1].value, unit)} at {amounts.count(sizes[-1])} rows."
+                f"{amounts.count(sizes[0])} rows to {amounts.level(points[-1].value, unit)} at "
+                f"{amounts.count(sizes[-1])} rows."
             )
     return " ".join(["Learning curves of both families.", *said])
 
@@ -209,7 +219,7 @@ def _notes(record: Record, curves: Mapping[str, Any]) -> Iterator[Block]:
             continue
         enough = number(curve, "rows_for_95_percent")
         cells = [
-            " ".join(filter(None, amounts.differences(estimate(mapping(curve, key), "gain"), unit)))
+            with_ends(amounts.differences(estimate(mapping(curve, key), "gain"), unit))
             for key in ("gain_last_doubling", "gain_next_doubling")
         ]
         still = STILL.get(text(curve, "still"), "–")
@@ -239,7 +249,8 @@ def _notes(record: Record, curves: Mapping[str, Any]) -> Iterator[Block]:
 
 
 def _chances(outlook: Mapping[str, Any]) -> Figure | None:
-    bars, rows = [], []
+    bars: list[Divided] = []
+    rows: list[tuple[Words, ...]] = []
     for step in records(outlook, "factors"):
         factor, size, shares = number(step, "factor"), number(step, "rows"), probabilities(step)
         if factor is None or shares is None:
@@ -248,17 +259,19 @@ def _chances(outlook: Mapping[str, Any]) -> Figure | None:
         aside = f"{amounts.count(size)} to learn from" if size else ""
         bars.append(Divided(title, aside, shares))
         gap = estimate(step, "gap")
-        shown = " ".join(filter(None, amounts.differences(gap, ""))) if gap else "–"
+        shown = with_ends(amounts.differences(gap, "")) if gap else "–"
         rows.append((title, *(amounts.chance(part) for part in shares), shown))
     if not bars:
         return None
-    first, last = rows[0], rows[-1]
+    said = "; ".join(
+        f"{bar.title}: {', '.join(amounts.chance(part) for part in bar.shares)}"
+        for bar in (bars[0], bars[-1])
+    )
     return figure(
         "factors",
         "Who would be better with more rows",
-        f"Bars of three chances for growing numbers of rows. {_capital(first[0])}: classical better {first[1]}, no "
-        f"practical difference {first[2]}, deep better {first[3]}. {_capital(last[0])}: {last[1]}, {last[2]}, "
-        f"{last[3]}.",
+        "Bars of three chances for growing numbers of rows: classical better, no practical difference, deep better. "
+        f"{_capital(said)}.",
         lambda canvas: divided_bars(canvas, bars),
         Table(
             "Chances with more rows, and the forecast gap (above 0: deep learning is better; 80 % interval)",
@@ -267,55 +280,6 @@ def _chances(outlook: Mapping[str, Any]) -> Figure | None:
             frozenset({1, 2, 3, 4}),
         ),
     )
-
-
-def portion_of_odds(record: Record) -> Portion | None:
-    """What was to be expected before any training, beside what was measured; and what less time would have said."""
-    bars, rows = [], []
-    odds = probabilities(mapping(record.result, "odds"))
-    if odds:
-        bars.append(Divided("before training", "odds for data of this shape", odds))
-    for stage in records(record.result, "budgets"):
-        shares, part = probabilities(stage), number(stage, "share")
-        if shares is None or part is None:
-            continue
-        seconds = number(stage, "seconds")
-        title = "the whole budget" if part >= 1 else f"{amounts.share(part)} of the budget"
-        bars.append(Divided(title, amounts.span(seconds) if seconds else "", shares))
-    measured = record.probabilities
-    if measured and not any(bar.title == "the whole budget" for bar in bars):
-        bars.append(Divided("measured", "", measured))
-    if len(bars) < 2:
-        return None
-    rows = [(bar.title, *(amounts.chance(share) for share in bar.shares)) for bar in bars]
-    shown = figure(
-        "odds",
-        "The answer as time went on",
-        "Bars of three chances: "
-        + "; ".join(f"{row[0]}: {row[1]}, {row[2]}, {row[3]}" for row in rows)
-        + ".",
-        lambda canvas: divided_bars(canvas, bars),
-        Table(
-            "Chances before training and after each part of the budget",
-            ("when", "classical ML better", "no practical difference", "deep learning better"),
-            tuple(rows),
-            frozenset({1, 2, 3}),
-        ),
-    )
-    blocks: list[Block] = [shown]
-    source = text(record.result, "odds", "source")
-    if odds and source:
-        blocks.append(Paragraph(f"The odds before training come from: {source}", "note"))
-    sentences = [
-        (amounts.share(part), text(stage, "sentence"))
-        for stage in records(record.result, "budgets")
-        if (part := number(stage, "share")) is not None and text(stage, "sentence")
-    ]
-    if sentences:
-        blocks.append(
-            Table("What the answer would have been", ("of the budget", "the answer"), tuple(sentences))
-        )
-    return Portion("Would less time have been enough?", tuple(blocks))
 
 
 def _capital(words: str) -> str:

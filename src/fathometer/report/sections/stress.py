@@ -6,7 +6,17 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from fathometer.report import amounts
-from fathometer.report.document import Block, Figure, Name, Paragraph, Section, Table, Words
+from fathometer.report.document import (
+    Block,
+    Figure,
+    Name,
+    Paragraph,
+    Section,
+    Table,
+    Words,
+    parts_of,
+    with_ends,
+)
 from fathometer.report.figures.bars import Pair, paired_bars
 from fathometer.report.figures.canvas import figure
 from fathometer.report.figures.intervals import Line, interval_lines
@@ -64,11 +74,11 @@ def _robustness_figure(
     drawn = [name for name in COMPETITORS if any(name in found for found in losses.values())]
     rows: list[tuple[Words, ...]] = []
     for what, found in losses.items():
-        cells = []
+        cells: list[Words] = []
         for name in drawn:
             one = found.get(name)
-            shown = " ".join(filter(None, amounts.differences(one, unit))) if one else "–"
-            cells.append(f"{shown}{scores[what].get(name, '')}")
+            shown = with_ends(amounts.differences(one, unit)) if one else "–"
+            cells.append((*parts_of(shown), scores[what].get(name, "")))
         rows.append((what, *cells))
     pairs = [Pair(what, found) for what, found in losses.items()]
     axis = Axis(f"loss of score, {unit}", lambda value: amounts.level(value))
@@ -77,7 +87,13 @@ def _robustness_figure(
         "robustness",
         "Loss of score when the data gets worse",
         "Bars for each disturbance and family; longer means the score suffers more. "
-        + "; ".join(str(row[0]) + ": " + ", ".join(map(str, row[1:])) for row in rows)
+        + "; ".join(
+            f"{what}: "
+            + ", ".join(
+                f"{TITLES[name]} {amounts.difference(one.value, unit)}" for name, one in found.items()
+            )
+            for what, found in losses.items()
+        )
         + ".",
         lambda canvas: paired_bars(
             canvas, pairs, families, axis, lambda value: amounts.difference(value, "").strip()
@@ -145,36 +161,37 @@ def _groups_figure(
 ) -> Figure:
     scale = 100.0 if in_points else 1.0
     lines, rows = [], []
-    for position, group in enumerate(records(found, "competitors", drawn[0], "groups")[:MOST_GROUPS]):
+    values = {
+        (text(group, "group"), name): own.times(scale)
+        for name in drawn
+        for group in records(found, "competitors", name, "groups")
+        if (own := triple(group, key))
+    }
+    titles = list(dict.fromkeys(title for title, _ in values))
+    for title in titles[:MOST_GROUPS]:
         for name in [name for name in drawn if name in FAMILIES] or drawn:
-            others = records(found, "competitors", name, "groups")
-            own = triple(others[position] if position < len(others) else group, key)
-            if own is None:
-                continue
-            scaled = Estimate(
-                scale * own.value,
-                None if own.low is None else scale * own.low,
-                None if own.high is None else scale * own.high,
-            )
-            title = text(group, "group")
-            lines.append(Line(f"{title}, {TITLES[name]}", name, scaled))
-            rows.append((Name(title), TITLES[name], _written(scaled, in_points)))
+            own = values.get((title, name))
+            if own is not None:
+                lines.append(Line(f"{title}, {TITLES[name]}", name, own))
+                rows.append((Name(title), TITLES[name], with_ends(_written(own, in_points))))
     axis = Axis(f"{word}{', %' if in_points else ''}", lambda value: amounts.level(value))
     return figure(
         "groups",
         f"{word[:1].upper()}{word[1:]} by group",
         f"{word} of each group and family with 95 % intervals.",
-        lambda canvas: interval_lines(canvas, lines, axis, lambda one: _written(one, in_points)),
+        lambda canvas: interval_lines(
+            canvas, lines, axis, lambda one: " ".join(_written(one, in_points)).strip()
+        ),
         Table(f"{word[:1].upper()}{word[1:]} by group", ("group", "", word), tuple(rows), frozenset({2})),
     )
 
 
-def _written(found: Estimate, in_points: bool) -> str:
+def _written(found: Estimate, in_points: bool) -> tuple[str, str]:
     unit = "%" if in_points else ""
     shown = amounts.level(found.value, unit)
     if found.low is None or found.high is None:
-        return shown
-    return f"{shown} {amounts.interval(found.low, found.high, unit)}"
+        return shown, ""
+    return shown, amounts.interval(found.low, found.high, unit)
 
 
 def _groups_table(record: Record, found: Mapping[str, Any], name: str) -> Table:
@@ -189,7 +206,7 @@ def _groups_table(record: Record, found: Mapping[str, Any], name: str) -> Table:
         cells = [_cell(triple(group, key), key != "mean_error") for key, _ in keys]
         size = number(group, "rows")
         own = triple(group, "score")
-        score = " ".join(filter(None, amounts.score(own, record.measure))) if own else "–"
+        score = with_ends(amounts.score(own, record.measure)) if own else "–"
         rows.append(
             (Name(text(group, "group")), amounts.count(size) if size is not None else "–", *cells, score)
         )
@@ -202,15 +219,10 @@ def _groups_table(record: Record, found: Mapping[str, Any], name: str) -> Table:
     return Table(caption, head, tuple(rows), frozenset(range(1, len(head))), stacked=True)
 
 
-def _cell(found: Estimate | None, in_points: bool, *, is_gap: bool = False) -> str:
+def _cell(found: Estimate | None, in_points: bool, *, is_gap: bool = False) -> Words:
     if found is None:
         return "–"
-    scale = 100.0 if in_points else 1.0
-    scaled = Estimate(
-        scale * found.value,
-        None if found.low is None else scale * found.low,
-        None if found.high is None else scale * found.high,
+    scaled = found.times(100.0) if in_points else found
+    return with_ends(
+        amounts.differences(scaled, "points") if is_gap and in_points else _written(scaled, in_points)
     )
-    if is_gap and in_points:
-        return " ".join(filter(None, amounts.differences(scaled, "points")))
-    return _written(scaled, in_points)

@@ -43,7 +43,7 @@ def calibration(record: Record) -> Section | None:
         missing = "Whether the stated probabilities hold was not measured in this run."
         return Section("calibration", "Can its probabilities be believed?", (Paragraph(missing, "missing"),))
     said = [
-        f"{TITLES[name]} is off by {amounts.fine_share(error)} on average"
+        f"{TITLES[name]} is off by {amounts.amount(100 * error, 'points')} on average"
         for name in drawn
         if (error := number(found, name, "ece")) is not None
     ]
