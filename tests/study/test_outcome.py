@@ -18,7 +18,8 @@ from fathometer.data.splits import Fold, Splits
 from fathometer.errors import BadRun
 from fathometer.study.ledger import Ledger, Trial
 from fathometer.study.outcome import COMPETITORS, Outcome, measure
-from fathometer.study.run import begin, read_run
+from fathometer.study.record import read_run
+from fathometer.study.run import begin
 from fathometer.task import Task
 from fathometer.tasks.classification import Classification
 from fathometer.tasks.regression import Regression

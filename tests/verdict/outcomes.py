@@ -9,7 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from fathometer.study.ledger import Trial
-from fathometer.study.outcome import FoldResult, Outcome
+from fathometer.study.outcome import Outcome
+from fathometer.study.record import FoldResult
 from fathometer.task import Task
 from fathometer.tasks.classification import Classification
 from fathometer.tasks.regression import Regression

@@ -14,6 +14,7 @@ from outcomes import CLASSES, NUMBERS, a_trial, by_errors, outcome, table
 from fathometer.study.outcome import Outcome
 from fathometer.verdict.compare import contrast, score
 from fathometer.verdict.decide import Verdict, decide
+from fathometer.verdict.evidence import Evidence
 from fathometer.verdict.result import as_json
 
 Bools = npt.NDArray[np.bool_]
@@ -198,7 +199,7 @@ def test_one_group_alone_tells_nothing() -> None:
     of = situation(0.30, 0.10, folds=1, planned=3, of=3, clusters=np.zeros(3_000, dtype=np.int64))
     verdict = judged(of)
     assert verdict.answer == "cannot_tell"
-    as_json(_with_facts(of), table(of), [], verdict, 1.0)
+    as_json(Evidence(_with_facts(of), table(of), verdict), [], 1.0)
 
 
 def numbers(
@@ -259,7 +260,7 @@ def test_an_accuracy_at_the_baseline_with_probabilities_that_know_more_is_signal
 def test_a_result_is_plain_data_without_nan() -> None:
     for of, *_ in SITUATIONS:
         verdict = decide(of, table(of))
-        told = as_json(_with_facts(of), table(of), [], verdict, 1.0)
+        told = as_json(Evidence(_with_facts(of), table(of), verdict), [], 1.0)
         assert told["verdict"]["answer"] == verdict.answer
 
 

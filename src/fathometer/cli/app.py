@@ -84,6 +84,9 @@ def compare(
     margin: Annotated[
         float | None, typer.Option(help="Smallest difference that matters: points, or per cent.")
     ] = None,
+    sensitive: Annotated[
+        str | None, typer.Option(help="Compare the answers between the groups of this column.")
+    ] = None,
     learner: Annotated[list[str], typer.Option("--learner", help="Only these learners.")] = [],  # noqa: B006
     seed: Annotated[int, typer.Option(help="All randomness comes from it.")] = 0,
     workers: Annotated[int | None, typer.Option(help="Trials at a time. [one per core]")] = None,
@@ -129,6 +132,7 @@ def compare(
                 task=task,
                 metric=metric,
                 margin=margin,
+                sensitive=sensitive,
                 learners=learner,
                 seed=seed,
                 workers=workers,
@@ -219,6 +223,22 @@ def judge(
     from fathometer.cli.progress import show_study
 
     _show(api.judge(run), as_json, show_study)
+
+
+@app.command()
+def report(
+    run: Annotated[Path, typer.Argument(help="A run folder.")],
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="Folder for the files. [the run folder]")
+    ] = None,
+    price: Annotated[float | None, typer.Option(help="US dollars for an hour of one core.")] = None,
+    watts: Annotated[float | None, typer.Option(help="Watts that one core draws.")] = None,
+) -> None:
+    """Write the report: one HTML page to show, and the same as Markdown and JSON; trains nothing."""
+    import fathometer.api as api
+
+    for path in api.report(run, out=out, price=price, watts=watts):
+        typer.echo(str(path))
 
 
 @app.command()

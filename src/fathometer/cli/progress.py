@@ -117,6 +117,8 @@ def _say_verdict(console: Console, study: Study) -> None:
             f"P(classical better by more than {margin}) {_chance(verdict.p_classical)} · P(no practical difference) "
             f"{_chance(verdict.p_tie)} · P(deep better by more than {margin}) {_chance(verdict.p_deep)}",
         )
+    if verdict.more_rows:
+        _say(console, f"More rows: {verdict.more_rows}")
     for reason in verdict.weak:
         _say(console, f"Thin evidence: {reason}.")
     if verdict.next_step:
@@ -135,6 +137,7 @@ def _say_verdict(console: Console, study: Study) -> None:
     if study.outcome.folds:
         use = f"fathom predict {study.folder} NEW_DATA -o answers.csv"
         _say(console, f"Record and model: {study.folder}. To use it: {use}")
+        _say(console, f"To show it: fathom report {study.folder}")
     else:
         _say(
             console,
@@ -172,6 +175,13 @@ def show_inspection(inspection: Inspection) -> None:
         for finding in inspection.understood.audit.findings:
             if finding.code != "target":  # told above
                 _say(console, f"{finding.severity}: {finding.sentence}")
+    if inspection.odds is not None:
+        odds = inspection.odds
+        _say(
+            console,
+            f"Before any training: classical ML better {_chance(odds.p_classical)}, no practical difference "
+            f"{_chance(odds.p_tie)}, deep learning better {_chance(odds.p_deep)}. {odds.source}",
+        )
 
 
 def _holds(facts: Mapping[str, Any]) -> str:

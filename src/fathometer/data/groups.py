@@ -34,7 +34,7 @@ def groups_of(frame: pd.DataFrame, column: str | None) -> Groups | None:
         names = _ranges(numbers)
     else:
         text = cells.astype("string").str.strip()
-        names = text.where(text != "", pd.NA).fillna(MISSING)
+        names = text.fillna("").replace("", MISSING)
     counts = names.value_counts()
     if len(counts) > GROUPS_MOST:
         names = names.where(names.isin(counts.index[: GROUPS_MOST - 1]), OTHERS)

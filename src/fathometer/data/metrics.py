@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 Losses = npt.NDArray[np.float64]
+SMALLEST_LEVEL = 1e-300  # a target in small units has a small loss, and yet a level
 SMALLEST = 1e-15  # probabilities are kept this far from 0 in logarithms
 
 
@@ -70,7 +71,7 @@ class _Level(Metric):
         return mean_loss
 
     def gap_scale(self, level: float) -> float:
-        return 100.0 / max(level, 1e-12)
+        return 100.0 / max(level, SMALLEST_LEVEL)
 
 
 class Accuracy(_Share):
@@ -146,7 +147,7 @@ class Rmse(_Level):
 
     def gap_scale(self, level: float) -> float:
         # d sqrt(m) / sqrt(m) = dm / (2 m): a gap in squared error as per cent of the RMSE
-        return 50.0 / max(level, 1e-12)
+        return 50.0 / max(level, SMALLEST_LEVEL)
 
 
 class Mae(_Level):

@@ -16,7 +16,7 @@ from fathometer.data.thinning import DIVISORS_LONG, place, thinned
 from fathometer.study.budget import FAMILIES
 from fathometer.study.ensemble import choose_members
 from fathometer.study.ledger import Ledger, Trial, read_arrays
-from fathometer.study.run import read_run
+from fathometer.study.record import FoldResult, read_run
 from fathometer.task import Prediction, Task, task_from_json
 
 COMPETITORS: Mapping[str, tuple[str, ...]] = {
@@ -29,24 +29,6 @@ COMPETITORS: Mapping[str, tuple[str, ...]] = {
 
 CURVED = ("classical", "deep", "together")  # who has a data learning curve
 TRIALS_LEAST = 3  # of each family on a repeated fold, before it counts beside the first pass
-
-
-@dataclass(frozen=True)
-class FoldResult:
-    """One competitor on one fold.
-
-    rows: positions of the test rows. prediction, losses: on them. members: (trial key, weight), chosen on the
-    fold's validation rows. learned: rows that were learned from and chosen by.
-    """
-
-    fold: str
-    repeat: int
-    rows: npt.NDArray[np.intp]
-    prediction: Prediction
-    losses: npt.NDArray[np.float64]
-    valid_loss: float
-    members: tuple[tuple[str, float], ...]
-    learned: int = 0
 
 
 @dataclass(frozen=True)

@@ -127,7 +127,7 @@ class Lane:
         self.clock = clock
         self.sizes = {} if sizes is None or self.is_short else dict(sizes)
         self.is_ablated = is_ablated and not self.is_short
-        self.kept_back = 0.0  # processor seconds of the share that later stages are to have
+        self.kept_back = 0.0  # of the share, and of the time by the clock, that later stages are to have
         self.running: dict[str, float] = {}  # key -> seconds it may use
         self._units = self._order()
         self.is_over = False
@@ -143,7 +143,11 @@ class Lane:
 
     def available(self) -> float:
         """Processor seconds of the share that the present stage may use."""
-        return max(self.left() - self.kept_back, 0.0)
+        return max(self.left() - self.kept_back * self.budget.family_seconds, 0.0)
+
+    def ends(self) -> float:
+        """Second of the run after which the present stage starts nothing; a busy machine must not starve the next."""
+        return (1.0 - self.kept_back) * self.budget.training_ends
 
     def next(self) -> Unit | None:
         """The next unit; None when the share or the list is used up, or what runs must end before that is known."""
@@ -165,8 +169,8 @@ class Lane:
 
     def _order(self) -> Iterator[Unit | None]:
         """The units; None where all that is left is promised to running trials, which may give part of it back."""
-        for_curve = CURVE_SHARE * self.budget.family_seconds if self.sizes else 0.0
-        for_ablation = ABLATION_SHARE * self.budget.family_seconds if self.is_ablated else 0.0
+        for_curve = CURVE_SHARE if self.sizes else 0.0
+        for_ablation = ABLATION_SHARE if self.is_ablated else 0.0
         self.kept_back = for_curve + for_ablation
         yield from self._presets()
         if self.is_short:
@@ -267,11 +271,11 @@ class Lane:
 
     def _may_wait(self) -> bool:
         """Whether running trials may give time back, and early enough to use it."""
-        return bool(self.running) and self.budget.training_ends - self.clock() >= SECONDS_LEAST
+        return bool(self.running) and self.ends() - self.clock() >= SECONDS_LEAST
 
     def _limit(self, quota: float, is_first: bool = False) -> float:
         """Seconds for a unit: its quota, but an early answer comes before a perfect one."""
-        limit = min(quota, self.available(), self.budget.training_ends - self.clock())
+        limit = min(quota, self.available(), self.ends() - self.clock())
         return min(limit, max(15.0, 0.06 * self.budget.seconds)) if is_first else limit
 
     def _is_hopeless(self, candidate: Candidate, limit: float) -> bool:

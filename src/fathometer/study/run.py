@@ -24,6 +24,8 @@ from fathometer.learner import Facts
 from fathometer.study.budget import FAMILIES, Budget
 from fathometer.study.ledger import RUN_FORMAT, Ledger, Lock, Trial
 from fathometer.study.plan import Candidate, Lane, Unit, baseline_units, fairest
+from fathometer.study.probe import ProbeOrder, run_probe
+from fathometer.study.record import FoldResult, read_run
 from fathometer.study.trial import Order, list_candidates, run_trial
 
 PRELOADED = ("fathometer.study.trial", "fathometer.study.preload")
@@ -115,33 +117,6 @@ def _sizes(splits: Splits) -> dict[str, list[int]]:
     return sizes
 
 
-def read_run(folder: Path) -> dict[str, Any]:
-    """What was asked and understood.
-
-    Raises:
-        BadRun: no run there, or one of another format.
-    """
-    path = folder / "run.json"
-    if not path.is_file():
-        raise BadRun(
-            f"{folder} holds no run: there is no run.json in it. Give the folder that compare wrote."
-        )
-    try:
-        run: dict[str, Any] = dict(read_json(path))
-    except (ValueError, TypeError) as error:
-        raise BadRun(f"{path} is damaged ({error}). Restore it from a copy, or run compare again.") from error
-    if run.get("format") != RUN_FORMAT:
-        raise BadRun(
-            f"{folder} is a run of format {run.get('format')}, and this version reads {RUN_FORMAT}. Run compare again."
-        )
-    for name in ("rows.feather", "folds.safetensors"):
-        if not (folder / name).is_file():
-            raise BadRun(
-                f"{folder} is incomplete: {name} is missing. Restore it from a copy, or run compare again."
-            )
-    return run
-
-
 def work(folder: Path, engine: Engine, watcher: Watcher | None, started: float) -> tuple[str, float]:
     """Run trials until the budget or the plan is used up, or someone interrupts; resumes what is there.
 
@@ -199,6 +174,41 @@ def refit(folder: Path, engine: Engine, model: Trial, seconds: float) -> Trial |
             return trial
         _clear(scratch, folder, trial, outcome)
     return None
+
+
+def probe(folder: Path, engine: Engine, found: Mapping[str, tuple[FoldResult, ...]], seconds: float) -> None:
+    """Measure every competitor's fitted models (study/probe.py) and leave what was found in `measures.json`.
+
+    Args:
+        found: competitor -> its folds, of which the first two are measured. seconds: for each competitor.
+    """
+    by_key = {trial.key: trial for trial in Ledger(folder).trials()}
+    jobs = []
+    for name, folds in found.items():
+        told = [
+            {
+                "fold": fold.fold,
+                "members": [[key, by_key[key].learner, weight] for key, weight in fold.members],
+            }
+            for fold in folds[:2]
+        ]
+        order = ProbeOrder(str(folder), name, told, seconds)
+        memory = int(MEMORY_SHARE * psutil.virtual_memory().total / engine.workers)
+        jobs.append(Job(name, run_probe, {"order": order}, 2 * seconds + 5.0, 2 * seconds + 5.0, memory))
+    measures: dict[str, Any] = {}
+    with closing(engine.map(iter(jobs))) as outcomes:
+        for outcome in outcomes:
+            name = outcome.job.key
+            measures[name] = outcome.value or {"skipped": {"all": outcome.reason or outcome.status}}
+    write_json(folder / "measures.json", measures)
+
+
+def read_measures(folder: Path) -> dict[str, Any]:
+    """What `probe` left; empty where it was not run, or what it left is damaged."""
+    try:
+        return dict(read_json(folder / "measures.json"))
+    except (OSError, ValueError, TypeError):
+        return {}  # a crash may come before it: everything else is still there
 
 
 class _Desk:
@@ -410,7 +420,8 @@ __all__ = [
     "Progress",
     "Watcher",
     "begin",
-    "read_run",
+    "probe",
+    "read_measures",
     "refit",
     "work",
 ]

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from fathometer.study.outcome import FoldResult, Outcome
+from fathometer.study.outcome import Outcome
+from fathometer.study.record import FoldResult
 from fathometer.verdict.posterior import Belief, Spread, believe, spread_of
 
 

@@ -14,6 +14,8 @@ from fathometer.data.sentences import counted
 from fathometer.study.outcome import Outcome
 from fathometer.verdict.axes import Standing
 from fathometer.verdict.compare import Contrast, contrast
+from fathometer.verdict.forecast import more_rows
+from fathometer.verdict.outlook import LearningCurve, Outlook
 from fathometer.verdict.posterior import FOLDS_LEAST, Belief, Spread, believe, t_cumulative
 from fathometer.verdict.wording import TITLES, amount, duration, exactly, rounded, sentence
 
@@ -36,6 +38,7 @@ class Verdict:
     sentence: the answer in words. p_deep, p_tie, p_classical: probabilities that deep learning is better by more
         than the margin, that the difference is within it, and that classical ML is better by more.
     use: which competitor's model to use. weak: why no winner may be named, or nothing. next_step: what would decide.
+    more_rows: what more data would change, in words; empty where nothing was asked of the curves.
     """
 
     answer: str
@@ -49,10 +52,20 @@ class Verdict:
     families: Contrast | None
     together: Contrast | None
     signal: Mapping[str, float]
+    more_rows: str = ""
 
 
-def decide(outcome: Outcome, table: Mapping[str, Standing]) -> Verdict:
-    """The verdict on what has been measured; uses no clock and no chance, so it can be drawn again any time."""
+def decide(
+    outcome: Outcome,
+    table: Mapping[str, Standing],
+    outlook: Outlook | None = None,
+    curves: Mapping[str, LearningCurve] | None = None,
+) -> Verdict:
+    """The verdict on what has been measured; uses no clock and no chance, so it can be drawn again any time.
+
+    What is said of now rests on what was measured at all rows alone. The curves and the outlook say what more rows
+    would change.
+    """
     if outcome.folds == 0:
         return _nothing_yet(outcome)
     families = contrast(outcome, "classical", "deep")
@@ -75,6 +88,7 @@ def decide(outcome: Outcome, table: Mapping[str, Standing]) -> Verdict:
         families=families,
         together=together,
         signal=signal,
+        more_rows=more_rows(answer, outcome, outlook, curves or {}),
     )
 
 

@@ -152,6 +152,11 @@ def t_cumulative(value: float, freedom: float) -> float:
     return 0.5 + math.copysign(half, value)
 
 
+def normal_below(value: float) -> float:
+    """Share of a standard normal curve below a value."""
+    return 0.5 * (1.0 + math.erf(value / math.sqrt(2.0)))
+
+
 def t_quantile(share: float, freedom: float) -> float:
     """The value below which this share of a Student-t lies, by bisection."""
     if share < 0.5:

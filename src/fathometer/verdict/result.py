@@ -3,30 +3,26 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from fathometer.study.outcome import Outcome
-from fathometer.verdict.axes import Attempt, Standing
+from fathometer.study.ledger import Trial
+from fathometer.verdict.axes import Attempt
 from fathometer.verdict.compare import Contrast
-from fathometer.verdict.decide import Verdict
+from fathometer.verdict.evidence import Evidence
+from fathometer.verdict.reasons import find_reasons
 
 RESULT_FORMAT = 1
 
 
-def as_json(
-    outcome: Outcome,
-    table: Mapping[str, Standing],
-    attempts: Sequence[Attempt],
-    verdict: Verdict,
-    cpu_seconds: float,
-) -> dict[str, Any]:
-    """Everything a reader or a program needs of the outcome; NaN and infinity become null.
+def as_json(evidence: Evidence, attempts: Sequence[Attempt], cpu_seconds: float) -> dict[str, Any]:
+    """Everything a reader or a program needs of what was measured; NaN and infinity become null.
 
     Args:
         cpu_seconds: of all ended sittings of the run, with everything around the trials.
     """
+    outcome, verdict, table = evidence.outcome, evidence.verdict, evidence.table
     run = outcome.run
     in_learners = sum(trial.fit_seconds + trial.predict_seconds for trial in outcome.trials)
     result = {
@@ -64,6 +60,7 @@ def as_json(
             "use": verdict.use,
             "weak": list(verdict.weak),
             "next_step": verdict.next_step,
+            "more_rows": verdict.more_rows,
             "signal": dict(verdict.signal),
             "families": _contrast(verdict.families),
             "together": _contrast(verdict.together),
@@ -84,8 +81,51 @@ def as_json(
             for name, folds in outcome.results.items()
         },
     }
-    cleaned: dict[str, Any] = _finite(result)
+    cleaned: dict[str, Any] = _finite(result | _measured(evidence))
     return cleaned
+
+
+def _measured(evidence: Evidence) -> dict[str, Any]:
+    """The parts of the table beside the scores, each null or empty where it was not measured."""
+    return {
+        "curves": _curves(evidence),
+        "outlook": _plain(evidence.outlook),
+        "measures": dict(evidence.measures),
+        "calibration": {name: asdict(one) for name, one in evidence.calibration.items()},
+        "mistakes": _plain(evidence.mistakes),
+        "fairness": _plain(evidence.fairness),
+        "effort": _plain(evidence.effort),
+        "simplicity": _plain(evidence.simplicity),
+        "prices": _plain(evidence.prices),
+        "ablation": _plain(evidence.ablation),
+        "budgets": [asdict(one) for one in evidence.earlier],
+        "odds": _plain(evidence.odds),
+        "reasons": [asdict(reason) for reason in find_reasons(evidence)],
+        "trials": [_trial(trial) for trial in evidence.outcome.trials],
+    }
+
+
+def _curves(evidence: Evidence) -> dict[str, Any] | None:
+    if not evidence.curves:
+        return None
+    rows = evidence.curves["classical"].points[-1].rows
+    return {
+        "competitors": {name: asdict(curve) for name, curve in evidence.curves.items()},
+        "rows": rows,
+        "sentence": (
+            "On nested halves of each fold's rows to learn from and choose by, the same for both families, judged on "
+            "the same test rows at every size; the fold's best recipes are fitted again at each."
+        ),
+    }
+
+
+def _trial(trial: Trial) -> dict[str, Any]:
+    names = ("family", "title", "fold", "stage", "status", "reason", "cpu_seconds", "valid_loss", "settings")
+    return {name: getattr(trial, name) for name in names}
+
+
+def _plain(record: Any) -> dict[str, Any] | None:
+    return None if record is None else asdict(record)
 
 
 def _contrast(contrast: Contrast | None) -> dict[str, Any] | None:

@@ -7,15 +7,16 @@ import shutil
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from fathometer.bundle import Bundle, Member, open_bundle, pack
+from fathometer.api.packing import pack_best, pack_small
+from fathometer.api.records import Inspection, Study
+from fathometer.bundle import Bundle, open_bundle
 from fathometer.core.cost import allowed_cores, cpu_seconds, machine, versions
 from fathometer.core.files import write_json, writing_to
 from fathometer.data.outputs import write_table
@@ -25,15 +26,16 @@ from fathometer.data.sources import ReadOptions, read_table
 from fathometer.data.table import Table
 from fathometer.engine import ENGINES, Engine
 from fathometer.errors import BadRun, UserError
-from fathometer.study.budget import FAMILY_SHARE, REFIT_SHARE, parse_seconds
-from fathometer.study.ledger import Ledger, Trial
-from fathometer.study.outcome import COMPETITORS, Outcome, measure
-from fathometer.study.prepare import Understood, as_facts, sentences, understand
+from fathometer.report import write_report
+from fathometer.study.budget import FAMILY_SHARE, PROBE_SHARE, parse_seconds
+from fathometer.study.ledger import Ledger
+from fathometer.study.outcome import measure
+from fathometer.study.prepare import as_facts, understand
+from fathometer.study.record import read_run
 from fathometer.study.request import Request
-from fathometer.study.run import PRELOADED, Lock, Progress, Watcher, begin, read_run, refit, work
-from fathometer.verdict.axes import Attempt, Standing, leaderboard, standings
-from fathometer.verdict.decide import Verdict, decide
-from fathometer.verdict.result import RESULT_FORMAT, as_json
+from fathometer.study.run import PRELOADED, Lock, Progress, Watcher, begin, probe, read_measures, work
+from fathometer.verdict.evidence import gather
+from fathometer.verdict.prices import RATE_PER_CORE_HOUR, WATTS_PER_CORE, prices
 
 PACKAGES = (
     "fathometer",
@@ -48,80 +50,16 @@ PACKAGES = (
 )
 
 
+PROBED = ("classical", "deep", "together")  # whose fitted models are measured
+PROBE_LEAST = 3.0  # seconds for each of them, however short the budget
+
+
 @dataclass(frozen=True)
 class Start:
     """When a sitting began, by both clocks."""
 
     wall: float = field(default_factory=time.monotonic)
     cpu_seconds: float = field(default_factory=cpu_seconds)
-
-
-@dataclass(frozen=True, repr=False)
-class Study:
-    """A run and what came of it. Read from the run's folder, so it can be opened any time later."""
-
-    folder: Path
-    outcome: Outcome
-    standings: Mapping[str, Standing]
-    verdict: Verdict
-
-    def __repr__(self) -> str:
-        return f"Study({str(self.folder)!r}): {self.verdict.sentence}"
-
-    @property
-    def table(self) -> pd.DataFrame:
-        """One row per competitor: score and interval, trials, cost, speed, size."""
-        columns = []
-        for name, standing in self.standings.items():
-            facts = asdict(standing)
-            found = facts.pop("score")
-            ends = {key: found[key] for key in ("score", "low", "high")} if found else {}
-            columns.append({"name": name, **ends, **{k: v for k, v in facts.items() if k != "name"}})
-        return pd.DataFrame(columns).set_index("name")
-
-    @property
-    def leaderboard(self) -> pd.DataFrame:
-        """One row per recipe tried, failures included."""
-        return pd.DataFrame([asdict(attempt) for attempt in self.attempts])
-
-    @cached_property
-    def attempts(self) -> list[Attempt]:
-        """Every recipe tried, failures included."""
-        return leaderboard(self.outcome)
-
-    @cached_property
-    def model(self) -> Bundle:
-        """The model that was left in the run folder; `model.predict(frame)` answers."""
-        return open_bundle(self.folder / "model")
-
-    @property
-    def ended(self) -> str:
-        """Why it last ended: "budget", "plan" (nothing left to try) or "interrupted"; empty when it was killed."""
-        return Ledger(self.folder).ended() or ""
-
-    @property
-    def understood(self) -> list[str]:
-        """What was understood of the data, in sentences."""
-        return list(self.outcome.run["understood"])
-
-    def to_json(self) -> dict[str, Any]:
-        """What result.json holds (docs/result.md)."""
-        total = Ledger(self.folder).cpu_seconds()
-        return as_json(self.outcome, self.standings, self.attempts, self.verdict, total)
-
-
-@dataclass(frozen=True)
-class Inspection:
-    """What the data is, before any training."""
-
-    table: Table
-    understood: Understood | None
-    schema: Schema
-
-    @property
-    def sentences(self) -> list[str]:
-        """What was understood, in sentences."""
-        return sentences(self.table, self.understood) if self.understood else list(self.table.notes)
 
 
 def compare(
@@ -255,9 +193,35 @@ def replay(run: str | Path, *, out: str | Path, watcher: Watcher | None = None) 
 def judge(run: str | Path) -> Study:
     """Draw the verdict again from a run's record; trains nothing."""
     folder = Path(run)
-    outcome = measure(folder)
-    table = standings(outcome)
-    return Study(folder, outcome, table, decide(outcome, table))
+    return Study(folder, gather(folder, measure(folder)))
+
+
+def report(
+    run: str | Path,
+    *,
+    out: str | Path | None = None,
+    price: float | None = None,
+    watts: float | None = None,
+) -> list[Path]:
+    """Write a run's report: one HTML page that needs nothing beside it, and the same as Markdown and JSON.
+
+    Args:
+        out: folder for the three files; the run's folder unless given.
+        price: of one hour of one core, in US dollars; watts: that one core draws. Common values unless given.
+
+    Raises:
+        BadRun: no run there. UserError: a price or power that cannot be.
+    """
+    study = judge(run)
+    rate = RATE_PER_CORE_HOUR if price is None else price
+    power = WATTS_PER_CORE if watts is None else watts
+    for name, value in (("price of a core hour", rate), ("watts of a core", power)):
+        if not 0 <= value < 1e6:
+            raise UserError(f"Expected the {name} to be 0 or more and below a million; got {value!r}.")
+    priced = prices(study.outcome, study.standings, rate, power)
+    folder = Path(out) if out is not None else study.folder
+    with writing_to(folder, "Name another folder with --out."):
+        return write_report(Study(study.folder, replace(study.evidence, prices=priced)).to_json(), folder)
 
 
 def inspect(
@@ -367,9 +331,19 @@ def _work(folder: Path, engine: Engine, watcher: Watcher | None, started: Start)
         study = judge(folder)
         if study.outcome.folds:
             if study.outcome.run.get("model") == "small":
-                _pack_small(study, engine)
+                pack_small(study, engine)
             else:
-                _pack_best(study)
+                pack_best(study)
+        if study.outcome.folds and why != "interrupted":
+            competitors = {name: study.outcome.results[name] for name in PROBED}
+            # the answer is there and the model can be used: what follows says what it is like
+            probe(
+                folder,
+                engine,
+                competitors,
+                max(PROBE_LEAST, PROBE_SHARE * float(study.outcome.run["budget"])),
+            )
+            study = Study(folder, replace(study.evidence, measures=read_measures(folder)))
     elapsed = before + time.monotonic() - started.wall
     Ledger(folder).note_end(elapsed, why, cpu_seconds() - started.cpu_seconds)
     write_json(folder / "result.json", study.to_json())
@@ -386,51 +360,6 @@ def _advice(folder: Path) -> str:
     return (
         f"Free space or get the right to write there, then go on with --resume {folder}; or name another folder "
         "with --out."
-    )
-
-
-def _pack_best(study: Study) -> None:
-    """Leave the model: every competitor's members of the first pass; the verdict's choice answers by default."""
-    outcome = study.outcome
-    mixes: dict[str, list[dict[str, float]]] = {}
-    for name in COMPETITORS:
-        folds = [fold for fold in outcome.results[name] if fold.repeat == 0]
-        # forward in time the latest fold has seen most, and what is nearest to what comes
-        folds = folds[:1] if outcome.run["splits"]["how"] == "forward" else folds
-        mixes[name] = [dict(fold.members) for fold in folds]
-    keys = {key for several in mixes.values() for mix in several for key in mix}
-    _pack(study, [outcome.trial(key) for key in sorted(keys)], mixes, study.verdict.use)
-
-
-def _pack_small(study: Study, engine: Engine) -> None:
-    """Leave one model: the recipe with most weight in the chosen competitor, trained again on all rows."""
-    outcome = study.outcome
-    weights: dict[str, float] = {}
-    one: dict[str, Trial] = {}
-    for fold in outcome.results[study.verdict.use]:
-        for key, weight in fold.members:
-            trial = outcome.trial(key)
-            weights[trial.recipe] = weights.get(trial.recipe, 0.0) + weight
-            one[trial.recipe] = max(one.get(trial.recipe, trial), trial, key=lambda trial: trial.cpu_seconds)
-    chosen = one[max(weights, key=lambda recipe: weights[recipe])]
-    seconds = max(REFIT_SHARE * float(outcome.run["budget"]), 5.0)
-    # where the time is too short for all rows, the model of one fold is still a model
-    trial = refit(study.folder, engine, chosen, seconds) or chosen
-    _pack(study, [trial], {study.verdict.use: [{trial.key: 1.0}]}, study.verdict.use)
-
-
-def _pack(
-    study: Study, trials: Sequence[Trial], mixes: Mapping[str, Sequence[Mapping[str, float]]], default: str
-) -> None:
-    run, ledger = study.outcome.run, Ledger(study.folder)
-    pack(
-        study.folder / "model",
-        schema=Schema.from_json(run["schema"]),
-        task=study.outcome.task,
-        members=[Member(t.key, t.learner, t.title, ledger.model_folder(t)) for t in trials],
-        mixes=mixes,
-        default=default,
-        about={"verdict": study.verdict.sentence, "origin": run["data"]["origin"], "created": run["created"]},
     )
 
 
@@ -484,24 +413,3 @@ def _check_places(workers: int | None, out: str | Path | None) -> None:
 def _check_model_size(model: str) -> None:
     if model not in ("best", "small"):
         raise UserError(f"A model is 'best' (the bag of all folds) or 'small' (one model); got {model!r}.")
-
-
-__all__ = [
-    "RESULT_FORMAT",
-    "Attempt",
-    "Inspection",
-    "Progress",
-    "ReadOptions",
-    "Standing",
-    "Study",
-    "Verdict",
-    "compare",
-    "demo_data",
-    "fresh_folder",
-    "inspect",
-    "judge",
-    "open_model",
-    "predict",
-    "replay",
-    "resume",
-]

@@ -1,0 +1,135 @@
+"""Everything the answer, its reasons and the report rest on, gathered from the record."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from fathometer.core.files import read_json
+from fathometer.study.ledger import Ledger
+from fathometer.study.outcome import Outcome, measure
+from fathometer.study.run import read_measures
+from fathometer.verdict.ablation import Ablation, ablation
+from fathometer.verdict.axes import Standing, standings
+from fathometer.verdict.calibration import Calibration, calibrations
+from fathometer.verdict.compare import contrast
+from fathometer.verdict.decide import Verdict, decide
+from fathometer.verdict.effort import Effort, effort
+from fathometer.verdict.fairness import Fairness, fairness
+from fathometer.verdict.mistakes import Mistakes, mistakes
+from fathometer.verdict.odds import Odds, odds
+from fathometer.verdict.outlook import LearningCurve, Outlook, facts_of, learning_curves, look_ahead
+from fathometer.verdict.prices import Prices, prices
+from fathometer.verdict.simplicity import Simplicity, simplicity
+
+SHARES = (0.25, 0.5, 1.0)  # of the budget, under which the verdict is drawn
+
+
+@dataclass(frozen=True)
+class Earlier:
+    """What the verdict was when only this share of the budget had been used."""
+
+    share: float
+    seconds: float
+    answer: str
+    sentence: str
+    p_deep: float
+    p_tie: float
+    p_classical: float
+    folds: int
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """All that was measured. Every part but the first three may be empty: not measured, or not to be had.
+
+    measures: competitor -> what was measured on its fitted models (study/probe.py), plain data.
+    earlier: the verdict under a quarter, a half and all of the budget.
+    """
+
+    outcome: Outcome
+    table: Mapping[str, Standing]
+    verdict: Verdict
+    curves: Mapping[str, LearningCurve] = field(default_factory=dict)
+    outlook: Outlook | None = None
+    calibration: Mapping[str, Calibration] = field(default_factory=dict)
+    mistakes: Mistakes | None = None
+    fairness: Fairness | None = None
+    effort: Effort | None = None
+    simplicity: Simplicity | None = None
+    prices: Prices | None = None
+    ablation: Ablation | None = None
+    earlier: Sequence[Earlier] = ()
+    odds: Odds | None = None
+    measures: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+
+
+def gather(folder: Path, outcome: Outcome) -> Evidence:
+    """Everything that a run's record holds, judged; trains nothing, and gives the same every time."""
+    table = standings(outcome)
+    if outcome.folds == 0:
+        return Evidence(outcome, table, decide(outcome, table), odds=_odds(outcome))
+    families = contrast(outcome, "classical", "deep")
+    curves, outlook = learning_curves(outcome), look_ahead(outcome, families)
+    predictions = Ledger(folder).predictions
+    return Evidence(
+        outcome=outcome,
+        table=table,
+        verdict=decide(outcome, table, outlook, curves),
+        curves=curves,
+        outlook=outlook,
+        calibration=calibrations(outcome),
+        mistakes=mistakes(outcome),
+        fairness=_fairness(outcome),
+        effort=effort(outcome),
+        simplicity=simplicity(outcome, _transparent(folder), predictions),
+        prices=prices(outcome, table),
+        ablation=ablation(outcome, predictions),
+        earlier=_earlier(folder, outcome),
+        odds=_odds(outcome),
+        measures=read_measures(folder),
+    )
+
+
+def _earlier(folder: Path, outcome: Outcome) -> tuple[Earlier, ...]:
+    """The verdict on what was finished by a quarter and by a half of the budget, and on all of it."""
+    budget = float(outcome.run["budget"])
+    found = []
+    for share in SHARES:
+        known = outcome if share == 1 else measure(folder, until=share * budget)
+        verdict = decide(known, standings(known))
+        found.append(
+            Earlier(
+                share=share,
+                seconds=share * budget,
+                answer=verdict.answer,
+                sentence=verdict.sentence,
+                p_deep=verdict.p_deep,
+                p_tie=verdict.p_tie,
+                p_classical=verdict.p_classical,
+                folds=known.folds,
+            )
+        )
+    return tuple(found)
+
+
+def _odds(outcome: Outcome) -> Odds:
+    columns = int(outcome.run["data"].get("columns", 1))
+    return odds(facts_of(outcome.task, outcome.target, columns), outcome.task.name)
+
+
+def _fairness(outcome: Outcome) -> Fairness | None:
+    told = outcome.run.get("sensitive")
+    if told is None or outcome.groups is None:
+        return None
+    groups = [told["labels"][code] for code in outcome.groups]
+    return fairness(outcome, str(told["column"]), groups)
+
+
+def _transparent(folder: Path) -> set[str]:
+    """Learners whose models a person can read whole, but the baseline."""
+    listed = folder / "learners.json"
+    candidates = read_json(listed)["candidates"] if listed.exists() else []
+    return {c["learner"] for c in candidates if c.get("transparent") and c["family"] != "baseline"}
