@@ -167,7 +167,7 @@ def _table(table: Table) -> Element:
             role="rowgroup" if is_stacked else None,
         ),
         *_bodies(table),
-        class_="stacked" if is_stacked else None,
+        class_=" ".join(filter(None, ("stacked" * is_stacked, "grouped" * bool(table.groups)))) or None,
         role="table" if is_stacked else None,
     )
     return element("div", made, class_="scroll", role="region", aria_label=caption, tabindex="0")

@@ -97,9 +97,7 @@ class Plot:
         shade = element(
             "rect", x=x, y=area.top, width=area.right - x, height=area.bottom - area.top, class_="beyond"
         )
-        return element(
-            "g", shade, words(area.right - 4, area.bottom - 8, "forecast", anchor="end", style="aside")
-        )
+        return element("g", shade, words(x + 6, area.top + 14, "forecast →", style="aside"))
 
     def _grid(self, area: _Area, canvas: Canvas) -> list[Element]:
         drawn: list[Element] = []
@@ -135,7 +133,7 @@ class Plot:
             drawn.append(line(x, area.top, x, area.bottom, "rule"))
             side = ("end", x - 5) if fits else ("start", x + 5)
             drawn.append(
-                words(side[1], area.top + 12 + 15 * position, rule.says, anchor=side[0], style="aside")
+                words(side[1], area.top + 14 + 16 * position, rule.says, anchor=side[0], style="aside")
             )
         return drawn
 

@@ -13,6 +13,7 @@ from fathometer.report.figures.plot import Dot, Plot, Rule, Series
 from fathometer.report.figures.scales import TIMES, Axis
 from fathometer.report.record import COMPETITORS, FAMILIES, TITLES, Record, mapping, number, records, text
 
+FAR = 3.0  # times the spread of the scores: a baseline further off is left out of the drawing
 MOST_DOTS = 400  # recipes in one drawing; more would be a blot and a heavy page
 
 
@@ -62,14 +63,13 @@ def _sides(record: Record) -> Figure | None:
         rows.append((TITLES[name], *shown, amounts.seconds(spent)))
     if not series:
         return None
-    base = record.score("baseline")
     unit = f" in {measure.unit}" if measure.unit else ""
     better = "higher" if measure.higher_is_better else "lower"
     plot = Plot(
         Axis("processor time in all", amounts.seconds, is_log=True, marks=TIMES),
         Axis(f"{measure.title}{unit}, {better} is better", lambda value: amounts.level(value)),
         tuple(series),
-        (Rule(base.value, "baseline, which ignores the inputs", is_upright=False),) if base else (),
+        _baseline(record, [one.dots[0] for one in series]),
         height=220,
     )
     return figure(
@@ -86,6 +86,17 @@ def _sides(record: Record) -> Figure | None:
             frozenset({1, 2, 3}),
         ),
     )
+
+
+def _baseline(record: Record, dots: list[Dot]) -> tuple[Rule, ...]:
+    """The baseline as a line, unless it lies so far off that it would press the rest flat."""
+    base = record.score("baseline")
+    if base is None:
+        return ()
+    ends = [end for dot in dots for end in (dot.low, dot.y, dot.high) if end is not None]
+    off = max(min(ends) - base.value, base.value - max(ends))
+    is_far = off > FAR * (max(ends) - min(ends))
+    return () if is_far else (Rule(base.value, "baseline, which ignores the inputs", is_upright=False),)
 
 
 def _recipes(record: Record, family: str, times: list[float]) -> Figure | None:
@@ -108,6 +119,7 @@ def _recipes(record: Record, family: str, times: list[float]) -> Figure | None:
         (Series(family, tuple(dots[:MOST_DOTS])),),
         (Rule(best.y, f"best: {amounts.level(best.y)}", is_upright=False),),
         height=190,
+        has_legend=False,
     )
     return figure(
         f"recipes-{family}",

@@ -156,8 +156,8 @@ def _data(record: Record) -> Iterator[Row]:
     curves = mapping(record.result, "curves", "competitors")
     unit = record.measure.gap_unit
     for key, what in (
-        ("gain_last_doubling", "last doubling"),
-        ("gain_next_doubling", "next doubling, forecast"),
+        ("gain_last_doubling", "gain by the last doubling of rows"),
+        ("gain_next_doubling", "gain by the next doubling, forecast"),
     ):
         gains = {
             name: found for name in COMPETITORS if (found := estimate(mapping(curves, name, key), "gain"))

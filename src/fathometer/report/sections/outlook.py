@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -137,8 +138,10 @@ def _series(name: str, curve: Mapping[str, Any], now: float, record: Record) -> 
         ]
     line = tuple((rows, found.value) for rows, found in smooth if rows <= now * 1.001)
     ahead = [(rows, found) for rows, found in smooth if rows >= now * 0.999]
-    if line and ahead and ahead[0][0] > line[-1][0]:
-        ahead.insert(0, _joint(line[-1], ahead[0][1]))
+    if line and ahead and ahead[0][0] > now:
+        joint = _joint(line[-1], ahead[0], now)
+        line = (*line, (now, joint.value))
+        ahead.insert(0, (now, joint))
     band = tuple(
         (rows, *_ends(found.low, found.high, unit))
         for rows, found in ahead
@@ -147,13 +150,14 @@ def _series(name: str, curve: Mapping[str, Any], now: float, record: Record) -> 
     return Series(name, tuple(dots), line, tuple((rows, found.value) for rows, found in ahead), band)
 
 
-def _joint(last: tuple[float, float], following: Estimate) -> tuple[float, Estimate]:
-    """Where the forecast leaves the measured line, as wide as at its first point."""
-    rows, value = last
-    if following.low is None or following.high is None:
-        return rows, Estimate(value)
-    below, above = following.value - following.low, following.high - following.value
-    return rows, Estimate(value, value - below, value + above)
+def _joint(last: tuple[float, float], following: tuple[float, Estimate], now: float) -> Estimate:
+    """Where the forecast leaves the measured line: between the two points beside it, as wide as the later one."""
+    rows, found = following
+    way = math.log(now / last[0]) / math.log(rows / last[0])
+    value = last[1] + min(max(way, 0.0), 1.0) * (found.value - last[1])
+    if found.low is None or found.high is None:
+        return Estimate(value)
+    return Estimate(value, value - (found.value - found.low), value + (found.high - found.value))
 
 
 def _ends(low: float, high: float, unit: str) -> tuple[float, float]:
