@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import math
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -343,6 +345,29 @@ def test_answers_that_are_no_numbers_are_not_measured(
     measured = run_probe(an_order("nan", folder=tmp_path))
     assert {measured["skipped"][name] for name in probe.PARTS} == {"the model's answers are not finite"}
     assert measured["robustness"] == []
+
+
+def test_the_order_of_the_members_does_not_matter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    a_plain_run(tmp_path)
+    toys(monkeypatch, x=number, gaps=lambda rows: number(rows, "gaps"))
+    one, other = (run_probe(an_order(*names, folder=tmp_path)) for names in (("x", "gaps"), ("gaps", "x")))
+    for part in ("train_gap", "importance", "robustness", "surrogate"):
+        assert one[part] == other[part]
+
+
+def test_copies_of_rows_make_nothing_surer() -> None:
+    values = np.random.default_rng(0).normal(size=1_000)
+    apart, copied = np.arange(1_000), np.arange(1_000) // 10
+    widths = [probe._standard_error(np.repeat(values[:100], 10), clusters) for clusters in (apart, copied)]
+    assert widths[0] == pytest.approx(np.repeat(values[:100], 10).std(ddof=1) / math.sqrt(1_000))
+    assert widths[1] == pytest.approx(values[:100].std(ddof=1) / math.sqrt(100))
+
+
+def test_ordering_a_probe_loads_no_learner() -> None:
+    listed = "[name for name in ('sklearn', 'torch', 'lightgbm') if name in sys.modules]"
+    code = f"import sys, fathometer.study.probe; print({listed})"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
 
 
 def test_one_column_of_one_level_and_few_rows_are_legal(

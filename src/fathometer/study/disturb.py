@@ -68,8 +68,11 @@ def with_noise(rows: Rows, scales: Mapping[str, float], size: float, seed: int) 
 
 def shuffled(rows: Rows, name: str, donors: npt.NDArray[np.intp]) -> Rows:
     """The rows with the cells of one column taken from these rows, (rows,)."""
-    values = rows.column(name).iloc[donors]
-    return _with_columns(rows, {name: values.set_axis(rows.frame.index)})
+    frame = rows.frame.copy(
+        deep=False
+    )  # one column is exchanged: with many, a new frame would take much longer
+    frame[name] = rows.column(name).iloc[donors].set_axis(frame.index)
+    return replace(rows, frame=frame)
 
 
 def unlikeness(rows: Rows, train: Rows) -> Floats:
@@ -86,7 +89,8 @@ def by_relevance(rows: Rows, answers: Floats) -> list[str]:
     """All columns, first those with whose values the answers (rows,) or (rows, outputs) go along most.
 
     Measured by the share of the answers' variance that lies between bins of the column's values (the correlation
-    ratio), less what chance gives. Texts come first, for their cells cannot be put into bins.
+    ratio), less what chance gives. Texts come first, for their cells cannot be put into bins, and moments, for bins
+    would hide the hour and the weekday.
     """
     table = answers.reshape(len(rows), -1)
     shares = [_variance_between(rows, name, table) for name in rows.kinds]
@@ -134,7 +138,7 @@ def _unusual(rows: Rows, train: Rows, name: str) -> Floats:
 
 
 def _variance_between(rows: Rows, name: str, answers: Floats) -> float:
-    if rows.kinds[name] == "text":
+    if rows.kinds[name] in ("text", "moment"):
         return 1.0
     if rows.kinds[name] == "category":
         counts = (

@@ -36,11 +36,7 @@ Places = npt.NDArray[np.intp]
 
 TEST_ROWS = 5_000  # of a fold, at most, on which anything is measured
 ROBUST_ROWS = 2_000
-IMPORTANCE_ROWS = (
-    1_800,
-    600,
-    200,
-)  # asked about each column; the most with which there is time for every column
+IMPORTANCE_ROWS = (1_800, 600, 200)  # asked about each column: the most there is time for in all columns
 TRAIN_ROWS = 1_000  # rows learned from that are answered again
 SURROGATE_ROWS = 2_000  # of the training rows, of the validation rows, and of the test rows
 REST_SHARE = 0.4  # of the seconds left, at most, is kept from the importances for the parts after them
@@ -60,8 +56,8 @@ OUT_OF_TIME = "out of time"
 DISTURBANCES: tuple[tuple[str, str, str, float], ...] = (
     ("missing_10", "10 % of cells missing", "missing", 0.1),
     ("missing_30", "30 % of cells missing", "missing", 0.3),
-    ("noise_10", "noise of 0.1 standard deviations in numbers", "noise", 0.1),
-    ("noise_30", "noise of 0.3 standard deviations in numbers", "noise", 0.3),
+    ("noise_10", "noise of 0.1 standard deviations in numbers and dates", "noise", 0.1),
+    ("noise_30", "noise of 0.3 standard deviations in numbers and dates", "noise", 0.3),
 )
 
 
@@ -134,7 +130,7 @@ def _guarded(part: Callable[[], Any]) -> tuple[Any, str]:
 class _Bench:
     """Fitted models, the rows of their fold, and how long answers take.
 
-    test, clusters: of at most 5,000 of the fold's test rows. slowest: (rows, seconds) of the largest batch yet.
+    test, clusters: of at most 5,000 of the fold's test rows. largest: (rows, seconds) of the largest batch yet.
     """
 
     task: Task
@@ -180,10 +176,11 @@ class _Bench:
 
     def ask_test(self, most: int) -> tuple[Rows, Prediction, npt.NDArray[np.int64]]:
         """At most so many test rows, the answers to them, and their clusters; each answered once."""
-        if most not in self.answered:
-            self.answered[most] = self.ask(self.some(self.test, most, 1))
         chosen = _some(np.arange(len(self.test)), most, 1)
-        return self.rows.take(self.test[chosen]), self.answered[most], self.clusters[chosen]
+        rows = self.rows.take(self.test[chosen])
+        if len(rows) not in self.answered:
+            self.answered[len(rows)] = self.ask(rows)
+        return rows, self.answered[len(rows)], self.clusters[chosen]
 
     def constant_loss(self) -> float:
         """Mean loss on the test rows of the best answer that looks at no input, or nearly the best."""
@@ -441,11 +438,9 @@ def _scale(bench: _Bench, worse: float, better: float) -> float:
     here, in per cent of the intact score (or of a hundredth of the best constant answer's, where that is more).
     """
     measure = bench.task.measure
-    if measure.unit == "%":
+    if measure.gap_unit == "points" or worse == better:
         return measure.gap_scale(better)
     base = max(measure.score(better), LEAST_LEVEL * measure.score(bench.constant_loss()), 1e-300)
-    if worse == better:
-        return measure.gap_scale(better)
     return 100.0 * (measure.score(worse) - measure.score(better)) / (base * (worse - better))
 
 
