@@ -77,6 +77,7 @@ def compare(
     metric: str | None = None,
     margin: float | None = None,
     sensitive: str | None = None,
+    favourable: str | None = None,
     learners: Sequence[str] = (),
     recipes: int | None = None,
     seed: int = 0,
@@ -97,7 +98,8 @@ def compare(
         group: rows with the same value in this column stay on one side of every split.
         time_column: judge forward in time by this column; "none" never does.
         task, metric, margin: found out unless given. margin is in points, or per cent for losses.
-        sensitive: a column by whose groups the answers of both families are compared.
+        sensitive: a column by whose groups the answers of both families are compared; favourable: the answer people
+            hope for, the rarer of two classes unless given.
         learners: only these; all unless given. seed: all randomness comes from it.
         recipes: at most so many of each family, each once over the folds, and no search: a short plan that ends before
             the budget, and so does not depend on the clock.
@@ -127,6 +129,7 @@ def compare(
         seed,
         recipes,
         sensitive,
+        favourable,
     )
     request.check()
     table = read_table(data, read or ReadOptions())

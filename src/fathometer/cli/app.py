@@ -87,6 +87,9 @@ def compare(
     sensitive: Annotated[
         str | None, typer.Option(help="Compare the answers between the groups of this column.")
     ] = None,
+    favourable: Annotated[
+        str | None, typer.Option(help="The answer people hope for. [the rarer of two]")
+    ] = None,
     learner: Annotated[list[str], typer.Option("--learner", help="Only these learners.")] = [],  # noqa: B006
     seed: Annotated[int, typer.Option(help="All randomness comes from it.")] = 0,
     workers: Annotated[int | None, typer.Option(help="Trials at a time. [one per core]")] = None,
@@ -133,6 +136,7 @@ def compare(
                 metric=metric,
                 margin=margin,
                 sensitive=sensitive,
+                favourable=favourable,
                 learners=learner,
                 seed=seed,
                 workers=workers,

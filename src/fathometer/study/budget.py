@@ -19,7 +19,7 @@ TRAINING_ENDS = (
     0.86  # of the budget's wall seconds; the rest is for ensembles, verdict, model, and what it is like
 )
 KILL_AT = 0.91  # of the budget's wall seconds: whatever still runs is ended
-PROBE_SHARE = 0.06  # of the wall seconds, for each competitor's fitted models to be measured
+PROBE_SHARE = 0.05  # of the wall seconds, for each competitor's fitted models to be measured
 REFIT_SHARE = 0.12  # of the wall seconds, where one model is to be trained again on all rows
 SEARCH_SHARE = 0.3  # of a family's share may go into searched settings before repeats
 CURVE_SHARE = 0.2  # of a family's share is kept for the data learning curve

@@ -78,6 +78,8 @@ def understand(table: Table, request: Request) -> Understood:
     order = None if found.time is None else _order(rows, found.time)
     schema = schema.without(item.name for item in found.left_out)
     task, metric_reason = _task(target, cells, request)
+    if request.favourable is not None and request.favourable not in target.labels:
+        raise UnknownName("label of the target", request.favourable, target.labels)
     rows = Rows(rows.frame[list(schema.names)], schema.kinds, task.encode(cells))
     strata = _strata(rows, task)
     splits = make_splits(strata, clusters, order, found.group is not None, request.seed)
@@ -106,7 +108,11 @@ def as_facts(table: Table, understood: Understood, request: Request) -> dict[str
         "sensitive": (
             None
             if understood.groups is None
-            else {"column": understood.groups.column, "labels": list(understood.groups.labels)}
+            else {
+                "column": understood.groups.column,
+                "labels": list(understood.groups.labels),
+                "favourable": request.favourable,
+            }
         ),
         "recipes": request.recipes,
         "task": understood.task.to_json(),

@@ -18,7 +18,8 @@ class Request:
     kinds: column -> kind. drop, keep: columns left out, or kept against the audit. group: rows with the same value in
     this column stay together. time: a column by which rows are ordered, or "none". task, metric, margin: found out
     unless given. learners: only these; empty: all. recipes: at most so many of each family, and no search.
-    sensitive: a column by whose groups both families are compared.
+    sensitive: a column by whose groups both families are compared; favourable: the answer people hope for, by which
+    they are (the rarer of two classes unless given).
     """
 
     target: str
@@ -34,6 +35,7 @@ class Request:
     seed: int = 0
     recipes: int | None = None
     sensitive: str | None = None
+    favourable: str | None = None
 
     def check(self) -> None:
         """Refuse what cannot be meant, before any data is read.
@@ -49,6 +51,10 @@ class Request:
             raise UserError(
                 f"{self.target!r} is the column to predict, so answers cannot be compared by it. Name another with "
                 "--sensitive."
+            )
+        if self.favourable is not None and self.sensitive is None:
+            raise UserError(
+                "A favourable answer is compared between groups. Name their column with --sensitive too."
             )
         if self.seed < 0:
             raise UserError(f"A seed is a whole number, 0 or larger; got {self.seed}.")

@@ -125,7 +125,9 @@ def _fairness(outcome: Outcome) -> Fairness | None:
     if told is None or outcome.groups is None:
         return None
     groups = [told["labels"][code] for code in outcome.groups]
-    return fairness(outcome, str(told["column"]), groups)
+    label, labels = told.get("favourable"), outcome.task.to_json().get("labels", [])
+    favourable = list(labels).index(label) if label in labels else None
+    return fairness(outcome, str(told["column"]), groups, favourable)
 
 
 def _transparent(folder: Path) -> set[str]:

@@ -28,6 +28,7 @@ from fathometer.verdict.posterior import FOLDS_LEAST, Spread, normal_below, spre
 
 FACTORS = (2.0, 4.0, 8.0, 16.0)
 FACTOR_MOST = 16.0
+DISAGREEMENT_AT = 4.0  # times the rows: far enough for the engines to differ, near enough for them to know
 LEVEL = 20.0  # points: about the usual error rate of the curves that the engines were fitted on
 WIDER = 1.3
 EIGHTY = 1.2816  # standard deviations to either side that hold 80 % of a normal curve
@@ -103,7 +104,8 @@ class Ahead:
 
 @dataclass(frozen=True)
 class Outlook:
-    """The gap with more rows. rows: to learn from at present. disagreement: between the engines, in probability."""
+    """The gap with more rows. rows: to learn from at present. disagreement: between the engines at four times the rows, in
+    probability."""
 
     rows: int
     factors: tuple[Ahead, ...]
@@ -187,7 +189,8 @@ def look_ahead(outcome: Outcome, families: Contrast) -> Outlook | None:
     disagreement = 0.0
     for factor in FACTORS:
         forecast = forecast_gap(classical, deep, factor, facts, margin, errors)
-        disagreement = max(disagreement, forecast.disagreement)
+        if factor == DISAGREEMENT_AT:
+            disagreement = forecast.disagreement
         factors.append(_ahead(forecast, scale, margin, round(now * factor)))
     crossover = find_crossover(classical, deep, facts, margin, errors)
     return Outlook(now, tuple(factors), crossover, disagreement, _note(outcome, scale, divisors))
