@@ -127,7 +127,7 @@ def test_rules_say_dates_levels_gaps_and_hostile_names_as_they_are() -> None:
     assert {line.rsplit(":", 1)[0] for line in rules(by_level, NUMBERS)} == {
         "{0}%d is %s\n",
         "{0}%d is plain",
-        f"{{0}}%d is {' or '.join(others)}",
+        f"{{0}}%d is one of {', '.join(others)}",
     }
     by_date = rules(grow(NUMBERS, rows, (when >= np.datetime64("2021-07-01")).astype(float)), NUMBERS)
     assert [re.sub(r"-\d\d-\d\d.*", "", line) for line in by_date] == ["when before 2021", "when from 2021"]
@@ -135,7 +135,7 @@ def test_rules_say_dates_levels_gaps_and_hostile_names_as_they_are() -> None:
     assert [line.split(":")[0] for line in by_gap] == ["n is known", "n is missing"]
     filled = np.nan_to_num(gaps, nan=50.0)
     by_value = rules(grow(NUMBERS, rows, (filled > 20).astype(float)), NUMBERS)
-    assert [line.split(":")[0] for line in by_value] == ["n <= 20", "n > 20 or missing"]
+    assert [line.split(":")[0] for line in by_value] == ["n <= 20", "(n > 20 or missing)"]
 
 
 def test_of_many_questions_on_one_column_one_range_is_told() -> None:

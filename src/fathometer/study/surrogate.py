@@ -188,7 +188,7 @@ def _condition(steps: list[Step]) -> str:
     ranges = [_range([step for step in steps if step[0].about == about]) for about in abouts]
     told = " and ".join(text for text, _ in ranges)
     stays = not missing and steps[0][0].has_gaps and all(holds for _, holds in ranges)
-    return f"{told} or missing" if stays else told
+    return f"({told} or missing)" if stays else told
 
 
 def _range(steps: list[Step]) -> tuple[str, bool]:
@@ -216,7 +216,7 @@ def _which(column: str, asked: list[tuple[Asked, bool]], is_known: bool) -> str:
     out = [item.level for item, _ in asked]
     left = [level for level in asked[0][0].others if level not in out]
     if len(left) <= len(out) and (is_known or not asked[0][0].has_gaps):
-        return f"{column} is {' or '.join(left)}"
+        return f"{column} is {left[0]}" if len(left) == 1 else f"{column} is one of {', '.join(left)}"
     known = "known and " if is_known else ""
     if len(out) == 1:
         return f"{column} is {known}not {out[0]}"
