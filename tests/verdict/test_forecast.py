@@ -23,14 +23,14 @@ def told(study: Outcome, answer: str = "cannot_tell", **changes: Any) -> str:
 
 
 def test_a_leader_is_told_who_may_overtake_and_when() -> None:
-    said = told(classes_study((0.12, 0.1, 0.115), (0.16, 0.8, 0.02)))
+    said = told(classes_study((0.12, 0.1, 0.115), (0.16, 0.8, 0.02)), disagreement=0.0)
     assert "P(deep learning better by more than 0.5 points)" in said
     assert "Deep learning would overtake near" in said
     assert "at 16 times" in said
 
 
 def test_of_two_that_are_level_nobody_overtakes() -> None:
-    said = told(classes_study((0.15, 0.5, 0.08), (0.151, 0.5, 0.08)))
+    said = told(classes_study((0.15, 0.5, 0.08), (0.151, 0.5, 0.08)), disagreement=0.0)
     assert "overtake" not in said
     assert "P(classical ML better by more than 0.5 points)" in said
     assert "P(deep learning better by more than 0.5 points)" in said
