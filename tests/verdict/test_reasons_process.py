@@ -1,0 +1,93 @@
+"""Reasons V601 to V608: how the comparison went."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from evidences import earlier, evidence, odds, outlook, said, standings_with, verdict
+
+DEEP = verdict("deep")
+
+
+def test_v601_is_said_where_the_answer_changed_with_the_budget() -> None:
+    text = said("V601", evidence(verdict=DEEP, earlier=earlier("leaning_classical", "tie", "deep")))
+    assert text == (
+        "The answer turned with the budget: with a quarter of the budget (15 seconds) classical ML, with half "
+        "of the budget (30 seconds) no practical difference, with all of it deep learning. A longer run may turn "
+        "it again."
+    )
+    assert (
+        said("V601", evidence(verdict=DEEP, earlier=earlier("cannot_tell", "leaning_deep", "deep"))) is None
+    )
+    assert said("V601", evidence(verdict=DEEP)) is None
+
+
+def test_v602_is_said_where_no_winner_may_be_named() -> None:
+    weak = verdict("leaning_deep", weak=("only 200 rows could be tested on, fewer than 300", "only 5 groups"))
+    assert said("V602", evidence(verdict=weak)) == (
+        "No winner may be named: only 200 rows could be tested on, fewer than 300; only 5 groups."
+    )
+    assert said("V602", evidence(verdict=DEEP)) is None
+
+
+def test_v603_is_said_of_trials_cut_short_or_failed() -> None:
+    cut = standings_with(deep={"trials": 12, "cut_short": 9})
+    assert said("V603", evidence(table=cut)) == (
+        "Deep learning: of 12 trials 9 were stopped by the clock before they were done."
+    )
+    failed = evidence(table=standings_with(classical={"trials": 10, "failed": 2}))
+    trials = [
+        replace(t, status="failed", reason="out of memory") if t.family == "classical" else t
+        for t in failed.outcome.trials
+    ]
+    failed = replace(failed, outcome=replace(failed.outcome, trials=tuple(trials)))
+    assert said("V603", failed) == "Classical ML: of 10 trials 2 failed (the first: 'out of memory')."
+    fine = standings_with(deep={"trials": 12, "cut_short": 5, "failed": 2})
+    assert said("V603", evidence(table=fine)) is None
+
+
+def test_v604_is_said_where_the_odds_said_otherwise() -> None:
+    text = said("V604", evidence(verdict=DEEP, odds=odds(0.09, 0.5, 0.41)))
+    assert text is not None and "(deep learning) were only 9 %. Of 265 public tables." in text
+    assert said("V604", evidence(verdict=DEEP, odds=odds(0.2, 0.4, 0.4))) is None
+    assert said("V604", evidence(verdict=verdict("cannot_tell"), odds=odds(0.09, 0.5, 0.41))) is None
+
+
+def test_v605_is_said_of_learners_that_were_not_tried() -> None:
+    base = evidence()
+    missing = (("catboost", "its package is not installed."), ("svm", "more than 20,000 rows"))
+    text = said("V605", replace(base, outcome=replace(base.outcome, not_tried=missing)))
+    assert text == (
+        "2 learners were not tried: 'catboost' (its package is not installed), 'svm' (more than 20,000 rows)."
+    )
+    many = tuple((f"learner{k}", "slow") for k in range(6))
+    assert "and 3 more." in (said("V605", replace(base, outcome=replace(base.outcome, not_tried=many))) or "")
+    assert said("V605", base) is None
+
+
+def test_v606_is_said_where_the_forecasts_disagree() -> None:
+    text = said("V606", evidence(outlook=outlook(disagreement=0.31)))
+    assert text is not None and "differ by up to 31 points in a probability" in text
+    assert said("V606", evidence(outlook=outlook(disagreement=0.2))) is None
+    assert said("V606", evidence()) is None
+
+
+def test_v607_is_said_of_measures_left_out() -> None:
+    skipped = {
+        "robustness": "out of time",
+        "importance": "failed: ValueError: no",
+        "stability": "no second fold",
+    }
+    text = said("V607", evidence(measures={"deep": {"skipped": skipped}, "classical": {"skipped": {}}}))
+    assert text is not None and text.endswith("of deep learning: robustness, importance.")
+    assert said("V607", evidence(measures={"deep": {"skipped": {"stability": "no second fold"}}})) is None
+
+
+def test_v608_is_said_where_less_time_gave_the_same_answer() -> None:
+    text = said("V608", evidence(verdict=DEEP, earlier=earlier("leaning_deep", "deep", "deep")))
+    assert text == (
+        "The answer was deep learning already with a quarter of the budget (15 seconds) and with half of the "
+        "budget (30 seconds)."
+    )
+    assert said("V608", evidence(verdict=DEEP, earlier=earlier("tie", "deep", "deep"))) is None
+    assert said("V608", evidence(verdict=DEEP)) is None
