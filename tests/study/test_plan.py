@@ -400,7 +400,13 @@ def test_the_curve_runs_the_same_folds_and_sizes_in_both_families() -> None:
 
 
 def test_the_curve_has_its_part_of_the_share_though_presets_could_use_it_all() -> None:
-    run = with_curve(by_learner(6.0, 6.0), Budget(300, 2))
+    whole = by_learner(6.0, 6.0)
+
+    def cost(unit: Unit) -> tuple[float, str]:
+        seconds, status = whole(unit)
+        return seconds / place(unit.fold)[1], status
+
+    run = with_curve(cost, Budget(300, 2))
     for family in FAMILIES:
         spent = sum(t.cpu_seconds for t in run.finished if t.family == family and t.stage == "curve")
         sizes = {place(t.fold)[1] for t in run.finished if t.family == family and t.stage == "curve"}
