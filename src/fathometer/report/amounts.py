@@ -136,7 +136,7 @@ def bytes_of(value: float) -> str:
     """A size on disk or in memory, in decimal units: "610 bytes", "3.9 MB"."""
     if value < 1000:
         return counted(round(value), "byte")
-    power = min(4, int(math.log10(value) / 3))
+    power = min(4, int(math.log10(value * 1.0005) / 3))  # 999,999 bytes are a megabyte, not 1,000 kB
     scaled = value / 1000**power
     unit = ("kB", "MB", "GB", "TB")[power - 1]
     return f"{scaled:.2g} {unit}" if scaled < 10 else f"{scaled:,.0f} {unit}"

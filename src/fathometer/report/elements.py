@@ -1,4 +1,4 @@
-"""HTML and SVG as values: whatever text comes in, it is escaped on the way out.
+"""HTML and SVG as values: whatever text comes in, it is escaped and made visible on the way out.
 
 There is no way to put raw markup into an element, so no sentence, name or label can become markup. What could run
 or fetch something is refused outright: scripts, handlers, inline styles, and addresses other than of this page.
@@ -8,7 +8,10 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import cache
 from html import escape
+
+from fathometer.report.plain import visible
 
 VOID = frozenset({"meta", "br", "hr", "col"})
 REFUSED = frozenset(
@@ -36,7 +39,7 @@ class Element:
         return "".join(parts)
 
     def _write(self, parts: list[str]) -> None:
-        shown = "".join(f' {name}="{escape(value)}"' for name, value in self.attributes)
+        shown = "".join(f' {name}="{escape(visible(value))}"' for name, value in self.attributes)
         parts.append(f"<{self.tag}{shown}>")
         if self.tag in VOID:
             return
@@ -44,7 +47,7 @@ class Element:
             if isinstance(child, Element):
                 child._write(parts)
             else:
-                parts.append(escape(child, quote=False))
+                parts.append(escape(visible(child), quote=False))
         parts.append(f"</{self.tag}>")
 
 
@@ -92,9 +95,16 @@ def number(value: float) -> str:
 def _made(tag: str, children: tuple[Element | str | None, ...], attributes: dict[str, Attribute]) -> Element:
     named = []
     for name, value in attributes.items():
-        written = name.rstrip("_").replace("_", "-")
-        if written in ADDRESSES or written.startswith("on") or not ATTRIBUTE.fullmatch(written):
-            raise ValueError(f"the report holds no attribute {written!r}")
+        written = _allowed(name)
         if value is not None:
             named.append((written, value if isinstance(value, str) else number(value)))
     return Element(tag, tuple(named), tuple(child for child in children if child is not None))
+
+
+@cache
+def _allowed(name: str) -> str:
+    """The attribute as it is written; asked thousands of times for a few names."""
+    written = name.rstrip("_").replace("_", "-")
+    if written in ADDRESSES or written.startswith("on") or not ATTRIBUTE.fullmatch(written):
+        raise ValueError(f"the report holds no attribute {written!r}")
+    return written

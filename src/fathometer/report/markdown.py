@@ -30,7 +30,7 @@ from fathometer.report.document import (
 from fathometer.report.plain import SENTENCE_LENGTH, clean, shortened
 
 SPECIAL = re.compile(r"([\\`*_{}\[\]<>|~&$@#!])")
-LINE_START = re.compile(r"^(\s*)([-+=:]|\d{1,9}(?=[.)]))")
+LINE_START = re.compile(r"^(\s*)([-+=:]|\d{1,9}(?=[.)](?:\s|$)))")
 ADDRESS = re.compile(r"(?i)(https?|ftp|mailto|xmpp):")
 WORLD_WIDE = re.compile(r"(?i)\bwww\.")
 

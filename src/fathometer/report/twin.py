@@ -32,7 +32,7 @@ def as_data(document: Document, result: Mapping[str, Any]) -> dict[str, Any]:
         "format": REPORT_FORMAT,
         "title": clean(document.title),
         "about": _text(answer.about),
-        "headline": answer.headline,
+        "headline": clean(answer.headline),
         "explanation": _text(answer.explanation),
         "answer": clean(answer.exact),
         "circumstances": _text(answer.circumstances),
