@@ -105,10 +105,15 @@ def curve(gain: float = 0.1, half: float = 0.2, still: str = "plateau", **change
 def outlook(
     ties: Mapping[int, float] | None = None, deep: Mapping[int, float] | None = None, **changes: Any
 ) -> Outlook:
-    """A forecast with P(tie) and P(deep better) at 1, 2, 4, 8 and 16 times 2,400 rows; .2 and .1 where not named."""
+    """A forecast with P(tie) and P(deep better) at 1, 2, 4, 8 and 16 times 2,400 rows; .2 and .1 where not named.
+
+    At present the crossover's leader leads.
+    """
+    leader = changes.get("crossover", crossover()).leader
+    deep = {1: 0.7 if leader == "deep" else 0.1} | dict(deep or {})
     factors = []
     for factor in (1, 2, 4, 8, 16):
-        p_tie, p_deep = (ties or {}).get(factor, 0.2), (deep or {}).get(factor, 0.1)
+        p_tie, p_deep = (ties or {}).get(factor, 0.2), deep.get(factor, 0.1)
         factors.append(
             Ahead(float(factor), 2_400 * factor, p_deep, p_tie, 1 - p_tie - p_deep, -1.2, -2.1, -0.3)
         )

@@ -25,7 +25,10 @@ def test_v301_is_said_where_the_model_to_use_is_cheaper() -> None:
         "thousand rows (120 against 4 ms), compared with classical ML."
     )
     text = said("V301", training(replace(base, measures=ALIKE), classical=4.0, deep=48.0))
-    assert text is not None and "12 times the time to train its models once (48 against 4 seconds)" in text
+    assert (
+        text is not None
+        and "12 times the time to train its models once (48 against 4 processor seconds)" in text
+    )
     assert said("V301", replace(base, measures=ALIKE)) is None
     # dearer to train: no plain "cheaper"
     assert said("V301", training(base, classical=48.0, deep=4.0)) is None

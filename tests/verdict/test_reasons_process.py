@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from evidences import earlier, evidence, odds, outlook, said, standings_with, verdict
+from evidences import crossover, earlier, evidence, odds, outlook, said, standings_with, verdict
 
 DEEP = verdict("deep")
 
@@ -70,6 +70,21 @@ def test_v606_is_said_where_the_forecasts_disagree() -> None:
     assert text is not None and "differ by up to 31 points in a probability" in text
     assert said("V606", evidence(outlook=outlook(disagreement=0.2))) is None
     assert said("V606", evidence()) is None
+
+
+def test_v606_silences_what_rests_on_the_forecast() -> None:
+    likely = dict.fromkeys((2, 4, 8, 16), 0.7)
+    said_by = {
+        "V201": (verdict("classical"), outlook()),
+        "V202": (verdict("classical"), outlook(crossover=crossover(0.7))),
+        "V208": (verdict("classical"), outlook(likely)),
+        "V209": (verdict("tie"), outlook(likely)),
+        "V210": (verdict("tie"), outlook(deep=likely)),
+    }
+    for code, (of, forecast) in said_by.items():
+        assert said(code, evidence(verdict=of, outlook=forecast)), code
+        apart = replace(forecast, disagreement=0.3)
+        assert said(code, evidence(verdict=of, outlook=apart)) is None, code
 
 
 def test_v607_is_said_of_measures_left_out() -> None:

@@ -32,6 +32,10 @@ def test_v202_is_said_where_the_other_is_likely_to_overtake() -> None:
     assert "P(ahead by more than 0.5 points) = 16 % by 2 times the rows, 64 % by 16 times the rows." in text
     assert "from about 21,000 rows to learn from (80 % interval 9,000 to more than 16 times the rows)" in text
     assert said("V202", evidence(verdict=CLASSICAL, outlook=outlook(crossover=crossover(0.4)))) is None
+    # of two that are level nobody is overtaken
+    level = outlook({1: 0.7}, crossover=soon)
+    assert said("V202", evidence(verdict=verdict("cannot_tell"), outlook=outlook(crossover=soon))) == text
+    assert said("V202", evidence(verdict=verdict("cannot_tell"), outlook=level)) is None
     # leading by more than the margin is what counts, not leading at all
     close = replace(soon, p_by_margin={16: 0.3})
     assert said("V202", evidence(verdict=CLASSICAL, outlook=outlook(crossover=close))) is None
@@ -93,7 +97,7 @@ def test_v207_is_said_of_few_rows_or_a_rare_class() -> None:
     rare = replace(base.outcome, target=(np.arange(3_000) < 12).astype(np.int64))
     text = said("V207", replace(base, outcome=rare))
     assert (
-        text == "The class 'yes' has only 12 rows: an answer from so few often changes when rows are added."
+        text == "The class 'yes' has only 12 rows: an answer from so few may well change when rows are added."
     )
     few = replace(base.outcome, target=base.outcome.target[:400])
     assert (said("V207", replace(base, outcome=few)) or "").startswith("There are 400 rows:")

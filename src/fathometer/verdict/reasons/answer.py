@@ -105,8 +105,7 @@ class NoneIsLikelyEnough(Reason):
         best = _best_signal(evidence)
         if best is not None and best < SIGNAL:
             return f"It is not sure that anything beats the baseline, which ignores the inputs: P {chance(best)}."
-        gap, unit = gap_of(evidence), unit_of(evidence)
-        if gap is None:
+        if gap_of(evidence) is None:
             return "How far the measured difference may be off cannot be said: too few folds or groups were tested."
         named = {"deep": "deep learning better", "classical": "classical ML better", "tie": "within it"}
         chances = ", ".join(
@@ -115,9 +114,8 @@ class NoneIsLikelyEnough(Reason):
             if (p := number(_probability(evidence, name))) is not None
         )
         return (
-            f"The 95 % interval of the difference, {signed(gap.low)} to {signed(gap.high)} {unit} (above 0: deep "
-            f"learning is better), leaves the question open against a margin of {margin_told(evidence)}: {chances}. "
-            f"To lean to an answer takes {percent(LEANING)}."
+            f"{_ahead(evidence).strip()} Against a margin of {margin_told(evidence)} that leaves the question open: "
+            f"{chances}. To lean to an answer takes {percent(LEANING)}."
         )
 
 

@@ -127,7 +127,7 @@ def _costs(evidence: Evidence) -> list[Cost]:
             "train its models once",
             _training(evidence, use),
             _training(evidence, against),
-            "seconds",
+            "processor seconds",
             TRAINING_LEAST,
         ),
         ("answer one row", *_latencies(evidence, "one_row_ms"), "ms", ONE_ROW_LEAST),

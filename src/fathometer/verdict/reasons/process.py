@@ -7,6 +7,7 @@ from typing import ClassVar
 from fathometer.data.sentences import counted, listed, short
 from fathometer.study.budget import FAMILIES
 from fathometer.verdict.evidence import Earlier, Evidence
+from fathometer.verdict.forecast import ENGINES_APART
 from fathometer.verdict.reasons.facts import number, opening, percent, plain, plainly, quoted, standing
 from fathometer.verdict.reasons.reason import Reason, Strength
 from fathometer.verdict.wording import TITLES, chance, duration
@@ -22,7 +23,6 @@ SHARES = {0.25: "a quarter", 0.5: "half"}
 CUT_LEAST = 0.5  # of a family's trials: from here on most of its models are not what they could be
 FAILED_LEAST = 0.2  # of a family's trials: one is bad luck, one in five is a reason to look
 UNLIKELY = 0.15  # odds before training, below which an answer is one to look at twice
-ENGINES_APART = 0.25  # in probability: a difference that can turn the answer
 NOT_TRIED_MOST = 3  # that are told with their reason
 NOTED_MOST = 5
 # Why a measure may be left out for want of time or by a failure; other notes say that it does not apply to these data.
@@ -108,9 +108,9 @@ class EnginesDisagree(Reason):
     strength: ClassVar[Strength] = "warns"
 
     def find(self, evidence: Evidence) -> str | None:
-        """From a quarter apart on in some probability."""
+        """Where they are more than a quarter apart in some probability; other reasons then make no forecast."""
         apart = None if evidence.outlook is None else number(evidence.outlook.disagreement)
-        if apart is None or apart < ENGINES_APART:
+        if apart is None or apart <= ENGINES_APART:
             return None
         return (
             f"What is said of more rows comes from two ways to forecast, and they differ by up to {100 * apart:.0f} "
@@ -183,7 +183,8 @@ def _troubles(evidence: Evidence, name: str) -> str:
     if trials > 0 and cut >= CUT_LEAST * trials:
         told.append(f"{cut:,} {'was' if cut == 1 else 'were'} stopped by the clock before they were done")
     if trials > 0 and failed >= FAILED_LEAST * trials:
-        reason = next((t.reason for t in evidence.outcome.trials if t.family == name and t.reason), "")
+        ended = [t for t in evidence.outcome.trials if t.family == name and t.status != "done"]
+        reason = next((trial.reason for trial in ended if trial.reason), "")
         told.append(f"{failed:,} failed" + (f" (the first: {short(reason)})" if reason else ""))
     if not told:
         return ""
