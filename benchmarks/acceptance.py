@@ -2,7 +2,8 @@
 
 Needs the development data (`FATHOMETER_DATA`, or ../shared/data beside the repository); a check whose data is absent is
 skipped with that reason. Runs for about a quarter of an hour, one run at a time, and writes
-benchmarks/results/acceptance.md.
+benchmarks/results/acceptance.md; with names of checks (`python -m benchmarks.acceptance telco fashion`) only these are
+run and nothing is written.
 """
 
 import os
@@ -15,10 +16,15 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from sklearn.datasets import load_digits
+from sklearn.svm import SVC
 
 import fathometer as fm
+from benchmarks.quarter import fashion_pixels
+from fathometer.api import report
 
 DATA = Path(os.environ.get("FATHOMETER_DATA", Path(__file__).resolve().parents[2] / "shared" / "data"))
+REPORT_BYTES_MOST = 2_000_000
 PAGE = Path(__file__).resolve().parent / "results" / "acceptance.md"
 
 
@@ -100,6 +106,38 @@ def telco() -> list[Check]:
             max(study.verdict.p_classical, study.verdict.p_deep) < 0.8,
         ),
         in_time("telco, 60 s", study, seconds),
+        *outlook(study),
+        *reported(study),
+    ]
+
+
+def outlook(study: fm.Study) -> list[Check]:
+    """Curves of both families, and probabilities of three outcomes at every size ahead."""
+    curves, ahead = study.evidence.curves, study.evidence.outlook
+    sizes = [len(curves[name].points) if name in curves else 0 for name in ("classical", "deep")]
+    sums = [one.p_deep + one.p_tie + one.p_classical for one in ahead.factors] if ahead else []
+    return [
+        Check("telco: sizes on both curves", ">= 3", f"{sizes[0]} and {sizes[1]}", min(sizes) >= 3),
+        Check(
+            "telco: probabilities at 1, 2, 4, 8 and 16 times",
+            "five sums of 1",
+            ", ".join(f"{total:.6f}" for total in sums) or "no outlook",
+            len(sums) == 5 and all(abs(total - 1) < 1e-6 for total in sums),
+        ),
+    ]
+
+
+def reported(study: fm.Study) -> list[Check]:
+    """The report of a run: three files, none too large to be sent by mail."""
+    files = report(study.folder)
+    sizes = {path.name: path.stat().st_size if path.is_file() else 0 for path in files}
+    return [
+        Check(
+            "telco: report as one page, Markdown and data",
+            f"3 files, each below {REPORT_BYTES_MOST / 1e6:g} MB",
+            ", ".join(f"{name} {size / 1e3:,.0f} kB" for name, size in sizes.items()),
+            len(sizes) == 3 and all(0 < size < REPORT_BYTES_MOST for size in sizes.values()),
+        )
     ]
 
 
@@ -157,6 +195,43 @@ def many_classes() -> list[Check]:
     ]
 
 
+def digits() -> list[Check]:
+    """A published figure: scikit-learn's digits, first half to learn from and second half to answer.
+
+    By scikit-learn's own SVC(gamma=.001) on the rows as this product read and encoded them: the way that data takes
+    changes nothing. Our kernel SVM scales the columns and sets probabilities by validation rows: another figure.
+    """
+    drawn = load_digits(as_frame=True)
+    kinds = dict.fromkeys(drawn.feature_names, "number")
+    found = fm.inspect(drawn.data.assign(digit=drawn.target), "digit", kinds=kinds).understood
+    if found is None:
+        raise RuntimeError("a target was named, and nothing was understood")
+    matrix, answers = found.rows.frame.to_numpy(np.float64), found.rows.answers
+    half = len(answers) // 2
+    share = SVC(gamma=0.001).fit(matrix[:half], answers[:half]).score(matrix[half:], answers[half:])
+    name = "digits, first half for the second: scikit-learn's SVC(gamma=.001) on our rows"
+    return [Check(name, ".969 exactly", f"{share:.3f}", f"{share:.3f}" == "0.969")]
+
+
+def fashion() -> list[Check]:
+    """Clothes as 784 grey values: one run on 5,000 rows learns from 4,000 of them and, on its curve, from 1,000."""
+    study, seconds = run(fashion_pixels(5_000), "label", 90)
+    curve = study.evidence.curves.get("classical")
+    points = {point.rows: point for point in curve.points} if curve else {}
+    checks = [
+        Check(
+            f"Fashion-MNIST pixels: classical accuracy with {rows:,} rows",
+            f"{published} (+-1.5) or better (kernel SVM)",
+            f"{points[rows].score:.1f} [{points[rows].low:.1f}, {points[rows].high:.1f}]"
+            if rows in points
+            else "none",
+            rows in points and points[rows].score >= published - 1.5,
+        )
+        for rows, published in ((1_000, 81.5), (4_000, 85.0))
+    ]
+    return [*checks, in_time("Fashion-MNIST pixels, 90 s", study, seconds)]
+
+
 CHECKS: tuple[Callable[[], list[Check]], ...] = (
     adult,
     california,
@@ -165,11 +240,13 @@ CHECKS: tuple[Callable[[], list[Check]], ...] = (
     long_table,
     wide_table,
     many_classes,
+    digits,
+    fashion,
 )
 
 
 def main() -> int:
-    """Run the checks named on the command line, or all; write the page; fail when one failed."""
+    """Run the checks named on the command line, or all and write the page; fail when one failed."""
     wanted = set(sys.argv[1:])
     lines = ["# Acceptance", "", "`make acceptance`", "", "| check | expected | got | |", "|---|---|---|---|"]
     passed = True
@@ -186,8 +263,8 @@ def main() -> int:
             line = f"| {result.name} | {result.expected} | {result.got} | {'ok' if result.passed else '**not met**'} |"
             lines.append(line)
             print(line, flush=True)
-    PAGE.parent.mkdir(parents=True, exist_ok=True)
-    PAGE.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    if not wanted:
+        PAGE.write_text("\n".join(lines) + "\n", encoding="utf-8")
     return 0 if passed else 1
 
 
