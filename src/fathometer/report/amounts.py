@@ -166,9 +166,13 @@ def factor(value: float) -> str:
     return f"{value:,.0f}" if value >= 10 else f"{value:.1f}".removesuffix(".0")
 
 
+def about(value: float) -> str:
+    """At most two leading digits, for what was forecast."""
+    power = 10 ** (int(math.log10(value)) - 1) if value >= 100 else 1
+    return count(round(value / power) * power)
+
+
 def rows(value: float) -> str:
-    """About so many rows: at most two leading digits, for what was forecast."""
-    if value < 100:
-        return counted(round(value), "row")
-    power = 10 ** (int(math.log10(value)) - 1)
-    return counted(int(round(value / power) * power), "row")
+    """About so many rows."""
+    shown = about(value)
+    return f"{shown} row{'' if shown == '1' else 's'}"

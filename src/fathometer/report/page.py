@@ -200,6 +200,8 @@ def _rows(table: Table) -> Iterator[Element]:
         for column, words in enumerate(row):
             is_head = column == 0
             styles = ["number"] if column in table.numbers else []
+            if not is_head and _plain(words) in ("", "–"):
+                styles.append("none")
             if (position, column) in shades:
                 styles.append(f"shade-{shades[position, column]}")
             cells.append(

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from fathometer.report.amounts import share
 from fathometer.report.elements import Element, element
-from fathometer.report.figures.canvas import LETTER, LINE, Canvas, legend, line, mark, whisker, words
+from fathometer.report.figures.canvas import LETTER, LINE, Canvas, label, legend, line, mark, whisker, words
 from fathometer.report.figures.scales import Axis, Scale
 from fathometer.report.record import Estimate
 
@@ -90,7 +90,9 @@ def paired_bars(
     low, high = axis.range([0.0, *_ends(pairs, values)], 0.02)
     scale = Scale(low, high, left, canvas.width - 9 * LETTER)
     bottom = top + 4 + every * len(pairs)
-    parts: list[Element | None] = [key, line(scale(0), top + 2, scale(0), bottom - 6, "axis")]
+    parts: list[Element | None] = [
+        key,
+    ]
     y = top + 6
     for pair in pairs:
         if canvas.is_narrow:
@@ -98,8 +100,9 @@ def paired_bars(
             start = y + LINE
         else:
             start = y
-            middle = y + len(families) * (thick + 3) / 2 + 3
-            parts.append(words(left - 20, middle, pair.title, anchor="end", room=left - 24))
+            middle = y + len(families) * (thick + 3) / 2 - 1.5
+            parts.append(label(left - 20, middle, pair.title, left - 24))
+        parts.append(line(scale(0), start - 3, scale(0), start + len(families) * (thick + 3), "axis"))
         for row, family in enumerate(families):
             found = pair.values.get(family)
             if found is not None:

@@ -74,6 +74,17 @@ def words(
     )
 
 
+def label(x: float, middle: float, text: str, room: float) -> Element:
+    """A name that ends at x, around this height: on two lines where one is too short, and cut only then."""
+    whole = clean(text)
+    spaces = [position for position, letter in enumerate(whole) if letter == " "]
+    if len(whole) * LETTER <= room or not spaces:
+        return words(x, middle + 4.5, whole, anchor="end", room=room)
+    half = min(spaces, key=lambda position: abs(position - len(whole) / 2))
+    upper = words(x, middle - 3, whole[:half], anchor="end", room=room)
+    return element("g", upper, words(x, middle + 12, whole[half + 1 :], anchor="end", room=room))
+
+
 def line(x1: float, y1: float, x2: float, y2: float, style: str) -> Element:
     return element("line", x1=x1, y1=y1, x2=x2, y2=y2, class_=style)
 

@@ -69,10 +69,20 @@ class Plot:
             *self._grid(area, canvas),
             *self._rules(area),
             *(drawn for series in self.series for drawn in _lines(series, area)),
-            *(drawn for series in self.series for drawn in _dots(series, area)),
+            *(
+                drawn
+                for position, series in enumerate(self.series)
+                for drawn in _dots(series, area, self._aside(position))
+            ),
             words(canvas.width, area.bottom + 38, self.x.title, anchor="end", style="axis-title"),
         ]
         return canvas.svg(area.bottom + 44, *parts)
+
+    def _aside(self, position: int) -> float:
+        """Dots with intervals stand a little beside each other, so that equal ones are both seen."""
+        if not any(dot.low is not None for series in self.series for dot in series.dots):
+            return 0.0
+        return 6.0 * (position - (len(self.series) - 1) / 2)
 
     def _area(self, canvas: Canvas, top: float, height: float) -> _Area:
         xs, ys = _values(self.series)
@@ -166,6 +176,7 @@ def _values(series: Sequence[Series]) -> tuple[list[float], list[float]]:
     xs: list[float] = []
     middle: list[float] = []
     ends: list[float] = []
+    halves: list[float] = []
     for one in series:
         for x, y in (*one.line, *one.dashed, *((dot.x, dot.y) for dot in one.dots)):
             xs.append(x)
@@ -173,11 +184,17 @@ def _values(series: Sequence[Series]) -> tuple[list[float], list[float]]:
         for x, low, high in one.band:
             xs.append(x)
             ends += [low, high]
+            halves.append((high - low) / 2)
+        halves += [
+            (dot.high - dot.low) / 2 for dot in one.dots if dot.low is not None and dot.high is not None
+        ]
         ends += [end for dot in one.dots for end in (dot.low, dot.high) if end is not None]
     if not middle:
         return xs, ends
-    span = max(middle) - min(middle) or abs(middle[0]) * 0.1 or 1.0
-    low, high = min(middle) - 0.8 * span, max(middle) + 0.8 * span
+    span = max(middle) - min(middle)
+    usual = sorted(halves)[len(halves) // 2] if halves else 0.0
+    room = max(0.8 * span, 1.6 * usual)
+    low, high = min(middle) - room, max(middle) + room
     return xs, middle + [min(max(end, low), high) for end in ends]
 
 
@@ -194,10 +211,10 @@ def _lines(series: Series, area: _Area) -> list[Element]:
     return drawn
 
 
-def _dots(series: Series, area: _Area) -> list[Element]:
+def _dots(series: Series, area: _Area, aside: float) -> list[Element]:
     drawn: list[Element] = []
     for dot in series.dots:
-        x, y = area.x(dot.x), area.y(dot.y)
+        x, y = area.x(dot.x) + aside, area.y(dot.y)
         if dot.low is not None and dot.high is not None:
             drawn.append(whisker(x, area.y(dot.low), x, area.y(dot.high), series.family))
         shape = mark(series.family, x, y)

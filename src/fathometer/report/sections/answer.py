@@ -118,13 +118,13 @@ def _explanation(record: Record) -> Words:
     shown = [amounts.level(found.value, measure.unit) for found in (one, other)]
     if measure.name == "accuracy":
         said = (
-            f"On rows it had never seen, classical ML was right for {shown[0]}, deep learning for {shown[1]}"
+            f"On rows never seen before, classical ML was right for {shown[0]}, deep learning for {shown[1]}"
         )
         last = "answering without looking at the inputs is right for {}"
     else:
         better = "higher" if measure.higher_is_better else "lower"
         said = (
-            f"On rows it had never seen, classical ML reached {measure.title} {shown[0]}, deep learning {shown[1]} "
+            f"On rows never seen before, classical ML reached {measure.title} {shown[0]}, deep learning {shown[1]} "
             f"({better} is better)"
         )
         last = "answering without looking at the inputs gives {}"
@@ -279,6 +279,9 @@ def _contrast(verdict: Mapping[str, Any], name: str) -> Estimate | None:
 
 def _change(record: Record) -> tuple[Words, ...]:
     said: list[Words] = [text(record.result, "verdict", "next_step")]
+    more_rows = text(record.result, "verdict", "more_rows")
+    if more_rows:
+        return (*said, more_rows, Jump("More on data", "data"))
     crossover = mapping(record.result, "outlook", "crossover")
     never, leader = number(crossover, "p_never"), text(crossover, "leader")
     if never is not None and leader in FAMILIES:

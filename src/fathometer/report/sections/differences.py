@@ -167,7 +167,7 @@ def _data(record: Record) -> Iterator[Row]:
             yield Row(what, cells, "Above 0: more rows still help.")
     enough = {name: rows for name in COMPETITORS if (rows := number(curves, name, "rows_for_95_percent"))}
     if enough:
-        cells = {name: amounts.count(rows) for name, rows in enough.items()}
+        cells = {name: f"about {amounts.about(rows)}" for name, rows in enough.items()}
         yield Row(
             "rows for 95 % of the best score",
             cells,
@@ -254,8 +254,10 @@ def _energy(prices: object, name: str) -> Words:
         return "–"
     if found.low is None or found.high is None:
         return amounts.energy(found.value)
-    ends = [amounts.energy(end).split(" ") for end in (found.low, found.high)]
-    return (amounts.energy(found.value), Quiet(f" [{' '.join(ends[0])} to {' '.join(ends[1])}]"))
+    shown = [amounts.energy(end) for end in (found.value, found.low, found.high)]
+    units = {words.rpartition(" ")[2] for words in shown}
+    low, high = (words.rpartition(" ")[0] if len(units) == 1 else words for words in shown[1:])
+    return (shown[0], Quiet(f" [{low}, {high}]"))
 
 
 def _answering(record: Record) -> Iterator[Row]:

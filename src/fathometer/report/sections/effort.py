@@ -116,7 +116,7 @@ def _features(record: Record) -> Portion | None:
         title = text(one, "title")
         rows.append(
             (
-                f"{TITLES[name]}{f' ({title})' if title else ''}",
+                f"{TITLES[name]}{f': {title}' if title else ''}",
                 *shown,
                 *amounts.differences(gain, measure.gap_unit),
             )

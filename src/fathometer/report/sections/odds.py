@@ -45,7 +45,7 @@ def portion(record: Record) -> Portion | None:
     blocks: list[Block] = [shown]
     source = text(record.result, "odds", "source")
     if odds and source:
-        blocks.append(Paragraph(f"The odds before training come from: {source}", "note"))
+        blocks.append(Paragraph(f"Odds before training: {source}", "note"))
     sentences = [
         (amounts.share(part), text(stage, "sentence"))
         for stage in records(record.result, "budgets")

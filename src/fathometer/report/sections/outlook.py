@@ -43,7 +43,7 @@ def section(record: Record) -> Section:
 def _blocks(record: Record) -> Iterator[Block]:
     curves = mapping(record.result, "curves", "competitors")
     outlook = mapping(record.result, "outlook")
-    said = _crossover(outlook)
+    said = _crossover(record, outlook)
     if said:
         yield Paragraph(said, "lead")
     drawn = [name for name in FAMILIES if records(curves, name, "points")]
@@ -59,9 +59,11 @@ def _blocks(record: Record) -> Iterator[Block]:
         yield Paragraph(SAME_SOURCE, "note")
 
 
-def _crossover(outlook: Mapping[str, Any]) -> Words:
+def _crossover(record: Record, outlook: Mapping[str, Any]) -> Words:
     crossover = mapping(outlook, "crossover")
     leader, never = text(crossover, "leader"), number(crossover, "p_never")
+    if record.is_tie:
+        return _from_a_tie(outlook)
     overtook = number(crossover, "overtook", "rows")
     said = ""
     if leader in FAMILIES and overtook is not None:
@@ -82,6 +84,23 @@ def _crossover(outlook: Mapping[str, Any]) -> Words:
     near = f" near {amounts.rows(rows)}" if rows else ""
     ends = f" (80 % interval {amounts.count(low)} to {amounts.count(high)})" if rows and low and high else ""
     return f"{said}{other} would probably overtake{near}{ends}: {amounts.chance(1 - never)} within 16 times your rows."
+
+
+def _from_a_tie(outlook: Mapping[str, Any]) -> str:
+    """Of two that are alike neither overtakes: who might pull ahead by more than the margin."""
+    steps = [
+        (factor, found)
+        for step in records(outlook, "factors")
+        if (factor := number(step, "factor")) and (found := probabilities(step))
+    ]
+    if not steps:
+        return ""
+    factor, (classical, tie, deep) = max(steps)
+    return (
+        f"With your rows the two are practically alike. With {amounts.factor(factor)} times as many, the chances are "
+        f"{amounts.chance(deep)} for deep learning ahead by more than the margin, {amounts.chance(classical)} for "
+        f"classical ML ahead, and {amounts.chance(tie)} for still alike."
+    )
 
 
 def _curves(record: Record, curves: Mapping[str, Any], drawn: list[str]) -> Figure:
@@ -170,6 +189,8 @@ def _rules(record: Record, now: float) -> Iterator[Rule]:
     crossover = mapping(record.result, "outlook", "crossover")
     never = number(crossover, "p_never")
     rows = number(crossover, "median_rows")
+    if record.is_tie:  # two curves that lie on each other cross anywhere
+        return
     if rows and never is not None and never < 0.5:
         yield Rule(rows, "crossover")
     overtook = number(crossover, "overtook", "rows")
@@ -227,7 +248,7 @@ def _notes(record: Record, curves: Mapping[str, Any]) -> Iterator[Block]:
             for key in ("gain_last_doubling", "gain_next_doubling")
         ]
         still = STILL.get(text(curve, "still"), "–")
-        rows.append((TITLES[name], *cells, still, amounts.count(enough) if enough else "–"))
+        rows.append((TITLES[name], *cells, still, f"about {amounts.about(enough)}" if enough else "–"))
     if rows:
         head = (
             "",
@@ -243,10 +264,12 @@ def _notes(record: Record, curves: Mapping[str, Any]) -> Iterator[Block]:
             frozenset({1, 2, 4}),
             True,
         )
+    noted: dict[str, list[str]] = {}
     for name in COMPETITORS:
-        note = text(curves, name, "note")
+        noted.setdefault(text(curves, name, "note"), []).append(TITLES[name])
+    for note, titles in noted.items():
         if note:
-            yield Paragraph((f"{_capital(TITLES[name])}: {note}",), "note")
+            yield Paragraph(f"{_capital(', '.join(titles))}: {note}", "note")
     drawn_how = text(record.result, "curves", "sentence")
     if drawn_how:
         yield Paragraph(drawn_how, "note")

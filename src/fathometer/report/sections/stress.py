@@ -104,7 +104,7 @@ def _robustness_figure(
             tuple(rows),
             frozenset(range(1, len(drawn) + 1)),
         ),
-        "The longer the bar, the more the score suffers.",
+        "Right of zero the score suffers, left of it the score is better than on the rows as they are.",
     )
 
 
