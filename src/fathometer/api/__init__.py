@@ -17,6 +17,7 @@ from fathometer.data.sources import ReadOptions
 from fathometer.study.run import Progress
 from fathometer.verdict.axes import Attempt, Standing
 from fathometer.verdict.decide import Verdict
+from fathometer.verdict.reasons.reason import Found as Reason
 from fathometer.verdict.result import RESULT_FORMAT
 
 __all__ = [
@@ -25,6 +26,7 @@ __all__ = [
     "Inspection",
     "Progress",
     "ReadOptions",
+    "Reason",
     "Standing",
     "Study",
     "Verdict",

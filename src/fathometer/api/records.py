@@ -21,6 +21,8 @@ from fathometer.verdict.decide import Verdict
 from fathometer.verdict.evidence import Evidence
 from fathometer.verdict.odds import Odds, odds
 from fathometer.verdict.outlook import facts_of
+from fathometer.verdict.reasons import find_reasons
+from fathometer.verdict.reasons.reason import Found
 from fathometer.verdict.result import as_json
 
 
@@ -69,6 +71,11 @@ class Study:
     def attempts(self) -> list[Attempt]:
         """Every recipe tried, failures included."""
         return leaderboard(self.outcome)
+
+    @cached_property
+    def reasons(self) -> tuple[Found, ...]:
+        """Why the answer is what it is, what supports it, and what warns against it; each with its code."""
+        return find_reasons(self.evidence)
 
     @cached_property
     def model(self) -> Bundle:

@@ -16,7 +16,7 @@ from rich.text import Text
 from fathometer.cli.terminal import clean
 
 if TYPE_CHECKING:
-    from fathometer.api import Inspection, Progress, Standing, Study
+    from fathometer.api import Inspection, Progress, Reason, Standing, Study
 
 NAMES = {
     "classical": "classical ML",
@@ -25,6 +25,8 @@ NAMES = {
     "baseline": "baseline",
 }
 FAILURES_SHOWN = 5
+REASONS_SHOWN = 5
+SAID_ABOVE = ("V602", "V605")  # thin evidence, learners not tried
 BUSY = 0.7  # share of its time below which a family was kept from working
 ORDER = ("classical", "deep", "together", "baseline")
 
@@ -123,6 +125,8 @@ def _say_verdict(console: Console, study: Study) -> None:
         _say(console, f"Thin evidence: {reason}.")
     if verdict.next_step:
         _say(console, verdict.next_step)
+    for found in _news(study):
+        _say(console, f"  {found.code} {found.title}: {found.sentence}")
     if study.ended == "interrupted":
         _say(console, f"Stopped before its time. To go on: fathom compare --resume {study.folder}")
     used = [study.standings[name].cpu_seconds / study.standings[name].share_seconds for name in ORDER[:2]]
@@ -143,6 +147,14 @@ def _say_verdict(console: Console, study: Study) -> None:
             console,
             f"Record: {study.folder}. To go on: fathom compare --resume {study.folder} --budget LONGER",
         )
+
+
+def _news(study: Study) -> list[Reason]:
+    """Reasons that say more than the answer above them, warnings first; the report has all of them."""
+    beside = [
+        found for found in study.reasons if found.strength != "decides" and found.code not in SAID_ABOVE
+    ]
+    return sorted(beside, key=lambda found: found.strength != "warns")[:REASONS_SHOWN]
 
 
 def _chance(p: float) -> str:
