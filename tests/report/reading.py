@@ -41,7 +41,9 @@ class Node:
                 yield from child.all(*tags)
 
     def text(self) -> str:
-        return "".join(child if isinstance(child, str) else child.text() for child in self.children)
+        """All text below; spaces that hold words together are spaces."""
+        parts = (child if isinstance(child, str) else child.text() for child in self.children)
+        return "".join(parts).replace("\N{NO-BREAK SPACE}", " ")
 
     def own(self, tag: str) -> list[Node]:
         return [child for child in self.children if isinstance(child, Node) and child.tag == tag]

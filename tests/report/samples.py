@@ -187,7 +187,11 @@ def regression() -> dict[str, Any]:
         "measures": _measures(""),
         "calibration": {},
         "mistakes": {
-            "competitors": {"classical": residuals, "deep": residuals | {"r2": 0.86}},
+            "competitors": {
+                "classical": residuals,
+                "deep": residuals
+                | {"r2": 0.86, "bins": [one | {"median": -0.1, "low": -0.6} for one in bins]},
+            },
             "agreement": {},
         },
         "fairness": {

@@ -172,6 +172,39 @@ def test_probabilities_stand_in_words() -> None:
     assert [row[1] for row in rows[1:]] == ["88 %", "10 %", "2 %"]
 
 
+def table_of_differences(result: dict[str, Any]) -> dict[str, list[str]]:
+    table = table_named(check(as_html(result)), "Classical ML and deep learning on your rows")
+    return {row[0]: row[1:] for row in table}
+
+
+def test_crossover_is_told_for_the_family_behind() -> None:
+    assert table_of_differences(classification())["crossover"][:2] == [
+        "ahead with your rows",
+        "not within 16 times your rows: 80 %",
+    ]
+    assert table_of_differences(regression())["crossover"][0] == "near 31,000 rows [12,000, 70,000]"
+
+
+def test_no_crossover_is_claimed_of_two_that_are_alike() -> None:
+    result = regression()
+    result["verdict"] |= {"answer": "tie", "p_deep": 0.1, "p_tie": 0.8, "p_classical": 0.1}
+    assert "crossover" not in table_of_differences(result)
+    page = as_html(result)
+    assert "practically alike" in page and ">crossover<" not in page and ">overtook<" not in page
+
+
+def test_what_more_rows_would_bring_is_said_in_the_words_of_the_verdict() -> None:
+    result = classification()
+    result["verdict"]["more_rows"] = "Twice the rows would bring 0.66 points."
+    assert "Twice the rows would bring 0.66 points." in check(as_html(result)).text()
+
+
+def test_calibration_is_not_missed_where_numbers_are_predicted() -> None:
+    shown = check(as_html(regression())).text()
+    assert "Can its probabilities be believed?" not in shown and "Calibration" not in shown.split("Words")[0]
+    assert "calibration" in check(as_html(nothing_measured())).text()
+
+
 def test_reasons_stand_with_their_codes() -> None:
     shown = check(as_html(classification())).text()
     for reason in classification()["reasons"]:

@@ -158,6 +158,18 @@ def energy(value: float) -> str:
     return "under 0.01 Wh" if 0 < value < 0.01 else f"{float(f'{value:.2g}'):g} Wh"
 
 
+def energies(found: Estimate | None) -> tuple[str, str]:
+    """Watt-hours and their range: "0.064 Wh", "[0.032, 0.096]"."""
+    if found is None:
+        return UNMEASURED, ""
+    if found.low is None or found.high is None:
+        return energy(found.value), ""
+    shown = [energy(value) for value in (found.value, found.low, found.high)]
+    is_one_unit = len({words.rpartition(" ")[2] for words in shown}) == 1
+    low, high = (words.rpartition(" ")[0] if is_one_unit else words for words in shown[1:])
+    return shown[0], f"[{low}, {high}]"
+
+
 def count(value: float) -> str:
     return f"{value:,.0f}"
 

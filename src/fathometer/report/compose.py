@@ -7,7 +7,7 @@ from typing import Any
 
 from fathometer.report.document import Document
 from fathometer.report.plain import clean, shortened
-from fathometer.report.record import Record
+from fathometer.report.record import Record, text
 from fathometer.report.sections import (
     answer,
     cost,
@@ -43,4 +43,5 @@ def compose(result: Mapping[str, Any]) -> Document:
     )
     target = shortened(clean(record.target))
     title = f"Classical ML or deep learning for {target}?" if target else "Classical ML or deep learning?"
-    return Document(title, answer.answer(record), tuple(section for section in found if section is not None))
+    sections = tuple(section for section in found if section is not None)
+    return Document(title, answer.answer(record), text(result, "versions", "fathometer"), sections)

@@ -156,8 +156,11 @@ class Answer:
 
 @dataclass(frozen=True)
 class Document:
+    """version: of the program that made the result, if known."""
+
     title: str
     answer: Answer
+    version: str = ""
     sections: tuple[Section, ...] = field(default=())
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from importlib.resources import files
 
@@ -31,6 +32,7 @@ from fathometer.report.document import (
 from fathometer.report.elements import Element, element, jump, style_sheet
 from fathometer.report.plain import SENTENCE_LENGTH, clean, shortened
 
+UNBROKEN = re.compile(r"(?<=\d) (?=%)")
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'"
 
 
@@ -47,6 +49,7 @@ def as_page(document: Document) -> str:
         element("title", clean(document.title)),
         style_sheet(style),
     )
+    version = f" {shortened(clean(document.version))}" if document.version else ""
     body = element(
         "body",
         jump("main", "Skip to the answer", class_="skip"),
@@ -55,7 +58,7 @@ def as_page(document: Document) -> str:
         ),
         element(
             "footer",
-            element("p", "Made by fathometer. This file is complete: it fetches nothing and runs nothing."),
+            element("p", f"Made by fathometer{version}. This file is whole: it fetches and runs nothing."),
         ),
     )
     return f"<!DOCTYPE html>\n{element('html', head, body, lang='en').render()}\n"
@@ -253,7 +256,7 @@ def _part(part: Part) -> Iterator[Element | str]:
 
 def _sentence(text: str) -> Iterator[Element | str]:
     """Text with the spaces at its ends kept, for they part it from its neighbours; very long ones are shortened."""
-    kept = clean(text)
+    kept = UNBROKEN.sub("\N{NO-BREAK SPACE}", clean(text))
     if not kept:
         yield " " if text else ""
         return

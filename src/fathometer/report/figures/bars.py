@@ -57,7 +57,7 @@ def _segments(shares: Sequence[float], left: float, width: float, y: float, heig
         if shown > 0.5:
             box = element("rect", x=x, y=y, width=shown, height=height, rx=2, class_=f"{family} segment")
             drawn.append(box)
-        if wide > 46:
+        if wide > len(share(part)) * LETTER + 8:
             middle = y + height / 2 + 4.5
             drawn.append(words(x + shown / 2, middle, share(part), anchor="middle", style=f"on-{family}"))
         x += wide

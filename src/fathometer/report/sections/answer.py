@@ -18,7 +18,6 @@ from fathometer.report.document import (
     Paragraph,
     Part,
     Portion,
-    Quiet,
     Section,
     Strong,
     Table,
@@ -36,7 +35,6 @@ from fathometer.report.record import (
     TITLES,
     Estimate,
     Record,
-    at,
     estimate,
     mapping,
     number,
@@ -158,7 +156,9 @@ def section(record: Record) -> Section:
         blocks.append(gap)
     reasons = records(record.result, "reasons")
     if reasons:
-        blocks.append(Portion("Reasons", (Bullets(tuple(_reason(reason) for reason in reasons)),)))
+        listed = Bullets(tuple(_reason(reason) for reason in reasons))
+        pages = Paragraph("Each code has a page in the documentation, under docs/reasons.", "note")
+        blocks.append(Portion("Reasons", (listed, pages)))
     return Section("answer", "How sure, and what to do", tuple(blocks))
 
 
@@ -259,8 +259,8 @@ def _sure(record: Record) -> tuple[Words, ...]:
             )
     weak = texts(verdict, "weak")
     said += weak
-    if gap and not weak:
-        said.append("No weak point was found that would forbid naming a winner.")
+    if gap and not weak and text(verdict, "answer") in ("classical", "deep", "together", "tie"):
+        said.append("No weak point was found that would forbid a clear answer.")
     return tuple(said)
 
 
@@ -363,7 +363,4 @@ def _reason(reason: Mapping[str, Any]) -> Words:
     parts: list[Part] = [Strong(f"{text(reason, 'code')} {title}".strip() + "."), f" {said}"]
     if strength:
         parts += [" ", Mark(strength)]
-    page = at(reason, "page")
-    if isinstance(page, str) and page:
-        parts += [" ", Quiet(f"({page})")]
     return tuple(parts)

@@ -7,11 +7,21 @@ from typing import Any
 
 from fathometer.data.sentences import counted
 from fathometer.report import amounts
-from fathometer.report.document import Block, Figure, Name, Paragraph, Section, Table, Words
+from fathometer.report.document import Block, Figure, Name, Paragraph, Section, Table, Words, with_ends
 from fathometer.report.figures.canvas import figure
 from fathometer.report.figures.plot import Dot, Plot, Rule, Series
 from fathometer.report.figures.scales import TIMES, Axis
-from fathometer.report.record import COMPETITORS, FAMILIES, TITLES, Record, mapping, number, records, text
+from fathometer.report.record import (
+    COMPETITORS,
+    FAMILIES,
+    TITLES,
+    Record,
+    estimate,
+    mapping,
+    number,
+    records,
+    text,
+)
 
 FAR = 3.0  # times the spread of the scores: a baseline further off is left out of the drawing
 MOST_DOTS = 400  # recipes in one drawing; more would be a blot and a heavy page
@@ -169,20 +179,14 @@ def _prices(prices: Mapping[str, Any]) -> Table | None:
             continue
         is_measured = is_measured or found.get("measured") is True
         hours, price = number(found, "cpu_hours"), number(found, "price")
-        watt_hours = number(found, "watt_hours")
-        low, high = number(found, "watt_hours_low"), number(found, "watt_hours_high")
+        watt_hours = estimate(found, "watt_hours", "watt_hours_low", "watt_hours_high")
         million = number(found, "price_per_million_answers")
-        ends = (
-            f" ({amounts.energy(low)} to {amounts.energy(high)})"
-            if low is not None and high is not None
-            else ""
-        )
         rows.append(
             (
                 TITLES[name],
                 f"{hours:.2g}" if hours is not None else "–",
                 amounts.money(price, currency) if price is not None else "–",
-                f"{amounts.energy(watt_hours)}{ends}" if watt_hours is not None else "–",
+                with_ends(amounts.energies(watt_hours)) if watt_hours else "–",
                 amounts.money(million, currency) if million is not None else "–",
             )
         )

@@ -72,7 +72,7 @@ def section(record: Record) -> Section:
         if rows:
             groups.append((len(found), axis.title))
             found += rows
-        else:
+        elif axis.title != "Calibration" or record.is_classes:  # numbers have no probabilities
             missing.append(axis.title)
     blocks: list[Block] = []
     if found:
@@ -173,9 +173,27 @@ def _data(record: Record) -> Iterator[Row]:
             cells,
             "How many rows bring nearly all of what was reached.",
         )
+    yield from _crossover(record)
     still = {name: STILL[word] for name in COMPETITORS if (word := text(curves, name, "still")) in STILL}
     if still:
         yield Row("the learning curve is", dict(still), "Still rising: further rows are worth collecting.")
+
+
+def _crossover(record: Record) -> Iterator[Row]:
+    """At how many rows the family behind would be ahead; nothing of two that are alike."""
+    found = mapping(record.result, "outlook", "crossover")
+    leader, never = text(found, "leader"), number(found, "p_never")
+    if leader not in FAMILIES or never is None or record.is_tie:
+        return
+    rows = estimate(found, "median_rows", "low_rows", "high_rows")
+    if never >= 0.5 or rows is None:
+        said: Words = (f"not within 16 times your rows: {amounts.chance(never)}",)
+    else:
+        low, high = (amounts.about(end) if end is not None else "beyond" for end in (rows.low, rows.high))
+        said = (f"near {amounts.about(rows.value)} rows", Quiet(f" [{low}, {high}]"))
+    other = "deep" if leader == "classical" else "classical"
+    meaning = "Where the family behind would be ahead; 80 % interval."
+    yield Row("crossover", {leader: "ahead with your rows", other: said}, meaning)
 
 
 # Features, computing, answering -------------------------------------------------------------------------------------
@@ -219,10 +237,13 @@ def _computing(record: Record) -> Iterator[Row]:
         )
     prices = mapping(record.result, "prices", "families")
     energy = {
-        name: _energy(prices, name) for name in COMPETITORS if number(prices, name, "watt_hours") is not None
+        name: found
+        for name in COMPETITORS
+        if (found := estimate(mapping(prices, name), "watt_hours", "watt_hours_low", "watt_hours_high"))
     }
     if energy:
-        yield Row("energy, estimated", dict(energy), "From processor time and an assumed power.")
+        cells = {name: with_ends(amounts.energies(found)) for name, found in energy.items()}
+        yield Row("energy, estimated", cells, "From processor time and an assumed power.")
     currency = text(record.result, "prices", "currency")
     money = {name: price for name in COMPETITORS if (price := number(prices, name, "price")) is not None}
     if money:
@@ -246,18 +267,6 @@ def _trials(record: Record, name: str, count: float) -> Words:
         if (found := number(record.standing(name), key))
     ]
     return (amounts.count(count), Quiet(f" ({', '.join(asides)})")) if asides else amounts.count(count)
-
-
-def _energy(prices: object, name: str) -> Words:
-    found = estimate(mapping(prices, name), "watt_hours", "watt_hours_low", "watt_hours_high")
-    if found is None:
-        return "–"
-    if found.low is None or found.high is None:
-        return amounts.energy(found.value)
-    shown = [amounts.energy(end) for end in (found.value, found.low, found.high)]
-    units = {words.rpartition(" ")[2] for words in shown}
-    low, high = (words.rpartition(" ")[0] if len(units) == 1 else words for words in shown[1:])
-    return (shown[0], Quiet(f" [{low}, {high}]"))
 
 
 def _answering(record: Record) -> Iterator[Row]:
