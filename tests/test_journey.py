@@ -52,6 +52,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, 
     done = fathom(
         *("compare", "churn.csv", "-t", "left?", "-b", "40s", "-o", "run", "--json"),
         *("--learner", "linear", "--learner", "boosting", "--learner", "mlp"),
+        *("--sensitive", PLAN, "--favourable", "no"),
         cwd=folder,
     )
     assert done.returncode == 0, done.stderr
@@ -136,6 +137,41 @@ def test_every_family_answers(finished: tuple[Path, dict[str, object]]) -> None:
         assert len(bundle.predict(cells, family)) == len(cells)
 
 
+def test_the_report_tells_what_the_result_holds_and_runs_nothing(
+    finished: tuple[Path, dict],
+    tmp_path: Path,  # type: ignore[type-arg]
+) -> None:
+    folder, printed = finished
+    done = fathom("report", "run", "-o", tmp_path / "shown", cwd=folder)
+    assert done.returncode == 0, done.stderr
+    assert [Path(line).name for line in done.stdout.split()] == ["report.html", "report.md", "report.json"]
+    page = (tmp_path / "shown" / "report.html").read_text(encoding="utf-8")
+    assert "<script" not in page
+    assert "start &lt;script&gt;" in page
+    assert "http" not in page.replace("http-equiv", "")
+    told = json.loads((tmp_path / "shown" / "report.json").read_text(encoding="utf-8"))
+    assert told["result"]["verdict"] == printed["verdict"]
+    assert {path.name for path in (folder / "run").iterdir()} & {"report.html", "report.md"} == set()
+
+
+def test_more_rows_groups_and_fitted_models_were_measured(finished: tuple[Path, dict]) -> None:  # type: ignore[type-arg]
+    result = finished[1]
+    assert len(result["curves"]["competitors"]["deep"]["points"]) >= 2
+    assert result["verdict"]["more_rows"]
+    assert result["fairness"]["positive"] == "no"
+    assert {group["group"] for group in result["fairness"]["competitors"]["deep"]["groups"]} == {
+        "basic",
+        "plus",
+        "pro [red]",
+    }
+    for name in ("classical", "deep", "together"):
+        columns = {item["column"] for item in result["measures"][name]["importance"]}
+        assert columns <= {AMOUNT, PLAN, START, NOTE}
+        assert columns
+    assert [one["share"] for one in result["budgets"]] == [0.25, 0.5, 1.0]
+    assert result["reasons"]
+
+
 def test_nothing_executable_is_in_the_run_folder(finished: tuple[Path, dict[str, object]]) -> None:
     folder, _ = finished
     endings = {path.suffix for path in (folder / "run").rglob("*") if path.is_file()}
@@ -174,6 +210,12 @@ def test_resuming_a_finished_run_repeats_nothing(
         (("compare", "churn.csv", "-t", "left?", "-o", "churn.csv"), "folder"),
         (("predict", "run", "churn.csv", "-o", "churn.csv"), "Name another"),
         (("inspect", "churn.csv", "-t", "left?", "--metric", "f1"), "no metric"),
+        (("compare", "churn.csv", "-t", "left?", "--sensitive", "left?"), "column to predict"),
+        (("compare", "churn.csv", "-t", "left?", "--sensitive", "plan"), "no column"),
+        (("compare", "churn.csv", "-t", "left?", "--favourable", "no"), "--sensitive"),
+        (("report", "nowhere"), "nowhere"),
+        (("report", "run", "--price", "-1"), "0 or more"),
+        (("report", "run", "-o", "churn.csv"), "folder"),
     ],
 )
 def test_mistakes_get_one_sentence(

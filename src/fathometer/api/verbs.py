@@ -33,8 +33,8 @@ from fathometer.study.outcome import measure
 from fathometer.study.prepare import as_facts, understand
 from fathometer.study.record import read_run
 from fathometer.study.request import Request
-from fathometer.study.run import PRELOADED, Lock, Progress, Watcher, begin, probe, read_measures, work
-from fathometer.verdict.evidence import gather
+from fathometer.study.run import PRELOADED, Lock, Progress, Watcher, begin, probe, work
+from fathometer.verdict.evidence import answer, gather
 from fathometer.verdict.prices import RATE_PER_CORE_HOUR, WATTS_PER_CORE, prices
 
 PACKAGES = (
@@ -328,25 +328,21 @@ def fresh_folder(folder: Path) -> Path:
 
 
 def _work(folder: Path, engine: Engine, watcher: Watcher | None, started: Start) -> Study:
-    """Run what is left to run, judge, and leave the result and the model."""
+    """Run what is left to run, judge, and leave the model, then what it is like, then the result."""
+    (folder / "measures.json").unlink(missing_ok=True)  # of models that may not be chosen again
     with closing(engine):
         why, before = work(folder, engine, watcher, started.wall)
-        study = judge(folder)
-        if study.outcome.folds:
-            if study.outcome.run.get("model") == "small":
+        outcome = measure(folder)
+        if outcome.folds:
+            study = Study(folder, answer(outcome))
+            if outcome.run.get("model") == "small":
                 pack_small(study, engine)
             else:
                 pack_best(study)
-        if study.outcome.folds and why != "interrupted":
-            competitors = {name: study.outcome.results[name] for name in PROBED}
-            # the answer is there and the model can be used: what follows says what it is like
-            probe(
-                folder,
-                engine,
-                competitors,
-                max(PROBE_LEAST, PROBE_SHARE * float(study.outcome.run["budget"])),
-            )
-            study = Study(folder, replace(study.evidence, measures=read_measures(folder)))
+            if why != "interrupted":
+                seconds = max(PROBE_LEAST, PROBE_SHARE * float(outcome.run["budget"]))
+                probe(folder, engine, {name: outcome.results[name] for name in PROBED}, seconds)
+        study = Study(folder, gather(folder, outcome))
     elapsed = before + time.monotonic() - started.wall
     Ledger(folder).note_end(elapsed, why, cpu_seconds() - started.cpu_seconds)
     write_json(folder / "result.json", study.to_json())

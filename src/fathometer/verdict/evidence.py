@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -66,11 +66,17 @@ class Evidence:
     measures: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
 
+def answer(outcome: Outcome) -> Evidence:
+    """The answer alone, which is enough to leave a model."""
+    table = standings(outcome)
+    return Evidence(outcome, table, decide(outcome, table))
+
+
 def gather(folder: Path, outcome: Outcome) -> Evidence:
     """Everything that a run's record holds, judged; trains nothing, and gives the same every time."""
-    table = standings(outcome)
     if outcome.folds == 0:
-        return Evidence(outcome, table, decide(outcome, table), odds=_odds(outcome))
+        return replace(answer(outcome), odds=_odds(outcome))
+    table = standings(outcome)
     families = contrast(outcome, "classical", "deep")
     curves, outlook = learning_curves(outcome), look_ahead(outcome, families)
     predictions = Ledger(folder).predictions
