@@ -30,7 +30,7 @@ from fathometer.report.document import (
 from fathometer.report.plain import SENTENCE_LENGTH, clean, shortened
 
 SPECIAL = re.compile(r"([\\`*_{}\[\]<>|~&$@#!])")
-LINE_START = re.compile(r"^(\s*)([-+=:]|\d{1,9}(?=[.)](?:\s|$)))")
+LINE_START = re.compile(r"^(\s*)([-+=]|\d{1,9}(?=[.)](?:\s|$)))")
 ADDRESS = re.compile(r"(?i)(https?|ftp|mailto|xmpp):")
 WORLD_WIDE = re.compile(r"(?i)\bwww\.")
 
@@ -145,6 +145,6 @@ def _part(part: Part) -> str:
         case Quiet():
             return f"{' ' if part.text.startswith(' ') else ''}{escaped(part.text)}"
         case Jump():
-            return escaped(part.text)
+            return ""  # there is nothing to jump to
         case Name():
             return escaped(shortened(clean(part.text)))

@@ -32,6 +32,7 @@ from fathometer.report.document import (
 from fathometer.report.elements import Element, element, jump, style_sheet
 from fathometer.report.plain import SENTENCE_LENGTH, clean, shortened
 
+SMALL = 8  # rows: a table up to here is kept on one sheet of paper
 UNBROKEN = re.compile(r"(?<=\d) (?=%)")
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'"
 
@@ -173,7 +174,9 @@ def _table(table: Table) -> Element:
         class_=" ".join(filter(None, ("stacked" * is_stacked, "grouped" * bool(table.groups)))) or None,
         role="table" if is_stacked else None,
     )
-    return element("div", made, class_="scroll", role="region", aria_label=caption, tabindex="0")
+    box = "scroll whole" if len(table.rows) <= SMALL else "scroll"
+    # it scrolls where it is wider than the screen, so it must be reached by keyboard
+    return element("div", made, class_=box, role="group", aria_label=caption, tabindex="0")
 
 
 def _bodies(table: Table) -> Iterator[Element]:

@@ -13,6 +13,7 @@ from fathometer.report.document import (
     Document,
     Figure,
     Folded,
+    Jump,
     Paragraph,
     Portion,
     Table,
@@ -94,7 +95,8 @@ def _table(table: Table) -> dict[str, Any]:
 
 
 def _text(words: Words) -> str:
-    return clean("".join(part if isinstance(part, str) else part.text for part in parts_of(words)))
+    kept = (part for part in parts_of(words) if not isinstance(part, Jump))  # there is nothing to jump to
+    return clean("".join(part if isinstance(part, str) else part.text for part in kept))
 
 
 def _finite(value: Any) -> Any:

@@ -16,6 +16,7 @@ from fathometer.report.document import (
     Section,
     Table,
     Words,
+    with_ends,
 )
 from fathometer.report.figures.canvas import figure
 from fathometer.report.figures.plot import Dot, Plot, Series
@@ -118,14 +119,14 @@ def _features(record: Record) -> Portion | None:
             (
                 f"{TITLES[name]}{f': {title}' if title else ''}",
                 *shown,
-                *amounts.differences(gain, measure.gap_unit),
+                with_ends(amounts.differences(gain, measure.gap_unit)),
             )
         )
     if not rows:
         return None
-    head = ("", "raw columns", "engineered", "gain", "95 % interval")
+    head = ("", "raw columns", "engineered", "gain, 95 % interval")
     table = Table(
-        "Score on raw columns and with engineered features", head, tuple(rows), frozenset({1, 2, 3, 4})
+        "Score on raw columns and with engineered features", head, tuple(rows), frozenset({1, 2, 3})
     )
     blocks: list[Block] = [table]
     if text(found, "sentence"):
