@@ -87,7 +87,8 @@ def linear_ticks(low: float, high: float, most: int) -> list[float]:
     first = math.ceil(low / step - 1e-9)
     last = math.floor(high / step + 1e-9)
     digits = max(0, 1 - math.floor(math.log10(step)))
-    return [round(position * step, digits) + 0.0 for position in range(first, last + 1)]
+    ticks = [round(position * step, digits) + 0.0 for position in range(first, last + 1)]
+    return ticks or [low]
 
 
 def log_ticks(low: float, high: float, most: int) -> list[float]:

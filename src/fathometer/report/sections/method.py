@@ -81,11 +81,8 @@ def trials(record: Record) -> Section:
     attempts = records(record.result, "leaderboard")
     failed = [one for one in found if text(one, "status") not in ("done", "")]
     if found:
-        blocks.append(
-            Paragraph(
-                f"{counted(len(found), 'trial')}, {f'{len(failed):,}' if failed else 'none'} of them failed."
-            )
-        )
+        ended = f"{len(failed):,}" if failed else "none"
+        blocks.append(Paragraph(f"{counted(len(found), 'trial')}, {ended} of them failed."))
         if failed:
             blocks.append(_trial_table(f"{counted(len(failed), 'trial')} that failed", failed))
         blocks.append(_trial_table(f"Every trial ({len(found):,})", found))
