@@ -17,10 +17,22 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from scipy.stats import norm
 from sklearn.linear_model import LogisticRegression
 
-from benchmarks.gap_curves import Runs, Tables, fitting_runs, folds, judged_runs, read_curves
-from fathometer.verdict.gap import Mixture
+from benchmarks.gap_curves import (
+    Runs,
+    Tables,
+    curve_lines,
+    fitting_runs,
+    folds,
+    judged_runs,
+    path_runs,
+    read_curves,
+)
+from fathometer.verdict.curve import Point, fit_curve
+from fathometer.verdict.gap import Mixture, shares
+from fathometer.verdict.gap_inputs import STEPS
 
 Array = NDArray[np.float64]
 
@@ -30,6 +42,7 @@ SOURCE = (
     "CC BY 4.0), {sets} data sets; changed: family envelopes, simulated repeats, coefficients only."
 )
 FOLDS = 5
+MARGIN = 0.5  # points
 MARGINS = (
     0.2,
     0.5,
@@ -45,7 +58,9 @@ BATCH = 512
 class Recipe:
     """How one group of engines is fitted."""
 
-    group: int
+    group: int  # 0 linear, 1 networks
+    when: str  # see gap.shares
+    factors: tuple[float, float]  # learned from
     hidden: tuple[int, ...]
     parts: int
     heavy: bool
@@ -58,8 +73,9 @@ class Recipe:
 
 
 RECIPES = (
-    Recipe(0, (), 1, True, 2, 1200, 3e-3, 0.15, 3e-3, 0.2),
-    Recipe(1, (16, 16), 3, False, 8, 900, 3e-3, 0.15, 1e-4, 0.8),
+    Recipe(0, "always", (1.0, 16.0), (), 1, True, 1, 1200, 3e-3, 0.15, 3e-3, 0.1),
+    Recipe(1, "now", (1.0, 1.6), (16, 16), 3, False, 4, 900, 3e-3, 0.05, 1e-4, 0.9),
+    Recipe(1, "later", (2.8, 16.0), (16, 16), 3, False, 4, 900, 3e-3, 0.1, 3e-3, 0.9),
 )
 
 
@@ -138,6 +154,7 @@ def fit(
     tensors = [torch.tensor(column, dtype=torch.float32) for column in columns]
     # A set with many sizes has many runs, which say less each: weight by the square root of their number.
     weight = runs.weight / np.sqrt(np.bincount(runs.data_set))[runs.data_set]
+    weight = weight * (runs.factor >= recipe.factors[0] - 0.05) * (runs.factor <= recipe.factors[1] + 0.05)
     shares = [np.cumsum(np.where(out, 0.0, weight)) for out in left_out]
     engines = Engines(len(left_out) * recipe.members, context.shape[1], recipe, seed)
     engines.train()
@@ -170,7 +187,8 @@ def fit(
 @torch.no_grad()
 def mixture(fitted: list[tuple[Engines, Array, Array]], runs: Runs, fold: int) -> Mixture:
     """The forecast's distribution by the engines that left this fold out."""
-    weights, middles, scales, heavy, share, group = [], [], [], [], [], []
+    weights, middles, scales = [], [], []
+    every = [engines.recipe for engines, _, _ in fitted for _ in range(engines.recipe.members)]
     for engines, centre, width in fitted:
         recipe = engines.recipe
         context = torch.tensor(((runs.inputs.context - centre) / width).clip(-6.0, 6.0), dtype=torch.float32)
@@ -183,11 +201,15 @@ def mixture(fitted: list[tuple[Engines, Array, Array]], runs: Runs, fold: int) -
             weights.append(np.pad(np.exp(weight), pad))
             middles.append(np.pad(middle, pad))
             scales.append(np.pad(scale, pad, constant_values=1.0))
-            heavy.append(recipe.heavy)
-            share.append(recipe.share / recipe.members)
-            group.append(recipe.group)
-    stacked = (np.stack(weights), np.stack(middles), np.stack(scales))
-    return Mixture(*stacked, np.array(heavy), np.array(share), np.array(group))
+    share = [recipe.share / recipe.members for recipe in every]
+    return Mixture(
+        weight=np.stack(weights),
+        middle=np.stack(middles),
+        scale=np.stack(scales),
+        heavy=np.array([recipe.heavy for recipe in every]),
+        share=shares([recipe.when for recipe in every], share, np.log2(runs.factor)),
+        group=np.array([recipe.group for recipe in every]),
+    )
 
 
 @dataclass(frozen=True)
@@ -197,17 +219,11 @@ class Judged:
     chances: Array  # (runs, 3): classical, tie, deep
     low: Array
     high: Array
-
-    @classmethod
-    def of(cls, forecast: Mixture, margin: float = 0.5) -> "Judged":
-        """The probabilities and the 80 % interval of a distribution."""
-        count = forecast.middle.shape[1]
-        below = [forecast.share @ forecast.below(np.full(count, bound)) for bound in (-margin, margin)]
-        chances = np.stack([below[0], below[1] - below[0], 1.0 - below[1]], axis=1)
-        return cls(chances, forecast.quantile(0.1), forecast.quantile(0.9))
+    ahead: Array  # probability of a gap above zero
+    place: Array  # probability of a gap below the truth: uniform if the forecast is right
 
 
-def table(chances: Array, low: Array, high: Array, runs: Runs) -> str:
+def table(judged: Judged, runs: Runs) -> str:
     """The measures of score_gaps.py for every factor and number of repeats."""
     lines = [
         "| factor | repeats | accuracy | log-loss | sign | regret | AUC | ECE | cover | width | said >= .95, wrong |",
@@ -218,7 +234,7 @@ def table(chances: Array, low: Array, high: Array, runs: Runs) -> str:
             if factor == 1 and repeats == 25:
                 continue  # the truth itself
             at = (runs.factor == factor) & (runs.repeats == repeats)
-            values = measures(chances[at], low[at], high[at], runs.gap[at])
+            values = measures(judged.chances[at], judged.low[at], judged.high[at], runs.gap[at])
             lines.append(f"| {factor} | {repeats} | " + " | ".join(values) + " |")
     return "\n".join(lines)
 
@@ -263,36 +279,98 @@ def calibration_error(event: NDArray[np.bool_], chance: Array) -> float:
     return float(sum(parts))
 
 
-def judge(
-    sets: list[Tables], runs: Runs, judged: Runs, recipes: tuple[Recipe, ...]
-) -> tuple[Judged, list[Mixture]]:
-    """Forecast every run by engines fitted to the other folds."""
-    fold = folds(sets, FOLDS)
-    left_out = [fold[runs.data_set] == number for number in range(FOLDS)]
-    fitted = [fit(runs, left_out, recipe, seed=recipe.group) for recipe in recipes]
-    chances, low, high = np.zeros((len(judged.gap), 3)), np.zeros(len(judged.gap)), np.zeros(len(judged.gap))
-    mixtures = []
-    for number in range(FOLDS):
-        at = fold[judged.data_set] == number
-        mixtures.append(mixture(fitted, judged.take(at), number))
-        result = Judged.of(mixtures[-1])
-        chances[at], low[at], high[at] = result.chances, result.low, result.high
-    return Judged(chances, low, high), mixtures
+@dataclass(frozen=True)
+class Folded:
+    """Engines fitted once without each fold of the data sets."""
+
+    fold: NDArray[np.int64]  # of every data set
+    fitted: list[tuple[Engines, Array, Array]]
+
+    @classmethod
+    def fit(cls, sets: list[Tables], runs: Runs) -> "Folded":
+        """Fit all recipes without each fold in turn."""
+        fold = folds(sets, FOLDS)
+        left_out = [fold[runs.data_set] == number for number in range(FOLDS)]
+        return cls(fold, [fit(runs, left_out, recipe, seed) for seed, recipe in enumerate(RECIPES)])
+
+    def judge(self, runs: Runs) -> Judged:
+        """Forecast every run by engines that had not seen its family."""
+        chances = np.zeros((len(runs.gap), 3))
+        low, high, ahead, place = np.zeros((4, len(runs.gap)))
+        for number in range(FOLDS):
+            at = self.fold[runs.data_set] == number
+            forecast = mixture(self.fitted, runs.take(at), number)
+            below = [forecast.below(np.array([bound])) for bound in (-MARGIN, MARGIN)]
+            chances[at] = np.stack([below[0], below[1] - below[0], 1.0 - below[1]], axis=1)
+            low[at], _, high[at] = forecast.interval()
+            ahead[at] = 1.0 - forecast.below(np.zeros(1))
+            place[at] = forecast.below(runs.gap[at])
+        return Judged(chances, low, high, ahead, place)
 
 
-def write_engines(runs: Runs, recipes: tuple[Recipe, ...], sets: int) -> None:
+def crossings(folded: Folded, sets: list[Tables]) -> str:
+    """How well it is known who leads at 16 times the rows, and how residuals at neighbouring factors hang together."""
+    runs, _ = path_runs(sets, draws=8)
+    judged = folded.judge(runs)
+    gap, ahead, place = (values.reshape(-1, 5) for values in (runs.gap, judged.ahead, judged.place))
+    score = norm.ppf(place.clip(0.01, 0.99))
+    beyond = np.corrcoef(score[:, 1:-1].ravel(), score[:, 2:].ravel())[0, 1]
+    nearest = np.corrcoef(score[:, 0], score[:, 1])[0, 1]
+    lines = [
+        f"Correlation of residuals one doubling apart: {beyond:.2f}; from now to twice the rows: {nearest:.2f}"
+    ]
+    behind = gap[:, 0] < 0
+    lead = np.where(ahead[:, 0] > 0.5, -1.0, 1.0)
+    other_leads, chance = lead * gap[:, 4] > 0, np.where(lead > 0, ahead[:, 4], 1.0 - ahead[:, 4])
+    for name, event, forecast in (
+        ("classical leads now, deep at 16 times", gap[behind, 4] > 0, ahead[behind, 4]),
+        ("the family forecast to lead now is behind at 16 times", other_leads, chance),
+    ):
+        brier, rate = np.mean((forecast - event) ** 2), event.mean()
+        lines.append(
+            f"{name}: {len(event)} runs, {rate:.0%}; AUC {area(event, forecast):.3f}, Brier {brier:.3f}"
+        )
+    return "\n".join(lines)
+
+
+def widening(sets: list[Tables]) -> str:
+    """What the curves' standard deviations must be multiplied by to cover 80 %, at factors 1, 2, 4, 8, 16."""
+    ratios = []
+    for line in curve_lines(sets, draws=3):
+        sizes = line[5:25].reshape(5, STEPS)[
+            :, ::-1
+        ]  # rows, two errors with their spreads, smallest size first
+        for side, truth in ((1, line[4]), (3, line[4] - line[3])):
+            points = [
+                Point(*point) for point in sizes[[0, side, side + 1]].T.tolist() if np.all(np.isfinite(point))
+            ]
+            mean, deviation = fit_curve(points).at(points[-1].rows * line[2])
+            ratios.append((line[2], abs(truth - mean) / deviation))
+    every = np.array(ratios)
+    return "Curves: widen by " + ", ".join(
+        f"{np.quantile(every[every[:, 0] == factor, 1], 0.8) / 1.2816:.2f}" for factor in (1, 2, 4, 8, 16)
+    )
+
+
+def write_engines(runs: Runs, sets: int) -> None:
     """Fit to everything and write gap.json."""
     nothing = np.zeros(len(runs.gap), dtype=bool)
     engines, centre, width = [], np.zeros(0), np.zeros(0)
-    for recipe in recipes:
-        fitted, centre, width = fit(runs, [nothing], recipe, seed=recipe.group)
+    for seed, recipe in enumerate(RECIPES):
+        fitted, centre, width = fit(runs, [nothing], recipe, seed)
         for member in range(recipe.members):
             layers = [
                 [_rounded(weight[member]), _rounded(bias[member, 0])]
                 for weight, bias in zip(fitted.weights, fitted.biases, strict=True)
             ]
             share = recipe.share / recipe.members
-            about = {"group": recipe.group, "heavy": recipe.heavy, "parts": recipe.parts, "share": share}
+            about = {
+                "group": recipe.group,
+                "when": recipe.when,
+                "heavy": recipe.heavy,
+                "parts": recipe.parts,
+                "share": share,
+            }
             engines.append({**about, "layers": layers})
     stored = {
         "source": SOURCE.format(sets=sets),
@@ -337,10 +415,15 @@ def main() -> None:
         f"{len(sets)} data sets, {len({t.family for t in sets})} families, {len(runs.gap):,} runs to fit to",
         flush=True,
     )
-    result, _ = judge(sets, runs, judged, RECIPES)
-    print(table(result.chances, result.low, result.high, judged), flush=True)
+    folded = Folded.fit(sets, runs)
+    print(table(folded.judge(judged), judged), flush=True)
+    pretrained = judged_runs(sets, draws=5, family="pretrained")
+    print("With the pre-trained network among the deep ones:")
+    print(table(folded.judge(pretrained), pretrained), flush=True)
+    print(crossings(folded, sets), flush=True)
+    print(widening(sets), flush=True)
     if not only_judge:
-        write_engines(runs, RECIPES, len(sets))
+        write_engines(runs, len(sets))
         write_odds(sets, judged)
 
 
@@ -360,10 +443,10 @@ def _facts(tables: Tables) -> list[float]:
 
 
 def _rounded(values: torch.Tensor) -> list[object]:
-    """Four significant digits are enough: the noise of a refit is a thousand times larger."""
+    """Three significant digits are enough: the noise of a refit is a thousand times larger."""
     nested: list[object] = json.loads(
         json.dumps(values.detach().double().numpy().tolist()),
-        parse_float=lambda text: float(f"{float(text):.4g}"),
+        parse_float=lambda text: float(f"{float(text):.3g}"),
     )
     return nested
 

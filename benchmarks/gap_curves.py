@@ -121,6 +121,34 @@ def judged_runs(sets: list[Tables], draws: int, family: str = "nets", seed: int 
     return _runs(np.array(rows))
 
 
+def path_runs(
+    sets: list[Tables], draws: int, repeats: int = 5, seed: int = 98
+) -> tuple[Runs, NDArray[np.int64]]:
+    """Runs on a sixteenth of the largest size, each asked for factors 1, 2, 4, 8 and 16; and each run's number."""
+    random = np.random.default_rng(seed)
+    back = (0, 8, 16, 24, 32)
+    rows, numbers = [], []
+    for draw in range(draws):
+        for number, tables in enumerate(sets):
+            lines = list(_lines(tables, number, "nets", repeats, back, list(back), 64, random))
+            largest = max((line[5] * line[2] for line in lines), default=0.0)
+            same = [line for line in lines if abs(np.log2(largest / line[5]) - 4.0) < 0.1]
+            if len(same) == len(back):
+                rows += sorted(same, key=lambda line: line[2])
+                numbers += [draw * len(sets) + number] * len(back)
+    return _runs(np.array(rows)), np.array(numbers)
+
+
+def curve_lines(sets: list[Tables], draws: int) -> Array:
+    """What `judged_runs` holds for 3 repeats, as numbers; see `_lines`."""
+    random = np.random.default_rng(97)
+    every = [(number, tables) for _ in range(draws) for number, tables in enumerate(sets)]
+    factors = (0, 8, 16, 24, 32)
+    return np.array(
+        [x for number, t in every for x in _lines(t, number, "nets", 3, factors, [0], 128, random)]
+    )
+
+
 def fitting_runs(sets: list[Tables], draws: int, seed: int = 1) -> Runs:
     """What an engine is fitted on: every third size as a target, all levels of noise, random choices of learners."""
     random = np.random.default_rng(seed)
@@ -128,7 +156,7 @@ def fitting_runs(sets: list[Tables], draws: int, seed: int = 1) -> Runs:
         [*line[:-1], weight]
         for _ in range(draws)
         for number, tables in enumerate(sets)
-        for family, weight in (("nets", 1.0), ("pretrained", 0.35), ("some", 0.35))
+        for family, weight in (("nets", 1.0), ("pretrained", 0.35), ("some", 1.0))
         for repeats in (
             (1, 2, 3, 5, 10, 25) if family == "nets" else random.choice([1, 2, 3, 4, 5, 8, 10, 25], 3, False)
         )
@@ -208,11 +236,14 @@ def _lines(
     fewest: int,
     random: np.random.Generator,
 ) -> Iterator[list[float]]:
-    """Runs on one data set: factors in eighths of a doubling, targets counted from the largest size down."""
+    """Runs on one data set: factors in eighths of a doubling, targets counted from the largest size down.
+
+    A line is: set, repeats, factor, gap and classical error there, then four times (N, N/2, N/4, N/8) the rows, the
+    classical error, its standard error, the deep error, its standard error; last a weight.
+    """
     classical, deep = _members(tables, family, random)
-    truth = (
-        _family_curve(tables, classical, SPLITS, random)[0] - _family_curve(tables, deep, SPLITS, random)[0]
-    )
+    classical_truth = _family_curve(tables, classical, SPLITS, random)[0]
+    truth = classical_truth - _family_curve(tables, deep, SPLITS, random)[0]
     sides = [
         *_family_curve(tables, classical, repeats, random),
         *_family_curve(tables, deep, repeats, random),
@@ -232,7 +263,8 @@ def _lines(
             if at[0] < 0 or tables.rows[at[0]] < fewest or not known[at[0]]:
                 continue
             sizes = np.where([index >= 0 and known[index] for index in at], measured[:, at], np.nan)
-            yield [number, repeats, 2 ** (factor / PER_OCTAVE), truth[target], *sizes.ravel(), 1.0]
+            about = (number, repeats, 2 ** (factor / PER_OCTAVE), truth[target], classical_truth[target])
+            yield [*about, *sizes.ravel(), 1.0]
 
 
 def _factors(random: np.random.Generator) -> tuple[int, ...]:
@@ -250,7 +282,7 @@ def _forget_old_sizes(table: Array, random: np.random.Generator) -> None:
     """Leave some runs with one, two or three sizes: users have such."""
     kept = random.choice([1, 2, 3, 4], len(table), p=[0.03, 0.06, 0.08, 0.83])
     for step in range(1, STEPS):
-        for first in range(4, 24, STEPS):
+        for first in range(5, 25, STEPS):
             table[kept <= step, first + step] = np.nan
 
 
@@ -265,7 +297,7 @@ def _runs(table: Array) -> Runs:
 
 def _inputs(table: Array) -> Inputs:
     rows, classical, classical_spread, deep, deep_spread = (
-        table[:, 4:24].reshape(-1, 5, STEPS).transpose(1, 0, 2)
+        table[:, 5:25].reshape(-1, 5, STEPS).transpose(1, 0, 2)
     )
     measured = Measured(
         rows=rows,

@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 
 from fathometer.verdict import forecast_gap
-from fathometer.verdict.gap import Forecast, distribution, read_sizes
+from fathometer.verdict.gap import Forecast, distribution, read_sizes, shares
 from fathometer.verdict.gap_inputs import make_inputs
 
 DATA = Path(os.environ.get("FATHOMETER_DATA", Path(__file__).resolve().parents[3] / "shared" / "data"))
@@ -137,18 +137,28 @@ def test_probabilities_are_a_distribution_in_the_margin() -> None:
     classical, deep = sides(1.5)
     answer = ask(classical, deep)
     inputs = make_inputs(read_sizes(classical, deep), np.array([2.0]))
-    forecast = distribution(inputs)
-    for share, gap in ((0.1, answer.low), (0.5, answer.gap), (0.9, answer.high)):
-        assert float((forecast.share @ forecast.below(np.array([gap])))[0]) == pytest.approx(share, abs=1e-3)
+    forecast = distribution(inputs, np.array([2.0]))
+    low, middle, high = (
+        float(forecast.below(np.array([gap]))[0]) for gap in (answer.low, answer.gap, answer.high)
+    )
+    assert middle == pytest.approx(0.5, abs=1e-3)
+    assert high - low == pytest.approx(0.8, abs=1e-3)
 
 
 def test_the_coefficients_name_their_source_and_are_small() -> None:
     text = files("fathometer.verdict").joinpath("gap.json").read_text(encoding="utf-8")
-    assert len(text) < 130_000
+    assert len(text) < 90_000
     source = json.loads(text)["source"]
     assert "LCDB 1.1" in source
     assert "CC BY 4.0" in source
-    assert sum(engine["share"] for engine in json.loads(text)["engines"]) == pytest.approx(1.0)
+
+
+def test_the_shares_of_engines_sum_to_one_and_pass_from_now_to_later() -> None:
+    share = shares(["always", "now", "later"], [0.1, 0.9, 0.9], np.array([0.0, 0.5, 1.0, 4.0]))
+    assert np.allclose(share.sum(axis=0), 1.0)
+    assert share[:, 0] == pytest.approx([0.1, 0.9, 0.0])
+    assert share[:, 2] == pytest.approx(share[:, 3])
+    assert share[1, 1] == pytest.approx(share[2, 1])
 
 
 @pytest.mark.skipif(not PAIRS.exists(), reason="needs the development data, see CONTRIBUTING.md")

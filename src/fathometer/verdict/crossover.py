@@ -18,9 +18,11 @@ Array = NDArray[np.float64]
 
 PATHS = 2000
 STEP = 0.25  # doublings between the sizes of a path
-# Correlation of the normal scores of the forecast's residuals one doubling apart; half A of LCDB 1.1, five-fold by
-# family of data sets (benchmarks/fit_gaps.py).
-DEPENDENCE = 0.85
+# Correlation of the normal scores of the forecast's residuals one doubling apart: between the present and twice the
+# rows, and further on; half A of LCDB 1.1, five-fold by family of data sets (benchmarks/fit_gaps.py). It is weaker at
+# first because what is wrong about the present is mostly noise.
+DEPENDENCE_NOW = 0.56
+DEPENDENCE = 0.84
 HORIZONS = (2, 4, 10, 16)
 
 
@@ -38,12 +40,12 @@ class Crossover:
     """When the other family would overtake.
 
     `leader` ("classical" or "deep") is who is ahead now by the forecast at the present rows, which need not be whose
-    measured error is smaller. `p_by` gives the probability that the other leads by 2, 4, 10 or 16 times the rows and
-    stays ahead up to 16 times; `p_by_margin` that it then leads by more than the margin; `p_never` is what is left
-    within 16 times. `low_rows`, `median_rows` and `high_rows` are the 10 %, 50 % and 90 % quantiles of the rows at
-    which it overtakes, over all paths and not only those where it does; None where the quantile lies beyond 16 times
-    the rows. So a median of None means that overtaking within 16 times is less likely than not. `overtook` is set where
-    the leader was behind at smaller measured sizes.
+    measured error is smaller. `p_by` gives the probability that the other leads by 2, 4, 10 or 16 times the rows (which
+    includes that it leads already) and stays ahead up to 16 times; `p_by_margin` that it then leads by more than the
+    margin; `p_never` is what is left within 16 times. `low_rows`, `median_rows` and `high_rows` are the 10 %, 50 % and
+    90 % quantiles of the rows at which it overtakes, over all paths and not only those where it does; None where the
+    quantile lies beyond 16 times the rows. So a median of None means that overtaking within 16 times is less likely
+    than not. `overtook` is set where the leader was behind at smaller measured sizes.
     """
 
     leader: str
@@ -67,8 +69,8 @@ def find_crossover(
     """Look for the crossover between the present rows and 16 times as many; inputs as in `forecast_gap`."""
     measured = read_sizes(classical, deep, gap_errors)
     octaves = np.arange(0.0, np.log2(LARGEST_FACTOR) + STEP / 2, STEP)
-    mixture = distribution(make_inputs(_repeat(measured, len(octaves)), octaves))
-    p_deep_ahead = float(1.0 - mixture.share @ mixture.below(np.zeros(len(octaves)))[:, 0])
+    mixture = distribution(make_inputs(_repeat(measured, len(octaves)), octaves), octaves)
+    p_deep_ahead = float(1.0 - mixture.below(np.zeros(1))[0])
     leader = "deep" if p_deep_ahead > 0.5 else "classical"
     sign = -1.0 if leader == "deep" else 1.0  # from here on, above zero means that the other family leads
     random = np.random.default_rng(seed)
@@ -97,13 +99,13 @@ def _repeat(measured: Measured, count: int) -> Measured:
 def _paths(mixture: Mixture, random: np.random.Generator) -> Array:
     """Gaps along every path: (paths, sizes)."""
     sizes = mixture.middle.shape[1]
-    keep = DEPENDENCE**STEP
     score = random.standard_normal((PATHS, sizes))
     for size in range(1, sizes):
+        keep = (DEPENDENCE_NOW if size * STEP <= 1.0 else DEPENDENCE) ** STEP
         score[:, size] = keep * score[:, size - 1] + np.sqrt(1.0 - keep**2) * score[:, size]
     levels = np.concatenate([[0.002, 0.01], np.linspace(0.03, 0.97, 48), [0.99, 0.998]])
     normal = np.array([NormalDist().inv_cdf(float(level)) for level in levels])
-    quantiles = np.stack([mixture.quantile(float(level)) for level in levels])  # (levels, sizes)
+    quantiles = mixture.quantiles(levels)  # (levels, sizes)
     return np.stack([np.interp(score[:, size], normal, quantiles[:, size]) for size in range(sizes)], axis=1)
 
 

@@ -38,8 +38,8 @@ class Forecast:
     """The gap "classical error - deep error" at `factor` times the largest measured size, in points.
 
     `p_deep`, `p_tie` and `p_classical` are of the gap being above the margin, within it and below minus the margin;
-    they sum to one. `gap` is the median, `low` to `high` the 80 % interval. `disagreement` is the largest difference
-    between the engines' probabilities.
+    they sum to one. `gap` is the median, `low` to `high` the shortest 80 % interval. `disagreement` is the largest
+    difference between the engines' probabilities.
     """
 
     p_deep: float
@@ -60,27 +60,51 @@ class Mixture:
     middle: Array
     scale: Array
     heavy: NDArray[np.bool_]  # (engines,): Student-t with 3 degrees of freedom instead of logistic
-    share: Array  # (engines,): weight of the engine in the average; sums to one
-    group: NDArray[np.int64]  # (engines,): 0 linear, 1 network
+    share: Array  # (engines, sets): weight of the engine in the average; sums to one over the engines
+    group: NDArray[np.int64]  # (engines,): 0 linear, 1 networks
 
-    def below(self, gap: Array) -> Array:
-        """The probability of a smaller gap by each engine: (engines, sets); `gap` (sets,)."""
-        z = (gap[None, :, None] - self.middle) / self.scale
+    def each_below(self, gap: Array) -> Array:
+        """The probability of a smaller gap by each engine: (engines, ..., sets); `gap` (..., sets) or (..., 1)."""
+        levels = (1,) * (gap.ndim - 1)
+        engines, sets, parts = self.middle.shape
+        weight, middle, scale = (
+            part.reshape(engines, *levels, sets, parts) for part in (self.weight, self.middle, self.scale)
+        )
+        z = (gap[..., None] - middle) / scale
         logistic = 0.5 * (1.0 + np.tanh(0.5 * z))
         student = 0.5 + (z / np.sqrt(3.0) / (1.0 + z**2 / 3.0) + np.arctan(z / np.sqrt(3.0))) / np.pi
-        part: Array = np.where(self.heavy[:, None, None], student, logistic)
-        total: Array = (self.weight * part).sum(axis=2)
+        part: Array = np.where(self.heavy.reshape(engines, *levels, 1, 1), student, logistic)
+        total: Array = (weight * part).sum(axis=-1)
         return total
 
-    def quantile(self, probability: float) -> Array:
-        """The gap below which this share lies: (sets,)."""
-        low, high = np.full(self.middle.shape[1], -WIDE), np.full(self.middle.shape[1], WIDE)
-        for _ in range(30):
+    def below(self, gap: Array) -> Array:
+        """The probability of a smaller gap: (..., sets); `gap` (..., sets) or (..., 1)."""
+        engines, sets = self.share.shape
+        share = self.share.reshape(engines, *(1,) * (gap.ndim - 1), sets)
+        total: Array = (share * self.each_below(gap)).sum(axis=0)
+        return total
+
+    def quantiles(self, probabilities: Array) -> Array:
+        """The gaps below which these shares lie: (probabilities, sets)."""
+        wanted = probabilities[:, None]
+        low = np.full((len(probabilities), self.middle.shape[1]), -WIDE)
+        high = -low
+        for _ in range(24):  # halvings of 200 points: to a hundred thousandth of a point
             middle = 0.5 * (low + high)
-            is_below = self.share @ self.below(middle) < probability
+            is_below = self.below(middle) < wanted
             low, high = np.where(is_below, middle, low), np.where(is_below, high, middle)
         result: Array = 0.5 * (low + high)
         return result
+
+    def interval(self, share: float = 0.8) -> tuple[Array, Array, Array]:
+        """Low, median and high, each (sets,): the shortest interval with this share of the probability."""
+        tails = (1.0 - share) * np.array(
+            [0.2, 0.35, 0.5, 0.65, 0.8]
+        )  # never so one-sided as to miss the median
+        bounds = self.quantiles(np.concatenate([tails, tails + share, [0.5]]))
+        lows, highs = bounds[: len(tails)], bounds[len(tails) : -1]
+        best, sets = (highs - lows).argmin(axis=0), np.arange(lows.shape[1])
+        return lows[best, sets], bounds[-1], highs[best, sets]
 
 
 def forecast_gap(
@@ -110,14 +134,14 @@ def forecast_gap(
     if not margin > 0.0:
         raise ValueError(f"The margin must be above zero, not {margin:g}.")
     measured = read_sizes(classical, deep, gap_errors)
-    mixture = distribution(make_inputs(measured, np.array([np.log2(factor)])))
-    p_classical, p_deep = (
-        mixture.below(np.array([-margin]))[:, 0],
-        1.0 - mixture.below(np.array([margin]))[:, 0],
-    )
+    doublings = np.array([np.log2(factor)])
+    mixture = distribution(make_inputs(measured, doublings), doublings)
+    p_classical = mixture.each_below(np.array([-margin]))[:, 0]
+    p_deep = 1.0 - mixture.each_below(np.array([margin]))[:, 0]
     each = np.stack([p_deep, (1.0 - p_deep - p_classical).clip(0.0), p_classical])  # (outcomes, engines)
-    deep_chance, tie_chance, classical_chance = each @ mixture.share / (each @ mixture.share).sum()
-    low, middle, high = (float(mixture.quantile(share)[0]) for share in (0.1, 0.5, 0.9))
+    average = each @ mixture.share[:, 0]
+    deep_chance, tie_chance, classical_chance = average / average.sum()
+    low, middle, high = (float(bound[0]) for bound in mixture.interval())
     return Forecast(
         p_deep=float(deep_chance),
         p_tie=float(tie_chance),
@@ -126,7 +150,7 @@ def forecast_gap(
         low=low,
         high=high,
         factor=float(factor),
-        disagreement=_disagreement(each, mixture),
+        disagreement=_disagreement(each, mixture.share[:, 0], mixture.group),
     )
 
 
@@ -158,8 +182,8 @@ def read_sizes(
     )
 
 
-def distribution(inputs: Inputs) -> Mixture:
-    """The engines' distributions of the gap for a batch of data sets."""
+def distribution(inputs: Inputs, log2_factor: Array) -> Mixture:
+    """The engines' distributions of the gap for a batch of data sets, at `log2_factor` (sets,) doublings ahead."""
     engines, centre, width = _engines()
     context = ((inputs.context - centre) / width).clip(-6.0, 6.0)
     weights, middles, scales = [], [], []
@@ -174,9 +198,24 @@ def distribution(inputs: Inputs) -> Mixture:
         middle=np.stack(middles),
         scale=np.stack(scales),
         heavy=np.array([engine["heavy"] for engine in engines]),
-        share=np.array([engine["share"] for engine in engines]),
+        share=shares(
+            [engine["when"] for engine in engines], [engine["share"] for engine in engines], log2_factor
+        ),
         group=np.array([engine["group"] for engine in engines]),
     )
+
+
+def shares(when: Sequence[str], share: Sequence[float], log2_factor: Array) -> Array:
+    """The weight of every engine at these doublings: (engines, sets).
+
+    Networks for "now" were fitted to factors near one, those for "later" to larger ones; from one to two times the rows
+    the one hands over to the other. "always" is both.
+    """
+    later = log2_factor.clip(0.0, 1.0)
+    part = {"now": 1.0 - later, "later": later, "always": np.ones_like(later)}
+    weight = np.stack([value * part[name] for name, value in zip(when, share, strict=True)])
+    result: Array = weight / weight.sum(axis=0)
+    return result
 
 
 def _run(
@@ -214,12 +253,12 @@ def _common_sizes(
     return sorted(common)
 
 
-def _disagreement(each: Array, mixture: Mixture) -> float:
+def _disagreement(each: Array, share: Array, group: NDArray[np.int64]) -> float:
     """The largest difference of a probability between linear engine and networks; `each` is (outcomes, engines)."""
     groups = []
-    for group in np.unique(mixture.group):
-        share = np.where(mixture.group == group, mixture.share, 0.0)
-        groups.append(each @ share / share.sum())
+    for number in np.unique(group):
+        weight = np.where(group == number, share, 0.0)
+        groups.append(each @ weight / weight.sum())
     stacked = np.stack(groups)
     return float((stacked.max(axis=0) - stacked.min(axis=0)).max())
 
