@@ -24,7 +24,7 @@ from benchmarks.drawn_curves import FAMILIES, GAPS, LARGEST, TASKS, Pair, draw_p
 from fathometer.verdict import posterior
 from fathometer.verdict.compare import Contrast, contrast
 from fathometer.verdict.crossover import STEP, Crossover
-from fathometer.verdict.forecast import ENGINES_APART, UNLIKELY
+from fathometer.verdict.forecast import ENGINES_APART, LEADING, UNLIKELY
 from fathometer.verdict.outlook import FACTORS, LearningCurve, Outlook, learning_curves, look_ahead
 
 PAGE = Path(__file__).parent / "results" / "outlook_coverage.md"
@@ -47,7 +47,8 @@ forecast was fitted to; other laws give other figures. Real curves are not alway
 ABOUT_CROSSING = """
 Of the family that is said to be behind now. The 80 % interval of the rows is open where it ends beyond 16 times; a pair
 that never crosses counts as crossing there. It speaks of all futures, and not of those in which there is a crossing:
-among these it must hold less.
+among these it must hold less. *Said*: studies in which the verdict asks who would overtake, because one family is
+likelier than not ahead by more than the margin, the curves are smooth and the engines agree.
 """
 
 Record = dict[str, Any]
@@ -71,7 +72,7 @@ def judge(loss: str, number: int) -> tuple[Record, list[Record], list[Record], l
         "test": pair.rows // 4,
     }
     gaps = [study | gap for gap in _gaps(pair, outlook, families)]
-    crossing = study | _crossing(pair, outlook.crossover)
+    crossing = study | _crossing(pair, outlook, outlook.crossover)
     forecasts = [study | one for one in _forecasts(pair, curves)]
     return crossing, gaps, forecasts, [study | one for one in _measured(pair, curves)]
 
@@ -88,6 +89,7 @@ def _gaps(pair: Pair, outlook: Outlook, families: Contrast) -> Iterable[Record]:
             "stays": three(families.gap, margin),
             **{name: getattr(ahead, f"p_{name}") for name in OUTCOMES},
             "inside": ahead.low <= truth <= ahead.high,
+            "reach": reach(truth, ahead.gap, ahead.low, ahead.high),
             "width": ahead.high - ahead.low,
             "missed": abs(ahead.gap - truth),
             "stays_missed": abs(families.gap - truth),
@@ -95,12 +97,18 @@ def _gaps(pair: Pair, outlook: Outlook, families: Contrast) -> Iterable[Record]:
         }
 
 
+def reach(truth: float, middle: float, low: float, high: float) -> float:
+    """How far the truth is from the middle, as a share of the way to the end of the interval on its side."""
+    side = high - middle if truth > middle else middle - low
+    return abs(truth - middle) / max(side, 1e-12)
+
+
 def three(gap: float, margin: float) -> str:
     """Who is better by more than the margin, or "tie"."""
     return "deep" if gap > margin else "classical" if gap < -margin else "tie"
 
 
-def _crossing(pair: Pair, crossover: Crossover) -> Record:
+def _crossing(pair: Pair, outlook: Outlook, crossover: Crossover) -> Record:
     """When the one behind overtakes in truth, on the forecast's own grid of sizes, and when it was said to."""
     sign = 1.0 if crossover.leader == "classical" else -1.0  # above 0 the other leads
     octaves = np.arange(0.0, math.log2(LARGEST) + STEP / 2, STEP)
@@ -117,6 +125,7 @@ def _crossing(pair: Pair, crossover: Crossover) -> Record:
         "inside": low <= rows * 1.001 and rows <= high * 1.001,
         "leader": crossover.leader,
         "mistaken": leads[0],
+        "leads": getattr(outlook.factors[0], f"p_{crossover.leader}") >= LEADING,
     }
 
 
@@ -130,6 +139,7 @@ def _forecasts(pair: Pair, curves: dict[str, LearningCurve]) -> Iterable[Record]
             yield {
                 "what": f"{expected.factor:g} times",
                 "inside": expected.low <= true <= expected.high,
+                "reach": reach(true, expected.score, expected.low, expected.high),
                 "width": unit * (expected.high - expected.low),
                 "missed": unit * abs(expected.score - true),
                 "stays_missed": unit * abs(curve.points[-1].score - true),
@@ -143,6 +153,7 @@ def _forecasts(pair: Pair, curves: dict[str, LearningCurve]) -> Iterable[Record]
                 yield {
                     "what": what,
                     "inside": gain.low <= true <= gain.high,
+                    "reach": reach(true, gain.gain, gain.low, gain.high),
                     "width": gain.high - gain.low,
                     "missed": abs(gain.gain - true),
                     "stays_missed": abs(true),
@@ -178,6 +189,7 @@ def page(found: Sequence[pd.DataFrame]) -> str:
             "",
             *wrap(ABOUT.strip(), 110),
             "",
+            *_short(crossings, gaps, forecasts, points),
             *_drawn(gaps, crossings),
             *_gap_section(gaps),
             *_calibration_section(gaps),
@@ -200,6 +212,33 @@ def _share(values: Any) -> str:
 
 def _middle(values: Any) -> str:
     return f"{float(np.median(values)):.2f}" if len(values) else "-"
+
+
+def _short(
+    crossings: pd.DataFrame, gaps: pd.DataFrame, forecasts: pd.DataFrame, points: pd.DataFrame
+) -> list[str]:
+    """The page in a few lines, error rates before squared errors."""
+
+    def both(table: pd.DataFrame, column: str) -> str:
+        return " and ".join(_share(table[table.loss == loss][column]) for loss in NAMES)
+
+    later, four = gaps[gaps.factor > 1], gaps[gaps.factor == 4].copy()
+    four["right"] = four[list(OUTCOMES)].idxmax(axis=1) == four.outcome
+    four["stayed"] = four.stays == four.outcome
+    hardly = crossings[crossings.spoken & crossings.leads & (crossings.p < UNLIKELY)]
+    ahead = forecasts[forecasts.what.str.endswith("times")]
+    return [
+        "In short, for error rates and for squared errors:",
+        "",
+        f"- The 80 % interval of the gap at 2 to 16 times holds the truth in {both(later, 'inside')}.",
+        f"- At 4 times the likeliest outcome is right in {both(four, 'right')}; that the gap stays, in "
+        f"{both(four, 'stayed')}.",
+        f"- 80 % forecasts of a family's curve hold in {both(ahead, 'inside')}, on curves as smooth as these.",
+        f"- 95 % intervals of measured points hold in {both(points, 'inside')}.",
+        f"- Of those of whom it is said that they would hardly overtake within 16 times, {both(hardly, 'crossed')} lead "
+        f"there all the same, {both(hardly, 'clear')} by more than the margin.",
+        "",
+    ]
 
 
 def _drawn(gaps: pd.DataFrame, crossings: pd.DataFrame) -> list[str]:
@@ -248,6 +287,7 @@ def _gap_section(gaps: pd.DataFrame) -> list[str]:
                 f"{factor:g}",
                 _share(of.inside),
                 _share(said.inside),
+                f"{of.reach.quantile(0.8):.2f}",
                 _middle(of.width),
                 f"{of.missed.mean():.2f} ({of.stays_missed.mean():.2f})",
                 f"{_share(right)} ({_share(of.stays == of.outcome)})",
@@ -261,6 +301,7 @@ def _gap_section(gaps: pd.DataFrame) -> list[str]:
         "times the rows",
         "80 % interval holds",
         "where said",
+        "times the width would",
         "median width",
         "mean miss (gap stays)",
         "three outcomes right (gap stays)",
@@ -271,7 +312,8 @@ def _gap_section(gaps: pd.DataFrame) -> list[str]:
         "## The gap",
         "",
         "At 1 times it is the measured gap and the verdict's own probabilities. *Gap stays* takes the measured gap for",
-        "the gap at every size.",
+        "the gap at every size. *Times the width would*: the factor by which intervals must be wider to hold what is",
+        "stated; below 1 they are wider than needed.",
         "",
         *_table(head, rows),
         f"The present gap's 95 % interval holds the truth in {_share(now.inside_95)} of studies.",
@@ -341,19 +383,29 @@ def reliability(
 def _forecast_section(forecasts: pd.DataFrame) -> list[str]:
     rows = []
     for (loss, what), of in forecasts.groupby(["loss", "what"], sort=False):
-        nominal = "95 %" if "last" in str(what) else "80 %"
+        nominal = 0.95 if "last" in str(what) else 0.8
         rows.append(
             (
                 NAMES[str(loss)],
                 str(what),
-                nominal,
+                f"{nominal:.0%}",
                 _share(of.inside),
                 _share(of[of.smooth].inside),
+                f"{of.reach.quantile(nominal):.2f}",
                 _middle(of.width),
                 f"{of.missed.mean():.2f} ({of.stays_missed.mean():.2f})",
             )
         )
-    head = ("what", "forecast", "stated", "holds", "smooth curves", "median width", "mean miss (no change)")
+    head = (
+        "what",
+        "forecast",
+        "stated",
+        "holds",
+        "smooth curves",
+        "times the width would",
+        "median width",
+        "mean miss (no change)",
+    )
     return ["## Each family's curve", "", *_table(head, rows)]
 
 
@@ -376,11 +428,16 @@ def _crossing_section(crossings: pd.DataFrame) -> list[str]:
         "",
     ]
     rows, cells = [], []
-    for loss, of in crossings.groupby("loss", sort=False):
+    groups = [
+        (f"{NAMES[str(loss)]}{words}", of[chosen])
+        for loss, of in crossings.groupby("loss", sort=False)
+        for words, chosen in (("", of.p >= 0), (", said", of.spoken & of.leads))
+    ]
+    for name, of in groups:
         unlikely = of[of.p < UNLIKELY]
         rows.append(
             (
-                NAMES[str(loss)],
+                f"{name}: {len(of):,}",
                 _share(of.inside),
                 f"{_share(of[of.crossed].inside)} of {int(of.crossed.sum()):,}",
                 f"{_share(unlikely.crossed)} of {len(unlikely):,}",
@@ -390,10 +447,10 @@ def _crossing_section(crossings: pd.DataFrame) -> list[str]:
                 _share(of.mistaken),
             )
         )
-        for name, came in (("p", "crossed"), ("p_clear", "clear")):
-            found, error = reliability(of[name].to_numpy(), of[came].to_numpy())
-            words = "leads" if name == "p" else "leads by more than the margin"
-            cells.append((NAMES[str(loss)], words, *found, f"{error:.3f}"))
+        for p, came in (("p", "crossed"), ("p_clear", "clear")):
+            found, error = reliability(of[p].to_numpy(), of[came].to_numpy())
+            words = "leads" if p == "p" else "leads by more than the margin"
+            cells.append((name, words, *found, f"{error:.3f}"))
     head = (
         "what",
         "80 % interval holds",

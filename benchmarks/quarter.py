@@ -3,6 +3,7 @@
     python -m benchmarks.quarter                      every table, a minute on the quarter and a minute on all rows
     python -m benchmarks.quarter telco adult          these alone
     python -m benchmarks.quarter --minutes 30         begin no table after so many minutes
+    python -m benchmarks.quarter --runs FOLDER        keep the runs there; those that are there are judged again
     python -m benchmarks.quarter --report             write the page again from what is stored
 
 What was measured is kept in quarter.json beside the page and not measured again. Needs the development data
@@ -30,6 +31,7 @@ from sklearn.model_selection import train_test_split
 import fathometer as fm
 from benchmarks.outlook_coverage import OUTCOMES, three
 from benchmarks.tables import data_folder, read_table, table_by_name
+from fathometer.study.ledger import Ledger
 from fathometer.verdict.decide import WINNER
 from fathometer.verdict.forecast import ENGINES_APART
 
@@ -39,6 +41,7 @@ BUDGET = 60
 SEED = 0
 FACTOR = 4.0
 SURE = 0.8
+PARTS = ("quarter", "all")
 
 Found = dict[str, Any]
 
@@ -171,24 +174,21 @@ def quarter_of(frame: pd.DataFrame, target: str) -> pd.DataFrame:
     return kept.sort_index()
 
 
-def measured(frame: pd.DataFrame, table: Table) -> Found:
-    """One run's answer, gap and outlook as plain data."""
-    with tempfile.TemporaryDirectory(prefix="quarter-") as folder:
-        started = time.monotonic()
-        study = fm.compare(
-            frame.reset_index(drop=True),
-            table.target,
-            budget=BUDGET,
-            out=Path(folder) / "run",
-            **dict(table.options),
-        )
-        seconds = time.monotonic() - started
-        result = study.to_json()
+def measured(frame: pd.DataFrame, table: Table, run: Path) -> Found:
+    """One run's answer, gap and outlook as plain data; a run that is there is judged, and not repeated."""
+    if (run / "result.json").exists():
+        result = fm.judge(run).to_json()
+    else:
+        options = dict(table.options)
+        result = fm.compare(
+            frame.reset_index(drop=True), table.target, budget=BUDGET, out=run, **options
+        ).to_json()
     verdict, curves = result["verdict"], (result["curves"] or {}).get("competitors", {})
     gap = verdict["families"] or {}
     return {
         "rows": len(frame),
-        "seconds": round(seconds, 1),
+        "seconds": Ledger(run).elapsed(),
+        "created": result["created"],
         "metric": result["metric"],
         "how": result["splits"]["how"],
         "answer": verdict["answer"],
@@ -208,28 +208,29 @@ def measured(frame: pd.DataFrame, table: Table) -> Found:
     }
 
 
-def measure(tables: Iterable[Table], minutes: float) -> None:
-    """Measure what is not stored yet, storing each half at once."""
+def measure(tables: Iterable[Table], minutes: float, runs: Path, *, again: bool) -> None:
+    """Measure what is not stored yet, storing each half at once. again: judge stored runs again where they are kept."""
     ends = time.monotonic() + 60 * minutes
     for table in tables:
         stored = _stored()
         found = stored.setdefault(table.name, {"how": table.how, "target": table.target})
-        if {"quarter", "all"} <= set(found):
-            continue
-        if time.monotonic() > ends:
+        places = {part: runs / f"{table.name}-{part}" for part in PARTS}
+        wanted = [
+            part for part in PARTS if part not in found or (again and (places[part] / "result.json").exists())
+        ]
+        if any(part not in found for part in PARTS) and time.monotonic() > ends:
             print(f"no time left for {table.name}")
             continue
         try:
-            frame = table.read()
+            frame = table.read() if wanted else pd.DataFrame()
         except FileNotFoundError as error:
             print(f"left out {table.name}: {error}")
             continue
-        for part in ("quarter", "all"):
-            if part not in found:
-                rows = quarter_of(frame, table.target) if part == "quarter" else frame
-                found[part] = measured(rows, table)
-                STORED.write_text(json.dumps(stored, indent=1) + "\n", encoding="utf-8")
-                print(table.name, part, found[part]["seconds"], found[part]["sentence"], flush=True)
+        for part in wanted:
+            rows = quarter_of(frame, table.target) if part == "quarter" else frame
+            found[part] = measured(rows, table, places[part])
+            STORED.write_text(json.dumps(stored, indent=1) + "\n", encoding="utf-8")
+            print(table.name, part, found[part]["seconds"], found[part]["sentence"], flush=True)
 
 
 def _stored() -> dict[str, Found]:
@@ -315,7 +316,7 @@ def _three_numbers(of: Found) -> tuple[float, float, float]:
 
 def page(stored: dict[str, Found]) -> str:
     """Everything stored, as Markdown."""
-    done = {name: found for name, found in stored.items() if {"quarter", "all"} <= set(found)}
+    done = {name: found for name, found in stored.items() if set(PARTS) <= set(found)}
     judged = [one for name, found in done.items() if (one := judge(name, found)) is not None]
     unjudged = [name for name in done if name not in {one.name for one in judged}]
     missing = [table.name for table in TABLES if table.name not in done]
@@ -432,11 +433,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("names", nargs="*", choices=[[], *(table.name for table in TABLES)], default=[])
     parser.add_argument("--minutes", type=float, default=math.inf)
+    parser.add_argument("--runs", type=Path, default=None)
     parser.add_argument("--report", action="store_true")
     arguments = parser.parse_args()
     if not arguments.report:
         chosen = [table for table in TABLES if not arguments.names or table.name in arguments.names]
-        measure(chosen, arguments.minutes)
+        with tempfile.TemporaryDirectory(prefix="quarter-") as folder:
+            kept = arguments.runs
+            measure(chosen, arguments.minutes, kept or Path(folder), again=kept is not None)
     PAGE.write_text(page(_stored()), encoding="utf-8")
 
 
