@@ -235,8 +235,8 @@ def _short(
         f"{both(four, 'stayed')}.",
         f"- 80 % forecasts of a family's curve hold in {both(ahead, 'inside')}, on curves as smooth as these.",
         f"- 95 % intervals of measured points hold in {both(points, 'inside')}.",
-        f"- Of those of whom it is said that they would hardly overtake within 16 times, {both(hardly, 'crossed')} lead "
-        f"there all the same, {both(hardly, 'clear')} by more than the margin.",
+        f"- Of those of whom it is said that they would hardly overtake within 16 times, {both(hardly, 'crossed')} "
+        f"lead there all the same, {both(hardly, 'clear')} by more than the margin.",
         "",
     ]
 
