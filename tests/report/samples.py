@@ -462,11 +462,9 @@ def _curves(score: Any, unit: str, *, is_deep_ahead: bool = False) -> dict[str, 
             "gain_last_doubling": {"gain": 0.1 * fall, "low": 0.05 * fall, "high": 0.16 * fall},
             "gain_next_doubling": {"gain": 0.07 * fall, "low": -0.1, "high": 0.15 * fall},
             "rows_for_95_percent": 1_200 if name == "classical" else 2_400,
-            "behaviour": "well" if name != "deep" else "rough",
+            "behaviour": "well",
             "still": "plateau" if name == "classical" else "rising",
-            "note": "the curve goes up and down, so its forecast keeps to the last value."
-            if name == "deep"
-            else "",
+            "note": "Only four sizes were measured." if name == "deep" else "",
         }
     sentence = "The smaller sizes were drawn inside each other from the same rows to learn from, on 3 folds."
     return {"competitors": competitors, "rows": 4_700, "sentence": sentence}

@@ -86,7 +86,7 @@ def test_long_names_are_shortened_and_told_whole() -> None:
 def test_long_names_that_differ_at_the_end_stay_apart() -> None:
     one, other = ("a_very_long_prefix_" * 5 + ending for ending in ("height", "weight"))
     assert shortened(one) != shortened(other)
-    assert len(shortened(one)) <= 48
+    assert len(shortened(one)) <= 56
 
 
 def test_clean_text_is_one_line_without_hidden_characters() -> None:
@@ -188,9 +188,22 @@ def test_crossover_is_told_for_the_family_behind() -> None:
 def test_no_crossover_is_claimed_of_two_that_are_alike() -> None:
     result = regression()
     result["verdict"] |= {"answer": "tie", "p_deep": 0.1, "p_tie": 0.8, "p_classical": 0.1}
+    result["outlook"]["factors"][0] |= {"p_deep": 0.1, "p_tie": 0.8, "p_classical": 0.1}
     assert "crossover" not in table_of_differences(result)
     page = as_html(result)
     assert "practically alike" in page and ">crossover<" not in page and ">overtook<" not in page
+
+
+def test_no_difference_is_forecast_where_curves_are_rough_or_forecasts_disagree() -> None:
+    rough, apart = regression(), regression()
+    rough["curves"]["competitors"]["deep"]["behaviour"] = "rough"
+    apart["outlook"]["disagreement"] = 0.4
+    for result, why in (
+        (rough, "the curve of deep learning is not smooth"),
+        (apart, "the two ways of forecasting disagree"),
+    ):
+        assert "crossover" not in table_of_differences(result)
+        assert f"to the difference cannot be told: {why}." in check(as_html(result)).text()
 
 
 def test_what_more_rows_would_bring_is_said_in_the_words_of_the_verdict() -> None:

@@ -11,7 +11,7 @@ JOINERS = frozenset("\N{ZERO WIDTH JOINER}\N{ZERO WIDTH NON-JOINER}")  # needed 
 LINE_ENDS = frozenset("\t\n\r\x0b\x0c\x85\u2028\u2029")
 MOST_MARKS = 3  # combining marks on one letter; piled higher they run over the lines above
 
-NAME_LENGTH = 48  # letters of a name before it is shown in short
+NAME_LENGTH = 56  # letters of a name before it is shown in short
 SENTENCE_LENGTH = 700
 
 

@@ -157,12 +157,6 @@ class Record:
         """P(classical better), P(no practical difference), P(deep better)."""
         return probabilities(mapping(self.result, "verdict"))
 
-    @property
-    def is_tie(self) -> bool:
-        """Whether no practical difference is the likeliest."""
-        found = self.probabilities
-        return found is not None and found[1] == max(found)
-
     def standing(self, name: str) -> Mapping[str, Any]:
         return mapping(self.result, "table", name)
 

@@ -42,6 +42,7 @@ from fathometer.report.record import (
     text,
     texts,
 )
+from fathometer.report.sections import foresight
 
 LONG = {
     "classical": "classical machine learning",
@@ -278,24 +279,8 @@ def _contrast(verdict: Mapping[str, Any], name: str) -> Estimate | None:
 
 
 def _change(record: Record) -> tuple[Words, ...]:
-    said: list[Words] = [text(record.result, "verdict", "next_step")]
-    more_rows = text(record.result, "verdict", "more_rows")
-    if more_rows:
-        return (*said, more_rows, Jump("More on data", "data"))
-    crossover = mapping(record.result, "outlook", "crossover")
-    never, leader = number(crossover, "p_never"), text(crossover, "leader")
-    if never is not None and leader in FAMILIES:
-        other = TITLES["deep" if leader == "classical" else "classical"]
-        other = f"{other[0].upper()}{other[1:]}"
-        if never >= 0.5:
-            said.append(f"{other} would not overtake within 16 times the rows: {amounts.chance(never)}.")
-        else:
-            rows = number(crossover, "median_rows")
-            near = f" near {amounts.rows(rows)}" if rows else ""
-            said.append(
-                f"{other} may overtake with more rows{near}: {amounts.chance(1 - never)} within 16 times the rows."
-            )
-    return tuple(said)
+    next_step, more_rows = text(record.result, "verdict", "next_step"), foresight.sentence(record)
+    return (next_step, (f"{more_rows} ", Jump("More on data", "data")) if more_rows else "")
 
 
 def _gap_figure(record: Record) -> Figure | None:

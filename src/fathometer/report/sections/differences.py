@@ -21,8 +21,9 @@ from fathometer.report.record import (
     text,
     triple,
 )
+from fathometer.report.sections import foresight
 
-CLEARLY = 1.25  # times: what was measured once, without an interval, is called less only from here on
+CLEARLY = 1.5  # times: what was measured once, without an interval, is called less only from here on
 SIMILAR_BYTES = 1.1
 
 STILL = {"rising": "still rising", "plateau": "on a plateau", "unclear": "unclear"}
@@ -182,8 +183,8 @@ def _data(record: Record) -> Iterator[Row]:
 def _crossover(record: Record) -> Iterator[Row]:
     """At how many rows the family behind would be ahead; nothing of two that are alike."""
     found = mapping(record.result, "outlook", "crossover")
-    leader, never = text(found, "leader"), number(found, "p_never")
-    if leader not in FAMILIES or never is None or record.is_tie:
+    leader, never = foresight.leader(record), number(found, "p_never")
+    if not leader or never is None:
         return
     rows = estimate(found, "median_rows", "low_rows", "high_rows")
     if never >= 0.5 or rows is None:
@@ -191,7 +192,7 @@ def _crossover(record: Record) -> Iterator[Row]:
     else:
         low, high = (amounts.about(end) if end is not None else "beyond" for end in (rows.low, rows.high))
         said = (f"near {amounts.about(rows.value)} rows", Quiet(f" [{low}, {high}]"))
-    other = "deep" if leader == "classical" else "classical"
+    other = foresight.OTHER[leader]
     meaning = "Where the family behind would be ahead; 80 % interval."
     yield Row("crossover", {leader: "ahead with your rows", other: said}, meaning)
 

@@ -25,6 +25,7 @@ from fathometer.report.record import (
     records,
     text,
 )
+from fathometer.report.sections import foresight
 
 STILL = {"rising": "still rising", "plateau": "on a plateau", "unclear": "unclear"}
 SAME_SOURCE = (
@@ -43,9 +44,12 @@ def section(record: Record) -> Section:
 def _blocks(record: Record) -> Iterator[Block]:
     curves = mapping(record.result, "curves", "competitors")
     outlook = mapping(record.result, "outlook")
-    said = _crossover(record, outlook)
+    said = foresight.sentence(record)
     if said:
         yield Paragraph(said, "lead")
+    more_rows = text(record.result, "verdict", "more_rows")
+    if more_rows:
+        yield Paragraph(more_rows)
     drawn = [name for name in FAMILIES if records(curves, name, "points")]
     if drawn:
         yield _curves(record, curves, drawn)
@@ -57,50 +61,6 @@ def _blocks(record: Record) -> Iterator[Block]:
         yield Paragraph(text(outlook, "note"), "note")
     if drawn or chances:
         yield Paragraph(SAME_SOURCE, "note")
-
-
-def _crossover(record: Record, outlook: Mapping[str, Any]) -> Words:
-    crossover = mapping(outlook, "crossover")
-    leader, never = text(crossover, "leader"), number(crossover, "p_never")
-    if record.is_tie:
-        return _from_a_tie(outlook)
-    overtook = number(crossover, "overtook", "rows")
-    said = ""
-    if leader in FAMILIES and overtook is not None:
-        low, high = number(crossover, "overtook", "low"), number(crossover, "overtook", "high")
-        between = (
-            f" (80 % interval {low:,.0f} to {high:,.0f})" if low is not None and high is not None else ""
-        )
-        said = f"{_capital(TITLES[leader])} overtook near {amounts.rows(overtook)}{between}. "
-    if leader not in FAMILIES or never is None:
-        return said.strip()
-    other = _capital(TITLES["deep" if leader == "classical" else "classical"])
-    if never >= 0.5:
-        return (
-            f"{said}{other} is not expected to overtake within 16 times your rows: {amounts.chance(never)}."
-        )
-    rows = number(crossover, "median_rows")
-    low, high = number(crossover, "low_rows"), number(crossover, "high_rows")
-    near = f" near {amounts.rows(rows)}" if rows else ""
-    ends = f" (80 % interval {amounts.count(low)} to {amounts.count(high)})" if rows and low and high else ""
-    return f"{said}{other} would probably overtake{near}{ends}: {amounts.chance(1 - never)} within 16 times your rows."
-
-
-def _from_a_tie(outlook: Mapping[str, Any]) -> str:
-    """Of two that are alike neither overtakes: who might pull ahead by more than the margin."""
-    steps = [
-        (factor, found)
-        for step in records(outlook, "factors")
-        if (factor := number(step, "factor")) and (found := probabilities(step))
-    ]
-    if not steps:
-        return ""
-    factor, (classical, tie, deep) = max(steps)
-    return (
-        f"With your rows the two are practically alike. With {amounts.factor(factor)} times as many, the chances are "
-        f"{amounts.chance(deep)} for deep learning ahead by more than the margin, {amounts.chance(classical)} for "
-        f"classical ML ahead, and {amounts.chance(tie)} for still alike."
-    )
 
 
 def _curves(record: Record, curves: Mapping[str, Any], drawn: list[str]) -> Figure:
@@ -186,11 +146,10 @@ def _ends(low: float, high: float, unit: str) -> tuple[float, float]:
 def _rules(record: Record, now: float) -> Iterator[Rule]:
     if now:
         yield Rule(now, "all your rows")
-    crossover = mapping(record.result, "outlook", "crossover")
-    never = number(crossover, "p_never")
-    rows = number(crossover, "median_rows")
-    if record.is_tie:  # two curves that lie on each other cross anywhere
+    if not foresight.leader(record):
         return
+    crossover = mapping(record.result, "outlook", "crossover")
+    never, rows = number(crossover, "p_never"), number(crossover, "median_rows")
     if rows and never is not None and never < 0.5:
         yield Rule(rows, "crossover")
     overtook = number(crossover, "overtook", "rows")

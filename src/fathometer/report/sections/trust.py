@@ -137,7 +137,7 @@ def mistakes(record: Record) -> Section:
     """Confusion tables or bands of residuals, and where the families agree."""
     found = mapping(record.result, "mistakes", "competitors")
     blocks: list[Block] = []
-    agreement = _agreement(mapping(record.result, "mistakes", "agreement"))
+    agreement = _agreement(record, mapping(record.result, "mistakes", "agreement"))
     if agreement:
         blocks.append(agreement)
     confusions = [(name, table) for name in COMPETITORS if (table := _confusion(name, mapping(found, name)))]
@@ -156,7 +156,7 @@ def mistakes(record: Record) -> Section:
     return Section("mistakes", "Which mistakes are made", tuple(blocks))
 
 
-def _agreement(found: Mapping[str, Any]) -> Figure | None:
+def _agreement(record: Record, found: Mapping[str, Any]) -> Figure | None:
     shares = [(title, share) for key, title in AGREEMENT if (share := number(found, key)) is not None]
     if not shares:
         return None
@@ -176,7 +176,12 @@ def _agreement(found: Mapping[str, Any]) -> Figure | None:
             has_legend=False,
         ),
         Table("Where the families agree", ("", "share of test rows"), rows, frozenset({1})),
-        "Rows that only one of the two gets right are what using both together can win.",
+        "Rows that only one of the two gets right are what using both together can win."
+        + (
+            ""
+            if record.is_classes
+            else " A number counts as right when it is off by at most half the usual error."
+        ),
     )
 
 
