@@ -136,7 +136,7 @@ def regression() -> dict[str, Any]:
         "use": "deep",
         "families": _contrast("classical", "deep", 4.2, 1.8, 6.6, "%", 1.0),
         "together": _contrast("deep", "together", 0.4, -0.9, 1.7, "%", 1.0),
-        "weak": ["The rows come from 6 districts only, so the interval is wide."],
+        "weak": ["only 6 districts, fewer than 10"],
     }
     bins = [
         {

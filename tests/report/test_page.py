@@ -218,6 +218,11 @@ def test_calibration_is_not_missed_where_numbers_are_predicted() -> None:
     assert "calibration" in check(as_html(nothing_measured())).text()
 
 
+def test_weak_evidence_is_told() -> None:
+    assert "Thin evidence: only 6 districts, fewer than 10." in check(as_html(regression())).text()
+    assert "Thin evidence" not in check(as_html(classification())).text()
+
+
 def test_reasons_stand_with_their_codes() -> None:
     shown = check(as_html(classification())).text()
     for reason in classification()["reasons"]:

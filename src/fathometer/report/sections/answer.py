@@ -259,7 +259,8 @@ def _sure(record: Record) -> tuple[Words, ...]:
                 f"{f', 95 % interval {ends}' if ends else ''}{over}."
             )
     weak = texts(verdict, "weak")
-    said += weak
+    if weak:
+        said.append(f"Thin evidence: {'; '.join(reason.rstrip('.') for reason in weak)}.")
     if gap and not weak and text(verdict, "answer") in ("classical", "deep", "together", "tie"):
         said.append("No weak point was found that would forbid a clear answer.")
     return tuple(said)

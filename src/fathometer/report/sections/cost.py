@@ -75,9 +75,10 @@ def _sides(record: Record) -> Figure | None:
         return None
     unit = f" in {measure.unit}" if measure.unit else ""
     better = "higher" if measure.higher_is_better else "lower"
+    top = 100.0 if measure.unit == "%" else float("inf")
     plot = Plot(
         Axis("processor time in all", amounts.seconds, is_log=True, marks=TIMES),
-        Axis(f"{measure.title}{unit}, {better} is better", lambda value: amounts.level(value)),
+        Axis(f"{measure.title}{unit}, {better} is better", lambda value: amounts.level(value), top=top),
         tuple(series),
         _baseline(record, [one.dots[0] for one in series]),
         height=220,
