@@ -66,7 +66,7 @@ def _segments(shares: Sequence[float], left: float, width: float, y: float, heig
 
 @dataclass(frozen=True)
 class Pair:
-    """One thing, and what was measured of it for each family. is_name: its title comes from people's data."""
+    """One thing, and what was measured of it for each family."""
 
     title: str
     values: Mapping[str, Estimate]

@@ -1,0 +1,1 @@
+"""The axes of the table of differences: each gives the rows that were measured."""
