@@ -21,6 +21,7 @@ from scipy.stats import norm
 from sklearn.linear_model import LogisticRegression
 
 from benchmarks.gap_curves import (
+    SPLITS,
     Runs,
     Tables,
     curve_lines,
@@ -29,6 +30,7 @@ from benchmarks.gap_curves import (
     judged_runs,
     path_runs,
     read_curves,
+    relative_runs,
 )
 from fathometer.verdict.curve import Point, fit_curve
 from fathometer.verdict.gap import Mixture, shares
@@ -43,13 +45,9 @@ SOURCE = (
 )
 FOLDS = 5
 MARGIN = 0.5  # points
-MARGINS = (
-    0.2,
-    0.5,
-    1.0,
-    2.0,
-)  # points; asked for in fitting, so that any margin of this order is answered well
-MARGIN_WEIGHTS = (0.5, 1.0, 0.5, 0.3)
+# Points; asked for in fitting, so that any margin of this order is answered well. The first stands for the sign.
+MARGINS = (0.02, 0.2, 0.5, 1.0, 2.0)
+MARGIN_WEIGHTS = (0.6, 0.5, 1.0, 0.5, 0.3)
 GAPS = 6
 BATCH = 512
 
@@ -223,7 +221,7 @@ class Judged:
     place: Array  # probability of a gap below the truth: uniform if the forecast is right
 
 
-def table(judged: Judged, runs: Runs) -> str:
+def table(judged: Judged, runs: Runs, margin: float = MARGIN) -> str:
     """The measures of score_gaps.py for every factor and number of repeats."""
     lines = [
         "| factor | repeats | accuracy | log-loss | sign | regret | AUC | ECE | cover | width | said >= .95, wrong |",
@@ -231,10 +229,10 @@ def table(judged: Judged, runs: Runs) -> str:
     ]
     for factor in (1, 2, 4, 8, 16):
         for repeats in (1, 3, 5, 25):
-            if factor == 1 and repeats == 25:
-                continue  # the truth itself
             at = (runs.factor == factor) & (runs.repeats == repeats)
-            values = measures(judged.chances[at], judged.low[at], judged.high[at], runs.gap[at])
+            if not at.any() or (factor == 1 and repeats == SPLITS):
+                continue  # not asked for, or the truth itself
+            values = measures(judged.chances[at], judged.low[at], judged.high[at], runs.gap[at], margin)
             lines.append(f"| {factor} | {repeats} | " + " | ".join(values) + " |")
     return "\n".join(lines)
 
@@ -293,14 +291,14 @@ class Folded:
         left_out = [fold[runs.data_set] == number for number in range(FOLDS)]
         return cls(fold, [fit(runs, left_out, recipe, seed) for seed, recipe in enumerate(RECIPES)])
 
-    def judge(self, runs: Runs) -> Judged:
+    def judge(self, runs: Runs, margin: float = MARGIN) -> Judged:
         """Forecast every run by engines that had not seen its family."""
         chances = np.zeros((len(runs.gap), 3))
         low, high, ahead, place = np.zeros((4, len(runs.gap)))
         for number in range(FOLDS):
             at = self.fold[runs.data_set] == number
             forecast = mixture(self.fitted, runs.take(at), number)
-            below = [forecast.below(np.array([bound])) for bound in (-MARGIN, MARGIN)]
+            below = [forecast.below(np.array([bound])) for bound in (-margin, margin)]
             chances[at] = np.stack([below[0], below[1] - below[0], 1.0 - below[1]], axis=1)
             low[at], _, high[at] = forecast.interval()
             ahead[at] = 1.0 - forecast.below(np.zeros(1))
@@ -420,6 +418,9 @@ def main() -> None:
     pretrained = judged_runs(sets, draws=5, family="pretrained")
     print("With the pre-trained network among the deep ones:")
     print(table(folded.judge(pretrained), pretrained), flush=True)
+    relative = relative_runs(sets, draws=5)
+    print("Rescaled to a level of 20, margin 0.2:")
+    print(table(folded.judge(relative, 0.2), relative, 0.2), flush=True)
     print(crossings(folded, sets), flush=True)
     print(widening(sets), flush=True)
     if not only_judge:

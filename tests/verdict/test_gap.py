@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 
 from fathometer.verdict import forecast_gap
-from fathometer.verdict.gap import Forecast, distribution, read_sizes, shares
+from fathometer.verdict.gap import INTERVAL, Forecast, distribution, read_sizes, shares
 from fathometer.verdict.gap_inputs import make_inputs
 
 DATA = Path(os.environ.get("FATHOMETER_DATA", Path(__file__).resolve().parents[3] / "shared" / "data"))
@@ -127,6 +127,11 @@ def test_factors_nothing_was_learned_about_are_refused(factor: float) -> None:
         ask(*sides(1.0), factor)
 
 
+def test_errors_of_the_gap_must_be_of_the_sizes() -> None:
+    with pytest.raises(ValueError, match="4 sizes"):
+        forecast_gap(*sides(1.0), 4.0, FACTS, 0.5, gap_errors=[0.1])
+
+
 def test_no_common_size_is_refused() -> None:
     with pytest.raises(ValueError, match="both families"):
         ask([(100, 20.0, 1.0)], [(400, 20.0, 1.0)])
@@ -142,7 +147,7 @@ def test_probabilities_are_a_distribution_in_the_margin() -> None:
         float(forecast.below(np.array([gap]))[0]) for gap in (answer.low, answer.gap, answer.high)
     )
     assert middle == pytest.approx(0.5, abs=1e-3)
-    assert high - low == pytest.approx(0.8, abs=1e-3)
+    assert high - low == pytest.approx(INTERVAL, abs=1e-3)
 
 
 def test_the_coefficients_name_their_source_and_are_small() -> None:
