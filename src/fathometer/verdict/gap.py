@@ -30,7 +30,7 @@ Measurement = tuple[float, float, float]  # rows, error, standard error
 
 LARGEST_FACTOR = 16.0
 NEAR = 0.35  # doublings by which a measured size may miss N/2, N/4 or N/8 and still be taken for it
-INTERVAL = 0.82  # share of the distribution; held 77 to 80 % of the truths of data sets left out of fitting, at 3 repeats
+INTERVAL = 0.82  # share of the distribution; held 77 to 80 % of the truths of data sets left out of fitting
 WIDE = 100.0  # points; no gap of two errors is larger
 
 
