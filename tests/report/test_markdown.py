@@ -9,7 +9,7 @@ import pytest
 from samples import PROBES, classification, hostile, nothing_measured, regression
 
 from fathometer.report import as_markdown
-from fathometer.report.markdown import escaped, fenced
+from fathometer.report.markdown import as_line, escaped, fenced
 
 
 def tables(text: str) -> Iterator[list[str]]:
@@ -73,7 +73,7 @@ def test_headings_are_ours_alone() -> None:
     ],
 )
 def test_marks_are_escaped(text: str, shown: str) -> None:
-    assert escaped(text) == shown
+    assert as_line(escaped(text)) == shown
 
 
 def test_code_is_fenced_by_more_backticks_than_it_holds() -> None:

@@ -49,10 +49,14 @@ def as_lines(document: Document) -> str:
     return "\n".join(lines).rstrip() + "\n"
 
 
+def as_line(text: str) -> str:
+    """A whole line of escaped text, whose beginning makes no list and no heading."""
+    return LINE_START.sub(_shield, text)
+
+
 def escaped(text: str) -> str:
-    """Text that Markdown shows as it is: no emphasis, table, markup, link or heading can come of it."""
+    """Text that Markdown shows as it is: no emphasis, table, markup or link can come of it."""
     kept = SPECIAL.sub(r"\\\1", clean(text))
-    kept = LINE_START.sub(_shield, kept)
     # GitHub makes links of bare addresses, which a backslash between their letters prevents
     return WORLD_WIDE.sub(lambda found: f"{found[0][:-1]}\\.", ADDRESS.sub(r"\1\\:", kept))
 
@@ -82,8 +86,8 @@ def _block(block: Block) -> Iterator[str]:
                 yield f"- **{_words(term)}**: {' '.join(_words(meaning) for meaning in meanings)}"
             yield ""
         case Commands():
-            for line in block.lines:
-                yield from (f"    {clean(line)}", "")
+            for command in block.lines:
+                yield from (f"    {clean(command)}", "")
         case Table():
             yield from _table(block)
         case Figure():
@@ -102,7 +106,7 @@ def _block(block: Block) -> Iterator[str]:
 
 
 def _table(table: Table) -> Iterator[str]:
-    yield from (f"{escaped(table.caption)}:", "")
+    yield from (f"{as_line(escaped(table.caption))}:", "")
     yield _line(tuple(_cell(words) for words in table.head))
     yield _line(tuple("---:" if position in table.numbers else "---" for position in range(len(table.head))))
     titles = dict(table.groups)
@@ -127,7 +131,7 @@ def _cell(words: Words) -> str:
 
 
 def _words(words: Words) -> str:
-    return "".join(_part(part) for part in parts_of(words)).strip()
+    return as_line("".join(_part(part) for part in parts_of(words)).strip())
 
 
 def _part(part: Part) -> str:
