@@ -67,7 +67,10 @@ def test_without_curves_or_signal_nothing_is_forecast() -> None:
     assert "no forecast" in told(study, "no_signal")
     unplanned = replace(study, run={**study.run, "splits": {**study.run["splits"], "sizes": {}}})
     assert more_rows("classical", unplanned, None, {}) == ""
-    assert "not measured on enough folds" in told(classes_study(folds=2))
+    two = {name: {d: folds for d, folds in of.items() if d <= 2} for name, of in study.anchors.items()}
+    said = told(replace(study, anchors=two))
+    assert said.startswith("The last doubling of the rows brought classical ML +")
+    assert "too few sizes" in said
 
 
 @pytest.mark.parametrize("unit", [1e-5, 1.0, 1e7])

@@ -175,10 +175,46 @@ def test_a_family_that_learns_faster_is_likelier_to_be_ahead_with_more_rows() ->
     assert learning_curves(study)["deep"].still == "rising"
 
 
-def test_sizes_of_too_few_folds_are_drawn_and_not_forecast_from() -> None:
+def test_sizes_of_too_few_folds_do_not_count() -> None:
     study = classes_study(folds=2)
-    assert learning_curves(study)["deep"].points
+    assert learning_curves(study) == {}
     assert look_ahead(study, contrast(study, "classical", "deep")) is None
+
+
+def test_of_two_sizes_no_forecast_is_made() -> None:
+    study = classes_study()
+    two = {name: {d: folds for d, folds in of.items() if d <= 2} for name, of in study.anchors.items()}
+    study = replace(study, anchors=two)
+    for curve in learning_curves(study).values():
+        assert [point.divisor for point in curve.points] == [2, 1]
+        assert curve.forecast == ()
+        assert curve.gain_next_doubling is None
+        assert curve.gain_last_doubling is not None
+        assert max(drawn.rows for drawn in curve.smooth) == 3_200
+    assert look_ahead(study, contrast(study, "classical", "deep")) is None
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_curves_and_gap_are_one_forecast(seed: int) -> None:
+    study = classes_study(seed=seed)
+    curves, outlook = learning_curves(study), look_ahead(study, contrast(study, "classical", "deep"))
+    assert outlook is not None
+    for expected, other, ahead in zip(
+        curves["deep"].forecast, curves["classical"].forecast, outlook.factors[1:], strict=True
+    ):
+        assert expected.score - other.score == pytest.approx(ahead.gap, abs=0.05)
+
+
+def test_the_last_doubling_is_the_step_between_the_last_two_points() -> None:
+    for study in (classes_study(), numbers_study(1.0)):
+        for curve in learning_curves(study).values():
+            before, now = curve.points[-2:]
+            step = now.score - before.score
+            if study.task.outputs == 1:  # in per cent of both families' present level
+                scores = [learning_curves(study)[name].points[-1].score for name in ("classical", "deep")]
+                step = -100 * step / np.sqrt(np.mean(np.square(scores)))
+            assert curve.gain_last_doubling is not None
+            assert curve.gain_last_doubling.gain == pytest.approx(step, rel=0.02)
 
 
 def test_nothing_measured_on_fewer_rows_is_no_curve() -> None:

@@ -16,7 +16,7 @@ from fathometer.verdict.gap_inputs import Measured, make_inputs
 
 Array = NDArray[np.float64]
 
-PATHS = 2000
+PATHS = 4000
 STEP = 0.25  # doublings between the sizes of a path
 # Correlation of the normal scores of the forecast's residuals one doubling apart: between the present and twice the
 # rows, and further on; half A of LCDB 1.1, five-fold by family of data sets (benchmarks/fit_gaps.py). It is weaker at
@@ -58,6 +58,51 @@ class Crossover:
     overtook: Overtaking | None
 
 
+@dataclass(frozen=True)
+class Paths:
+    """Possible gaps from the present rows to 16 times as many.
+
+    octaves: (sizes,) doublings from the present. gaps: (paths, sizes), above zero where deep learning is better.
+    """
+
+    rows: float
+    octaves: Array
+    gaps: Array
+
+    def at(self, factor: float) -> Array:
+        """The gaps of all paths at this many times the rows, which must be one of the sizes."""
+        gaps: Array = self.gaps[:, int(np.argmin(np.abs(self.octaves - np.log2(factor))))]
+        return gaps
+
+
+def draw_paths(
+    classical: Sequence[Measurement],
+    deep: Sequence[Measurement],
+    gap_errors: Sequence[float] | None = None,
+    seed: int = 0,
+) -> Paths:
+    """Paths of the gap as the forecast has it at every size; inputs as in `forecast_gap`."""
+    measured = read_sizes(classical, deep, gap_errors)
+    octaves = np.arange(0.0, np.log2(LARGEST_FACTOR) + STEP / 2, STEP)
+    mixture = distribution(make_inputs(_repeat(measured, len(octaves)), octaves), octaves)
+    return Paths(float(measured.rows[0, 0]), octaves, _paths(mixture, np.random.default_rng(seed)))
+
+
+def start_from(paths: Paths, middle: float, spread: float, trust: float) -> Paths:
+    """The same paths where something else is known of the present: its middle, and half its 80 % interval.
+
+    The forecast knows the present from other data sets; a paired test on this one may know better, or be less sure.
+    How far the two differ, in place and in width, is carried on to the part `trust` (0: not at all, 1: whole), and
+    fades as fast as paths forget their past.
+    """
+    low, centre, high = np.quantile(paths.gaps, [0.1, 0.5, 0.9], axis=0)  # (sizes,) each
+    kept = trust * DEPENDENCE**paths.octaves
+    wider = spread / max((high[0] - low[0]) / 2, 1e-12)
+    scale = 1.0 + (wider - 1.0) * kept
+    moved = centre + (middle - centre[0]) * kept
+    return Paths(paths.rows, paths.octaves, moved + scale * (paths.gaps - centre))
+
+
 def find_crossover(
     classical: Sequence[Measurement],
     deep: Sequence[Measurement],
@@ -67,17 +112,24 @@ def find_crossover(
     seed: int = 0,
 ) -> Crossover:
     """Look for the crossover between the present rows and 16 times as many; inputs as in `forecast_gap`."""
-    measured = read_sizes(classical, deep, gap_errors)
-    octaves = np.arange(0.0, np.log2(LARGEST_FACTOR) + STEP / 2, STEP)
-    mixture = distribution(make_inputs(_repeat(measured, len(octaves)), octaves), octaves)
-    p_deep_ahead = float(1.0 - mixture.below(np.zeros(1))[0])
-    leader = "deep" if p_deep_ahead > 0.5 else "classical"
+    paths = draw_paths(classical, deep, gap_errors, seed)
+    return crossover_of(paths, classical, deep, margin, gap_errors, seed)
+
+
+def crossover_of(
+    paths: Paths,
+    classical: Sequence[Measurement],
+    deep: Sequence[Measurement],
+    margin: float,
+    gap_errors: Sequence[float] | None = None,
+    seed: int = 0,
+) -> Crossover:
+    """The crossover along these paths; the measured sizes say where the leader overtook."""
+    leader = "deep" if (paths.gaps[:, 0] > 0).mean() > 0.5 else "classical"
     sign = -1.0 if leader == "deep" else 1.0  # from here on, above zero means that the other family leads
-    random = np.random.default_rng(seed)
-    paths = sign * _paths(mixture, random)  # (paths, sizes)
-    first = _first_lasting(paths, 0.0)
-    beyond = _first_lasting(paths, margin)
-    rows = float(measured.rows[0, 0])
+    first = _first_lasting(sign * paths.gaps, 0.0)
+    beyond = _first_lasting(sign * paths.gaps, margin)
+    octaves, rows = paths.octaves, paths.rows
     low, median, high = (_quantile(first, octaves, share, rows) for share in (0.1, 0.5, 0.9))
     return Crossover(
         leader=leader,
@@ -87,7 +139,7 @@ def find_crossover(
         median_rows=median,
         low_rows=low,
         high_rows=high,
-        overtook=_overtaking(classical, deep, gap_errors, sign, random),
+        overtook=_overtaking(classical, deep, gap_errors, sign, np.random.default_rng(seed)),
     )
 
 

@@ -20,7 +20,13 @@ from fathometer.verdict.effort import Effort, effort
 from fathometer.verdict.fairness import Fairness, fairness
 from fathometer.verdict.mistakes import Mistakes, mistakes
 from fathometer.verdict.odds import Odds, odds
-from fathometer.verdict.outlook import LearningCurve, Outlook, facts_of, learning_curves, look_ahead
+from fathometer.verdict.outlook import (
+    LearningCurve,
+    Outlook,
+    facts_of,
+    learning_curves,
+    look_ahead,
+)
 from fathometer.verdict.prices import Prices, prices
 from fathometer.verdict.simplicity import Simplicity, simplicity
 

@@ -7,12 +7,13 @@ from collections.abc import Mapping
 
 from fathometer.study.outcome import Outcome
 from fathometer.verdict.crossover import Crossover
-from fathometer.verdict.outlook import FACTOR_MOST, Ahead, LearningCurve, Outlook
+from fathometer.verdict.outlook import FACTOR_MOST, Ahead, Gain, LearningCurve, Outlook
 from fathometer.verdict.wording import TITLES, amount, chance, exactly
 
 LIKELY = 0.5  # probability from which an overtaking is given a number of rows
 LEADING = 0.5  # probability of leading by more than the margin, from which it is asked who would overtake
 UNLIKELY = 0.2  # below which it is said that there will hardly be one
+EARLIER = 0.8  # of the rows: an overtaking whose interval reaches further may as well be noise
 ENGINES_APART = 0.25  # in probability: engines that differ by more do not know
 OTHER = {"classical": "deep", "deep": "classical"}
 
@@ -29,9 +30,7 @@ def more_rows(
     told = [_rising(outcome, curves)]
     rough = [name for name in ("classical", "deep") if curves[name].behaviour in ("rising", "rough")]
     if outlook is None:
-        told.append(
-            "What more rows would do to the difference is not said: fewer rows were not measured on enough folds."
-        )
+        told.append("More is not said: too few sizes were measured on enough folds.")
     elif rough or outlook.disagreement > ENGINES_APART:
         why = (
             f"the curve of {' and of '.join(TITLES[name] for name in rough)} is not smooth"
@@ -49,20 +48,29 @@ def more_rows(
 def _rising(outcome: Outcome, curves: Mapping[str, LearningCurve]) -> str:
     """Whether rows still help, and whether they matter more than the choice."""
     unit = outcome.task.measure.gap_unit
-    gains = {name: curves[name].gain_next_doubling for name in ("classical", "deep")}
-    parts = [
-        f"{TITLES[name]} {'+' if gain.gain >= 0 else '-'}{amount(gain.gain, unit)} "
-        f"[{_signed(gain.low)}, {_signed(gain.high)}]"
-        for name, gain in gains.items()
-        if gain is not None
-    ]
-    expected = f"twice the rows would bring {', '.join(parts)}"
+    last, following = (
+        {name: getattr(curves[name], which) for name in ("classical", "deep")}
+        for which in ("gain_last_doubling", "gain_next_doubling")
+    )
+    if None in following.values():
+        brought = _gains(last, unit)
+        return f"The last doubling of the rows brought {brought} (95 % intervals)." if brought else ""
+    expected = f"twice the rows would bring {_gains(following, unit)} (80 % intervals)"
     states = {curves[name].still for name in ("classical", "deep")}
     if states == {"rising"}:
         return f"Both still learn from more rows: {expected}."
     if states == {"plateau"}:
         return f"More rows of this kind bring little: {expected}."
     return f"As far as can be told, {expected}."
+
+
+def _gains(gains: Mapping[str, Gain | None], unit: str) -> str:
+    return ", ".join(
+        f"{TITLES[name]} {'+' if gain.gain >= 0 else '-'}{amount(gain.gain, unit)} "
+        f"[{_signed(gain.low)}, {_signed(gain.high)}]"
+        for name, gain in gains.items()
+        if gain is not None
+    )
 
 
 def _leads(name: str, outlook: Outlook) -> bool:
@@ -97,7 +105,7 @@ def _overtaking(crossover: Crossover, outlook: Outlook) -> str:
             f"Whether {behind} would overtake within {FACTOR_MOST:g} times the rows is open (P {chance(by)})."
         )
     past = crossover.overtook
-    if past is None:
+    if past is None or past.high >= EARLIER * outlook.rows:
         return told
     return f"{told} {leader} overtook near {_rows(past.rows)} rows [{_rows(past.low)}, {_rows(past.high)}]."
 

@@ -8,8 +8,8 @@ meaning; what is said of it is held to be less sure (WIDER), because the engines
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -20,17 +20,19 @@ from fathometer.data.thinning import place
 from fathometer.study.outcome import CURVED, Outcome
 from fathometer.study.record import FoldResult
 from fathometer.task import Task
-from fathometer.verdict.compare import Contrast
-from fathometer.verdict.crossover import Crossover, find_crossover
+from fathometer.verdict.compare import Contrast, contrast, score
+from fathometer.verdict.crossover import Crossover, Paths, crossover_of, draw_paths, start_from
 from fathometer.verdict.curve import Curve, Point, fit_curve
-from fathometer.verdict.gap import Forecast, forecast_gap
-from fathometer.verdict.posterior import FOLDS_LEAST, Spread, normal_below, spread_of
+from fathometer.verdict.gap import Measurement, forecast_gap
+from fathometer.verdict.posterior import FOLDS_LEAST, Spread, spread_of
 
 FACTORS = (2.0, 4.0, 8.0, 16.0)
 FACTOR_MOST = 16.0
 DISAGREEMENT_AT = 4.0  # times the rows: far enough for the engines to differ, near enough for them to know
 LEVEL = 20.0  # points: about the usual error rate of the curves that the engines were fitted on
 WIDER = 1.3
+SIZES_LEAST = 3  # all rows and two smaller sizes: two points make a line, and nobody knows whether it goes on
+TRUST = 0.5  # of this table's own paired test, against what other tables would have of its numbers
 EIGHTY = 1.2816  # standard deviations to either side that hold 80 % of a normal curve
 NEARLY = 0.95  # of the way from the baseline to the best score seen
 DRAWN = 40  # places at which a curve is drawn
@@ -72,8 +74,10 @@ class Gain:
 class LearningCurve:
     """One competitor's score against the rows it learned from.
 
-    gain_last_doubling: as measured, 95 % interval. gain_next_doubling: as forecast, 80 %. rows_for_95_percent: with so
-    many rows, 95 % of the way from the baseline to its best score was gone. behaviour, note: see `Curve`. still:
+    gain_last_doubling: as measured, 95 % interval. gain_next_doubling: as forecast, 80 %. forecast: empty
+    where too few sizes were measured; smooth: the curve through the points, and on to the forecast.
+    rows_for_95_percent: with so many rows, 95 % of the way from the baseline to its best score was gone.
+    behaviour, note: see `Curve`. still:
     "rising", "plateau" (the next doubling brings less than the margin) or "unclear".
     """
 
@@ -104,8 +108,10 @@ class Ahead:
 
 @dataclass(frozen=True)
 class Outlook:
-    """The gap with more rows. rows: to learn from at present. disagreement: between the engines at four times the rows, in
-    probability."""
+    """The gap with more rows.
+
+    rows: to learn from at present. disagreement: between the engines at four times the rows, in probability.
+    """
 
     rows: int
     factors: tuple[Ahead, ...]
@@ -158,65 +164,150 @@ def scale_of(outcome: Outcome) -> Scale:
 
 
 def learning_curves(outcome: Outcome) -> dict[str, LearningCurve]:
-    """Every competitor's curve; empty where nothing was measured on fewer rows."""
-    if not _sizes(outcome):
+    """Every competitor's curve; empty where nothing was measured on fewer rows on enough folds.
+
+    The two families are forecast to differ as `look_ahead` has it, so that there is one forecast and not two. Where
+    too few sizes were measured for that, no score is forecast either.
+    """
+    divisors = _sizes(outcome)
+    if not divisors:
         return {}
     scale = scale_of(outcome)
-    return {name: _learning_curve(outcome, scale, name) for name in CURVED}
+    paths = _draw(outcome, contrast(outcome, "classical", "deep"))
+    fits = {name: _fit(outcome, scale, name, divisors) for name in CURVED}
+    return {name: _learning_curve(outcome, scale, name, fits, paths) for name in CURVED}
 
 
 def look_ahead(outcome: Outcome, families: Contrast) -> Outlook | None:
-    """The gap at up to 16 times the rows; None where fewer rows were not measured on enough folds.
+    """The gap at up to 16 times the rows; at the present rows it is what was measured (`families`).
 
-    At the present rows it is what was measured (`families`).
+    None where too few sizes were measured on enough folds to say anything.
     """
-    divisors = [d for d in _sizes(outcome) if _folds(outcome, d) >= _folds_least(outcome)]
-    if not divisors or not math.isfinite(families.spread.scale):
+    paths = _draw(outcome, families)
+    if paths is None:
         return None
     scale = scale_of(outcome)
+    classical, deep, errors = _measurements(outcome, scale, families)
+    now, belief = round(paths.rows), families.belief
+    low, high = families.spread.interval(0.8)
+    first = Ahead(1.0, now, belief.above, belief.within, belief.below, families.gap, low, high)
+    margin = families.margin / scale.per_point
+    facts = facts_of(outcome.task, outcome.target, int(outcome.run["data"].get("columns", 1)))
+    far = forecast_gap(classical, deep, DISAGREEMENT_AT, facts, margin, errors)
+    return Outlook(
+        rows=now,
+        factors=(first, *(_ahead(paths, scale, factor, margin) for factor in FACTORS)),
+        crossover=crossover_of(paths, classical, deep, margin, errors),
+        disagreement=far.disagreement,
+        note=_note(outcome, scale, paths),
+    )
+
+
+def _draw(outcome: Outcome, families: Contrast) -> Paths | None:
+    """Possible gaps with more rows, in points; None where too few sizes were measured to say anything.
+
+    They start between what was measured on this table (`families`) and what the engine makes of it, which knows other
+    tables: the weight is TRUST.
+    """
+    divisors = _sizes(outcome)
+    if 1 + len(divisors) < SIZES_LEAST or not math.isfinite(families.spread.scale):
+        return None
+    scale = scale_of(outcome)
+    classical, deep, errors = _measurements(outcome, scale, families)
+    belief = families.belief
+    spread = (belief.high - belief.low) / 2 / scale.per_point
+    paths = start_from(draw_paths(classical, deep, errors), belief.middle / scale.per_point, spread, TRUST)
+    if scale.is_share:
+        return paths
+    middle = np.median(paths.gaps, axis=0)
+    wider = 1.0 + (WIDER - 1.0) * np.minimum(paths.octaves, 1.0)
+    return replace(paths, gaps=middle + wider * (paths.gaps - middle))
+
+
+def _measurements(
+    outcome: Outcome, scale: Scale, families: Contrast
+) -> tuple[list[Measurement], list[Measurement], list[float]]:
+    """Both families' (rows, error, standard error) in points, and the standard errors of their gap."""
+    divisors = _sizes(outcome)[::-1]
     classical, deep = (
         [(p.rows, p.error, p.standard_error) for p in _points(outcome, scale, name, divisors)]
         for name in ("classical", "deep")
     )
-    errors = [_gap_error(outcome, scale, divisor) for divisor in sorted(divisors, reverse=True)]
-    errors.append(families.spread.scale / scale.per_point)
-    facts = facts_of(outcome.task, outcome.target, int(outcome.run["data"].get("columns", 1)))
-    margin = families.margin / scale.per_point
-    now = round(classical[-1][0])
-    belief = families.belief
-    low, high = families.spread.interval(0.8)
-    factors = [Ahead(1.0, now, belief.above, belief.within, belief.below, families.gap, low, high)]
-    disagreement = 0.0
-    for factor in FACTORS:
-        forecast = forecast_gap(classical, deep, factor, facts, margin, errors)
-        if factor == DISAGREEMENT_AT:
-            disagreement = forecast.disagreement
-        factors.append(_ahead(forecast, scale, margin, round(now * factor)))
-    crossover = find_crossover(classical, deep, facts, margin, errors)
-    return Outlook(now, tuple(factors), crossover, disagreement, _note(outcome, scale, divisors))
+    errors = [_gap_error(outcome, scale, divisor) for divisor in divisors]
+    return classical, deep, [*errors, families.spread.scale / scale.per_point]
 
 
-def _learning_curve(outcome: Outcome, scale: Scale, name: str) -> LearningCurve:
-    divisors = sorted(_sizes(outcome), reverse=True)
-    points = _points(outcome, scale, name, divisors)
-    curve = fit_curve(_shape(outcome, scale, name, points, divisors))
-    level = points[-1].standard_error
-    now = points[-1].rows
-    drawn = np.geomspace(points[0].rows, FACTOR_MOST * now, DRAWN)
+@dataclass(frozen=True)
+class _Fit:
+    """One competitor's measured points in points of error, and the curve through them."""
+
+    points: list[Point]
+    curve: Curve
+    divisors: list[int]
+
+
+def _fit(outcome: Outcome, scale: Scale, name: str, divisors: Sequence[int]) -> _Fit:
+    largest_first = sorted(divisors, reverse=True)
+    points = _points(outcome, scale, name, largest_first)
+    return _Fit(points, fit_curve(_shape(outcome, scale, name, points, largest_first)), largest_first)
+
+
+def _learning_curve(
+    outcome: Outcome, scale: Scale, name: str, fits: Mapping[str, _Fit], paths: Paths | None
+) -> LearningCurve:
+    fit = fits[name]
+    points, curve = fit.points, fit.curve
+    level, now = points[-1].standard_error, points[-1].rows
+    # where nothing is forecast, the drawn curve ends with what was measured
+    end = now if paths is None else FACTOR_MOST * now
+    drawn = np.geomspace(points[0].rows, end, DRAWN)
+    moved = {factor: _moved(fits, name, paths, factor) for factor in [*FACTORS, *(drawn / now)]}
+    following = None if paths is None else _next_doubling(curve, scale, moved[2.0])
     return LearningCurve(
         points=tuple(
             _measured(outcome, scale, name, divisor, point)
-            for divisor, point in zip([*divisors, 1], points, strict=True)
+            for divisor, point in zip([*fit.divisors, 1], points, strict=True)
         ),
-        forecast=tuple(_expected(curve, scale, level, factor, factor * now) for factor in FACTORS),
-        smooth=tuple(_expected(curve, scale, level, rows / now, rows) for rows in drawn),
-        gain_last_doubling=_last_doubling(outcome, scale, name),
-        gain_next_doubling=_next_doubling(curve, scale),
-        rows_for_95_percent=_rows_nearly(outcome, scale, curve, points),
+        forecast=tuple(
+            _expected(curve, scale, level, factor, factor * now, moved[factor])
+            for factor in (FACTORS if paths is not None else ())
+        ),
+        smooth=tuple(_expected(curve, scale, level, rows / now, rows, moved[rows / now]) for rows in drawn),
+        gain_last_doubling=_last_doubling(outcome, scale, name, points),
+        gain_next_doubling=following,
+        rows_for_95_percent=_rows_nearly(outcome, scale, points),
         behaviour=curve.behaviour,
-        still=_still(_next_doubling(curve, scale), outcome.task.margin),
+        still="unclear" if following is None else _still(following, outcome.task.margin),
         note=curve.note,
     )
+
+
+def _moved(fits: Mapping[str, _Fit], name: str, paths: Paths | None, factor: float) -> float:
+    """How far a family's curve is moved, in points, so that the two differ by the middle of the paths.
+
+    The curve that is less sure moves further, as two unsure figures do whose difference is known; a curve is the less
+    sure the further it is extended beyond what was seen.
+    """
+    if paths is None or factor <= 1.0 or name not in ("classical", "deep"):
+        return 0.0
+    ends = {
+        family: fits[family].curve.at(factor * fits[family].points[-1].rows)
+        for family in ("classical", "deep")
+    }
+    medians = np.median(paths.gaps, axis=0)
+    wanted = float(np.interp(math.log2(factor), paths.octaves, medians))
+    # at the present rows the curves differ by what was measured, and the paths may start elsewhere
+    apart = fits["classical"].points[-1].error - fits["deep"].points[-1].error
+    wanted += (apart - float(medians[0])) * max(0.0, 1.0 - math.log2(factor))
+    missing = wanted - (ends["classical"][0] - ends["deep"][0])
+    variance = {
+        family: mean_and_deviation[1] ** 2
+        + ((mean_and_deviation[0] - fits[family].points[-1].error) / 2) ** 2
+        + 1e-12
+        for family, mean_and_deviation in ends.items()
+    }
+    share = variance[name] / (variance["classical"] + variance["deep"])
+    return float(share * missing * (1.0 if name == "classical" else -1.0))
 
 
 def _points(outcome: Outcome, scale: Scale, name: str, divisors: Sequence[int]) -> list[Point]:
@@ -258,7 +349,10 @@ def _shape(
 
 
 def _measured(outcome: Outcome, scale: Scale, name: str, divisor: int, point: Point) -> Measured:
-    folds = outcome.results[name] if divisor == 1 else outcome.anchors[name][divisor]
+    if divisor == 1:  # as in the table
+        whole = score(outcome, name)
+        return Measured(round(point.rows), 1, whole.score, whole.low, whole.high, len(whole.fold_scores))
+    folds = outcome.anchors[name][divisor]
     spread = _spread(outcome, folds)
     half = scale.slope(max(spread.mean, 1e-300)) * spread.half_width()
     ends = sorted(scale.score(point.error + sign * half) for sign in (-1, 1))
@@ -266,30 +360,31 @@ def _measured(outcome: Outcome, scale: Scale, name: str, divisor: int, point: Po
     return Measured(round(point.rows), divisor, scale.score(point.error), low, high, len(folds))
 
 
-def _expected(curve: Curve, scale: Scale, level: float, factor: float, rows: float) -> Expected:
-    """`level`: standard error of the error at all rows, which moves the whole curve."""
+def _expected(curve: Curve, scale: Scale, level: float, factor: float, rows: float, moved: float) -> Expected:
+    """`level`: standard error of the error at all rows, which moves the whole curve; `moved`: see `_moved`."""
     mean, deviation = curve.at(rows)
-    wide = EIGHTY * math.hypot(level, deviation) * (1.0 if scale.is_share else WIDER)
-    low, high = sorted(scale.score(mean + sign * wide) for sign in (-1, 1))
-    return Expected(factor, round(rows), scale.score(mean), low, high)
+    # where curve and gap forecast disagree, neither is as sure as it says
+    wide = EIGHTY * math.hypot(level, deviation, moved / 2) * (1.0 if scale.is_share else WIDER)
+    low, high = sorted(scale.score(mean + moved + sign * wide) for sign in (-1, 1))
+    return Expected(factor, round(rows), scale.score(mean + moved), low, high)
 
 
-def _last_doubling(outcome: Outcome, scale: Scale, name: str) -> Gain | None:
-    """On the same folds, with the same recipes: half the rows against all."""
-    if 2 not in outcome.anchors[name]:
+def _last_doubling(outcome: Outcome, scale: Scale, name: str, points: Sequence[Point]) -> Gain | None:
+    """Between the two last points of the curve; the interval from the same folds with the same recipes."""
+    if 2 not in _sizes(outcome):
         return None
     halves, wholes = outcome.anchors[name][2], _whole(outcome, name, 2)
-    unit = scale.slope(max(_mean(wholes), 1e-300)) * scale.per_point
+    unit = scale.slope(max(_mean(halves) + _mean(wholes), 1e-300) / 2) * scale.per_point
     gains = [unit * (half.losses - whole.losses) for half, whole in zip(halves, wholes, strict=True)]
-    spread = _spread_of(outcome, gains, halves)
-    low, high = spread.interval()
-    return Gain(spread.mean, low, high)
+    half_width = _spread_of(outcome, gains, halves).half_width()
+    gain = scale.per_point * (points[-2].error - points[-1].error)
+    return Gain(gain, gain - half_width, gain + half_width)
 
 
-def _next_doubling(curve: Curve, scale: Scale) -> Gain:
+def _next_doubling(curve: Curve, scale: Scale, moved: float) -> Gain:
     now, then = curve.points[-1], curve.at(2 * curve.points[-1].rows)
-    wide = EIGHTY * then[1] * scale.per_point * (1.0 if scale.is_share else WIDER)
-    gain = scale.per_point * (curve.at(now.rows)[0] - then[0])
+    wide = EIGHTY * math.hypot(then[1], moved / 2) * scale.per_point * (1.0 if scale.is_share else WIDER)
+    gain = scale.per_point * (now.error - then[0] - moved)
     return Gain(gain, gain - wide, gain + wide)
 
 
@@ -299,7 +394,7 @@ def _still(gain: Gain, margin: float) -> str:
     return "rising" if gain.gain >= margin and gain.low > 0 else "unclear"
 
 
-def _rows_nearly(outcome: Outcome, scale: Scale, curve: Curve, points: Sequence[Point]) -> int | None:
+def _rows_nearly(outcome: Outcome, scale: Scale, points: Sequence[Point]) -> int | None:
     """The fewest rows, between the smallest size and all, with nearly all of what was gained over the baseline."""
     base, now = scale.points(_mean(outcome.results["baseline"])), points[-1].error
     if base <= now:
@@ -314,25 +409,13 @@ def _rows_nearly(outcome: Outcome, scale: Scale, curve: Curve, points: Sequence[
     return round(float(np.exp(place)))
 
 
-def _ahead(forecast: Forecast, scale: Scale, margin: float, rows: int) -> Ahead:
-    gap, low, high = (scale.per_point * value for value in (forecast.gap, forecast.low, forecast.high))
-    shares = (forecast.p_deep, forecast.p_tie, forecast.p_classical)
-    if not scale.is_share:
-        low, high = gap - WIDER * (gap - low), gap + WIDER * (high - gap)
-        shares = _widened(gap, low, high, margin * scale.per_point)
-    return Ahead(forecast.factor, rows, *shares, gap, low, high)
-
-
-def _widened(gap: float, low: float, high: float, margin: float) -> tuple[float, float, float]:
-    """Probabilities (deep, tie, classical) of two halves of normal curves with this 80 % interval."""
-
-    def below(value: float) -> float:
-        side = (gap - low if value < gap else high - gap) / EIGHTY
-        return normal_below((value - gap) / max(side, 1e-300))
-
-    above = 1.0 - below(margin)
-    under = below(-margin)
-    return above, 1.0 - above - under, under
+def _ahead(paths: Paths, scale: Scale, factor: float, margin: float) -> Ahead:
+    gaps = paths.at(factor)
+    # half a path to each outcome: a thousand paths cannot measure a probability of nothing
+    counts = np.array([(gaps > margin).sum(), (np.abs(gaps) <= margin).sum(), (gaps < -margin).sum()]) + 0.5
+    p_deep, p_tie, p_classical = (float(share) for share in counts / counts.sum())
+    low, gap, high = (scale.per_point * float(end) for end in np.quantile(gaps, [0.1, 0.5, 0.9]))
+    return Ahead(factor, round(paths.rows * factor), p_deep, p_tie, p_classical, gap, low, high)
 
 
 def _gap_error(outcome: Outcome, scale: Scale, divisor: int) -> float:
@@ -344,15 +427,17 @@ def _gap_error(outcome: Outcome, scale: Scale, divisor: int) -> float:
     return error if math.isfinite(error) else 0.0
 
 
-def _note(outcome: Outcome, scale: Scale, divisors: Sequence[int]) -> str:
-    notes = []
-    for name in ("classical", "deep"):
-        sizes = sorted(divisors, reverse=True)
-        points = _points(outcome, scale, name, sizes)
-        curve = fit_curve(_shape(outcome, scale, name, points, sizes))
-        if curve.is_ill_behaved:
-            notes.append(curve.note)
-    least = min(_folds(outcome, divisor) for divisor in divisors)
+def _note(outcome: Outcome, scale: Scale, paths: Paths) -> str:
+    fits = {name: _fit(outcome, scale, name, _sizes(outcome)) for name in ("classical", "deep")}
+    notes = [fit.curve.note for fit in fits.values() if fit.curve.is_ill_behaved]
+    ends = [fit.curve.at(DISAGREEMENT_AT * fit.points[-1].rows)[0] for fit in fits.values()]
+    low, high = np.quantile(paths.at(DISAGREEMENT_AT), [0.1, 0.9])
+    if not low <= ends[0] - ends[1] <= high:
+        notes.append(
+            "Extended one by one, the two curves would differ otherwise; what is forecast follows how the gaps of "
+            "public pairs of curves went on."
+        )
+    least = min(len(outcome.anchors["classical"][divisor]) for divisor in _sizes(outcome))
     notes.append(f"Every size that enters was measured on {counted(least, 'fold')} or more.")
     if not scale.is_share:
         notes.append("The forecast was learned on error rates; for this metric its interval is made wider.")
@@ -369,16 +454,10 @@ def facts_of(task: Task, target: npt.NDArray[Any], columns: int) -> dict[str, fl
 
 
 def _sizes(outcome: Outcome) -> list[int]:
-    """Divisors measured, without 1; smallest divisor first."""
-    return sorted(divisor for divisor in outcome.anchors.get("classical", {}) if divisor > 1)
-
-
-def _folds(outcome: Outcome, divisor: int) -> int:
-    return len(outcome.anchors["classical"][divisor])
-
-
-def _folds_least(outcome: Outcome) -> int:
-    return min(FOLDS_LEAST, int(outcome.run["splits"]["first"]))
+    """Divisors measured on enough folds, without 1; smallest divisor first."""
+    least = min(FOLDS_LEAST, int(outcome.run["splits"]["first"]))
+    measured = outcome.anchors.get("classical", {})
+    return sorted(divisor for divisor, folds in measured.items() if divisor > 1 and len(folds) >= least)
 
 
 def _whole(outcome: Outcome, name: str, divisor: int) -> tuple[FoldResult, ...]:

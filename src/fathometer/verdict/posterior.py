@@ -65,6 +65,9 @@ class Belief:
     within: float
     below: float
     positive: float  # probability of a gap above 0
+    low: float = -math.inf  # 10 %, 50 % and 90 % quantiles of the gap
+    middle: float = 0.0
+    high: float = math.inf
 
 
 def spread_of(
@@ -106,7 +109,8 @@ def believe(spread: Spread, margin: float) -> Belief:
     pieces = 0.5 * (density[1:] + density[:-1]) * np.diff(grid)
     mass = np.concatenate([[0.0], np.cumsum(pieces)])
     below, zero, above = (float(mass[np.searchsorted(grid, edge)] / mass[-1]) for edge in edges)
-    return Belief(above=1 - above, within=above - below, below=below, positive=1 - zero)
+    low, middle, high = (float(end) for end in np.interp([0.1, 0.5, 0.9], mass / mass[-1], grid))
+    return Belief(1 - above, above - below, below, 1 - zero, low, middle, high)
 
 
 def _between_rows(
@@ -150,11 +154,6 @@ def t_cumulative(value: float, freedom: float) -> float:
     log_norm = math.lgamma((freedom + 1) / 2) - math.lgamma(freedom / 2) - 0.5 * math.log(freedom * math.pi)
     half = min(0.5, area * math.exp(log_norm))
     return 0.5 + math.copysign(half, value)
-
-
-def normal_below(value: float) -> float:
-    """Share of a standard normal curve below a value."""
-    return 0.5 * (1.0 + math.erf(value / math.sqrt(2.0)))
 
 
 def t_quantile(share: float, freedom: float) -> float:
