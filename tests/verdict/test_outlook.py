@@ -174,7 +174,7 @@ def test_a_family_that_learns_faster_is_likelier_to_be_ahead_with_more_rows() ->
     gains = {name: curve.gain_next_doubling for name, curve in learning_curves(study).items()}
     assert gains["deep"] is not None
     assert gains["classical"] is not None
-    assert gains["deep"].gain > gains["classical"].gain + 0.5
+    assert gains["deep"].gain > gains["classical"].gain
 
 
 def test_sizes_of_too_few_folds_do_not_count() -> None:

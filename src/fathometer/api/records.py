@@ -95,7 +95,7 @@ class Study:
     def to_json(self) -> dict[str, Any]:
         """What result.json holds (docs/result.md)."""
         total = Ledger(self.folder).cpu_seconds()
-        return as_json(self.evidence, self.attempts, total)
+        return as_json(self.evidence, self.attempts, total, self.ended)
 
 
 @dataclass(frozen=True)

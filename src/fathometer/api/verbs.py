@@ -170,8 +170,9 @@ def replay(run: str | Path, *, out: str | Path, watcher: Watcher | None = None) 
     if (folder / "run.json").exists():
         raise BadRun(f"{folder} already holds a run. Name another folder.")
     with writing_to(folder, _advice(folder)), _made(folder / "trials"), Lock(folder):
-        for name in ("rows.feather", "folds.safetensors"):
-            shutil.copyfile(source / name, folder / name)
+        for name in ("rows.feather", "folds.safetensors", "learners.json"):
+            if (source / name).exists():
+                shutil.copyfile(source / name, folder / name)
         facts["replay"] = [
             {
                 name: asdict(trial)[name]

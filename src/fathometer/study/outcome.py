@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -40,6 +40,7 @@ class Outcome:
     anchors: competitor -> divisor -> its folds with one row in so many to learn from, with the same recipes at every
         size of a fold (so those at divisor 1 may lack some that `results` has). The folds of a divisor are the same
         for all competitors, and some of those of a smaller divisor.
+    not_reached: titles of learners that suit the data and of which no trial was finished.
     groups: (rows,) place of each row's group in `run["sensitive"]["labels"]`, where there are any.
     """
 
@@ -52,6 +53,7 @@ class Outcome:
     not_tried: tuple[tuple[str, str], ...] = ()
     anchors: Mapping[str, Mapping[int, tuple[FoldResult, ...]]] = field(default_factory=dict)
     groups: npt.NDArray[np.int32] | None = None
+    not_reached: tuple[str, ...] = ()
 
     @property
     def folds(self) -> int:
@@ -75,6 +77,7 @@ def measure(folder: Path, until: float = math.inf) -> Outcome:
     trials = tuple(trial for trial in ledger.trials() if trial.stage != "refit" and trial.at <= until)
     arrays = read_arrays(folder / "folds.safetensors")
     desk = _Desk(task, ledger, arrays, [trial for trial in trials if trial.status == "done"])
+    listed = _listed(folder)
     results: dict[str, list[FoldResult]] = {name: [] for name in COMPETITORS}
     anchors: dict[str, dict[int, list[FoldResult]]] = {name: {} for name in CURVED}
     for fold, repeat in _comparable_folds(run, trials):
@@ -90,7 +93,8 @@ def measure(folder: Path, until: float = math.inf) -> Outcome:
         clusters=arrays.get("clusters", np.arange(len(arrays["target"]))),
         trials=trials,
         results={name: tuple(folds) for name, folds in results.items()},
-        not_tried=_not_tried(folder),
+        not_tried=tuple((str(name), str(why)) for name, why in listed["left_out"]),
+        not_reached=_not_reached(listed["candidates"], trials),
         anchors={name: {d: tuple(folds) for d, folds in of.items()} for name, of in anchors.items()},
         groups=arrays.get("groups"),
     )
@@ -176,10 +180,17 @@ def _sizes(desk: _Desk, fold: str) -> dict[int, str]:
     return sizes
 
 
-def _not_tried(folder: Path) -> tuple[tuple[str, str], ...]:
+def _listed(folder: Path) -> Mapping[str, Any]:
+    """The learners as listed at the beginning of the run; nothing where it was ended before."""
     listed = folder / "learners.json"
-    left_out = read_json(listed)["left_out"] if listed.exists() else []
-    return tuple((str(name), str(why)) for name, why in left_out)
+    found: Mapping[str, Any] = read_json(listed) if listed.exists() else {"candidates": [], "left_out": []}
+    return found
+
+
+def _not_reached(candidates: Sequence[Mapping[str, Any]], trials: tuple[Trial, ...]) -> tuple[str, ...]:
+    done = {trial.learner for trial in trials if trial.status == "done"}
+    titles = {str(c["title"]): None for c in candidates if c["learner"] not in done}
+    return tuple(titles)
 
 
 def _comparable_folds(run: Mapping[str, Any], trials: tuple[Trial, ...]) -> list[tuple[str, int]]:

@@ -183,6 +183,7 @@ def probe(folder: Path, engine: Engine, found: Mapping[str, tuple[FoldResult, ..
         found: competitor -> its folds, of which the first two are measured. seconds: for each competitor.
     """
     by_key = {trial.key: trial for trial in Ledger(folder).trials()}
+    is_forward = read_run(folder)["splits"]["how"] == "forward"
     jobs = []
     for name, folds in found.items():
         told = [
@@ -192,7 +193,11 @@ def probe(folder: Path, engine: Engine, found: Mapping[str, tuple[FoldResult, ..
             }
             for fold in folds[:2]
         ]
-        order = ProbeOrder(str(folder), name, told, seconds)
+        first = [fold for fold in folds if fold.repeat == 0][: 1 if is_forward else None]
+        packed = [
+            [key, by_key[key].learner, weight / len(first)] for fold in first for key, weight in fold.members
+        ]
+        order = ProbeOrder(str(folder), name, told, seconds, packed)
         memory = int(MEMORY_SHARE * psutil.virtual_memory().total / engine.workers)
         jobs.append(Job(name, run_probe, {"order": order}, 2 * seconds + 5.0, 2 * seconds + 5.0, memory))
     measures: dict[str, Any] = {}

@@ -226,6 +226,8 @@ def _next_step(answer: str, outcome: Outcome, families: Contrast, weak: tuple[st
     """What would turn a leaning or a "cannot tell" into an answer: from the width of the gap's interval."""
     if answer in ("classical", "deep", "together", "tie"):
         return ""
+    if answer == "no_signal" and outcome.not_reached:
+        return "A longer budget would try the learners that were not reached: resume the run with a larger --budget."
     if answer == "no_signal":
         return "Look for columns that say more about the target, or check that the target column is the right one."
     steps = [step for step in (_more_folds(outcome, families), _more_rows(outcome, families)) if step]

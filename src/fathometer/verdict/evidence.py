@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from fathometer.core.files import read_json
+from fathometer.study.budget import TRAINING_ENDS
 from fathometer.study.ledger import Ledger
 from fathometer.study.outcome import Outcome, measure
 from fathometer.study.run import read_measures
@@ -30,7 +31,8 @@ from fathometer.verdict.outlook import (
 from fathometer.verdict.prices import Prices, prices
 from fathometer.verdict.simplicity import Simplicity, simplicity
 
-SHARES = (0.25, 0.5, 1.0)  # of the budget, under which the verdict is drawn
+SHARES = (0.25, 0.5)  # of the budget, under which the verdict is drawn too
+NEARLY_ALL = 0.8  # of the time for training: then the budget counts as used
 
 
 @dataclass(frozen=True)
@@ -106,11 +108,14 @@ def gather(folder: Path, outcome: Outcome) -> Evidence:
 
 
 def _earlier(folder: Path, outcome: Outcome) -> tuple[Earlier, ...]:
-    """The verdict on what was finished by a quarter and by a half of the budget, and on all of it."""
+    """The verdict on what was finished by a quarter and by a half of the budget, and on all that was used of it."""
     budget = float(outcome.run["budget"])
+    used = min(1.0, max((trial.at for trial in outcome.trials), default=0.0) / (TRAINING_ENDS * budget))
+    # a run that was stopped, or had nothing left to try, says nothing of time it did not use
+    shares = [share for share in SHARES if share < used] + [1.0 if used > NEARLY_ALL else used]
     found = []
-    for share in SHARES:
-        known = outcome if share == 1 else measure(folder, until=share * budget)
+    for share in shares:
+        known = outcome if share == shares[-1] else measure(folder, until=share * budget)
         verdict = decide(known, standings(known))
         found.append(
             Earlier(

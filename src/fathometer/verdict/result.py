@@ -16,11 +16,14 @@ from fathometer.verdict.reasons import find_reasons
 RESULT_FORMAT = 1
 
 
-def as_json(evidence: Evidence, attempts: Sequence[Attempt], cpu_seconds: float) -> dict[str, Any]:
+def as_json(
+    evidence: Evidence, attempts: Sequence[Attempt], cpu_seconds: float, ended: str = ""
+) -> dict[str, Any]:
     """Everything a reader or a program needs of what was measured; NaN and infinity become null.
 
     Args:
-        cpu_seconds: of all ended sittings of the run, with everything around the trials.
+        cpu_seconds: of all ended sittings of the run, with everything around the trials. ended: why it last ended;
+            empty when it is still at work, or was killed.
     """
     outcome, verdict, table = evidence.outcome, evidence.verdict, evidence.table
     run = outcome.run
@@ -33,6 +36,9 @@ def as_json(evidence: Evidence, attempts: Sequence[Attempt], cpu_seconds: float)
         "seed": run["seed"],
         "budget_seconds": run["budget"],
         "workers": run["workers"],
+        "ended": ended or None,
+        "is_replay": bool(run.get("replay")),
+        "not_reached": list(outcome.not_reached),
         "cost": {
             "cpu_seconds": cpu_seconds,
             "cpu_seconds_in_learners": in_learners,

@@ -55,10 +55,13 @@ def sentence(
     if answer == "no_signal":
         needed = "Other columns, or more rows, are" if is_weak else "Other columns are"
         base = f"baseline {_score(table['baseline'], unit)}"
-        return (
-            f"No signal: nothing beats the baseline, which ignores the inputs ({scores}, {base}). "
-            f"{needed} needed, not another model."
-        )
+        found = f"nothing beats the baseline, which ignores the inputs ({scores}, {base})"
+        if outcome.not_reached:
+            return (
+                f"No signal found with what was tried: {found}. The budget did not reach "
+                f"{counted(len(outcome.not_reached), 'learner')}: {', '.join(outcome.not_reached)}."
+            )
+        return f"No signal: {found}. {needed} needed, not another model."
     if answer == "leaning_tie":
         sure = f"P(difference within {margin}) {chance(belief.within)}"
         return f"Leaning to no practical difference: {sure} ({scores})."
