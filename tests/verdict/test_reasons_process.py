@@ -99,7 +99,8 @@ def test_v607_is_said_of_measures_left_out() -> None:
 
 
 def test_v608_is_said_where_less_time_gave_the_same_answer() -> None:
-    text = said("V608", evidence(verdict=DEEP, earlier=earlier("leaning_deep", "deep", "deep")))
+    assert said("V608", evidence(verdict=DEEP, earlier=earlier("leaning_deep", "deep", "deep"))) is None
+    text = said("V608", evidence(verdict=DEEP, earlier=earlier("deep", "deep", "deep")))
     assert text == (
         "The answer was deep learning already with a quarter of the budget (15 seconds) and with half of the "
         "budget (30 seconds)."

@@ -19,8 +19,8 @@ class Standing:
     cut_short: trials that the clock stopped before they were done; they count, with what they had.
     cpu_seconds: of all its trials, failures included. share_seconds: what it was allowed. microseconds_per_row: to
     predict with all its members, one row in a large batch, one thread. model_bytes: of the members on all folds.
-    best: the learner that did best by validation, most often over the folds. overfit: training minus validation
-    loss of its members, in the fitting loss.
+    best: the learner that did best by validation, most often over the folds.
+
     """
 
     name: str
@@ -33,6 +33,7 @@ class Standing:
     peak_bytes: int
     members: int
     microseconds_per_row: float
+    training_seconds: float
     model_bytes: int
     best: str
     learners: tuple[str, ...]
@@ -98,6 +99,7 @@ def _standing(outcome: Outcome, name: str, share: float) -> Standing:
         peak_bytes=max((trial.peak_bytes for trial in trials), default=0),
         members=len(members),
         microseconds_per_row=1e6 * sum(per_row),
+        training_seconds=sum(trial.fit_seconds for trial in members),
         model_bytes=sum(trial.model_bytes for trial in members),
         best=ranked[0] if ranked else "",
         learners=tuple(ranked),

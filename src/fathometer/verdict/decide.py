@@ -17,7 +17,16 @@ from fathometer.verdict.compare import Contrast, contrast
 from fathometer.verdict.forecast import more_rows
 from fathometer.verdict.outlook import LearningCurve, Outlook
 from fathometer.verdict.posterior import FOLDS_LEAST, Belief, Spread, believe, t_cumulative
-from fathometer.verdict.wording import TITLES, amount, duration, exactly, rounded, sentence
+from fathometer.verdict.wording import (
+    COSTS_APART,
+    TITLES,
+    amount,
+    duration,
+    exactly,
+    ratio,
+    rounded,
+    sentence,
+)
 
 WINNER = 0.80  # probability from which a winner is named
 LEANING = 0.60
@@ -182,8 +191,11 @@ def _use(answer: str, better: str, table: Mapping[str, Standing]) -> str:
 
 
 def cheaper(table: Mapping[str, Standing]) -> str:
-    """The family whose answers cost less processor time a row."""
-    return min(("classical", "deep"), key=lambda name: (table[name].microseconds_per_row, name))
+    """The family whose answers cost less processor time a row; where that is much alike, the one that trains faster."""
+    names = ("classical", "deep")
+    if ratio(table, "microseconds_per_row") >= COSTS_APART:
+        return min(names, key=lambda name: (table[name].microseconds_per_row, name))
+    return min(names, key=lambda name: (table[name].training_seconds, name))
 
 
 def _shares(belief: Belief) -> dict[str, float]:

@@ -16,7 +16,9 @@ TITLES = {
     "together": "both together",
     "baseline": "the baseline",
 }
-ALIKE = 1.1  # times: costs closer than this are called alike
+COSTS_APART = (
+    1.5  # times: on a busy machine the same work differs by up to half, so costs closer than this are alike
+)
 
 
 def sentence(
@@ -157,10 +159,23 @@ def _level(value: float) -> str:
     return f"{value:,.0f}" if 1_000 <= abs(value) < 1e15 else f"{value:.4g}"
 
 
+def ratio(table: Mapping[str, Standing], cost: str) -> float:
+    """How many times the dearer family costs of the cheaper one; `cost`: a field of `Standing`."""
+    low, high = sorted(max(float(getattr(table[name], cost)), 1e-9) for name in ("classical", "deep"))
+    return high / low
+
+
 def _cheaper(table: Mapping[str, Standing], use: str) -> str:
-    costs = sorted(max(table[name].microseconds_per_row, 1e-9) for name in ("classical", "deep"))
-    times = costs[1] / costs[0]
-    if times < ALIKE:
-        return f"Both cost about the same per answer; take {TITLES[use]}."
-    shown = f"{times:,.0f}" if times >= 10 else f"{times:.1f}"
-    return f"Take the cheaper, {TITLES[use]}: the other needs {shown} times the processor time per answer."
+    answering, training = (ratio(table, cost) for cost in ("microseconds_per_row", "training_seconds"))
+    if answering >= COSTS_APART:
+        return f"Take the cheaper, {TITLES[use]}: the other needs {_times(answering)} the processor time per answer."
+    if training >= COSTS_APART:
+        return (
+            f"Both cost about the same per answer; take {TITLES[use]}: the other needs {_times(training)} the "
+            "processor time to train."
+        )
+    return f"Both cost about the same per answer and to train; take {TITLES[use]}."
+
+
+def _times(value: float) -> str:
+    return f"{value:,.0f} times" if value >= 10 else f"{value:.1f} times"

@@ -62,6 +62,7 @@ HEADLINES = {
     "cannot_tell": "It cannot be told on this budget.",
 }
 
+BUSY = 0.7  # share of its time below which a family was kept from working
 STRENGTHS = {"decides": "decides", "supports": "supports the answer", "warns": "warns"}
 
 FAMILY_LINES = (
@@ -145,7 +146,8 @@ def _circumstances(record: Record) -> Words:
 
 def section(record: Record) -> Section:
     """What stands under the answer."""
-    blocks: list[Block] = [Bullets(FAMILY_LINES)]
+    blocks: list[Block] = [Paragraph(warning, "missing") for warning in _warnings(record)]
+    blocks.append(Bullets(FAMILY_LINES))
     chances = record.probabilities
     if chances:
         blocks.append(chances_figure(record, chances))
@@ -161,6 +163,33 @@ def section(record: Record) -> Section:
         pages = Paragraph("Each code has a page in the documentation, under docs/reasons.", "note")
         blocks.append(Portion("Reasons", (listed, pages)))
     return Section("answer", "How sure, and what to do", tuple(blocks))
+
+
+def _warnings(record: Record) -> Iterator[str]:
+    """What a reader must know before the answer: that the run is not finished, or was kept from working."""
+    result = record.result
+    if "ended" not in result:  # a result of an earlier version does not say
+        return
+    ended = text(result, "ended")
+    if not ended:
+        yield "This run has not ended: it is still at work, or was ended from outside. More may be known later."
+    if ended == "interrupted":
+        yield "This run was stopped before its time. To go on: fathom compare --resume with the run's folder."
+    used = [
+        spent / share
+        for name in FAMILIES
+        if (spent := number(record.standing(name), "cpu_seconds")) is not None
+        and (share := number(record.standing(name), "share_seconds"))
+    ]
+    if ended == "budget" and not result.get("is_replay") and used and max(used) < BUSY:
+        shown = " and ".join(f"{100 * part:.0f} %" for part in used)
+        yield (
+            f"The machine was busy: the families could use only {shown} of their shares of processor time before the "
+            "budget was over. A quieter machine, or a longer budget, would say more."
+        )
+    missed = texts(result, "not_reached")
+    if missed:
+        yield f"The budget did not reach {counted(len(missed), 'learner')}: {', '.join(missed)}."
 
 
 def chances_figure(record: Record, chances: tuple[float, float, float]) -> Figure:
@@ -211,6 +240,10 @@ def _use(record: Record) -> tuple[Words, ...]:
     if use not in LONG:
         return ()
     parts: list[Part] = [Strong(LONG[use][0].upper() + LONG[use][1:]), "."]
+    if text(record.result, "verdict", "answer") == "cannot_tell" and use != "baseline":
+        parts.append(
+            " For now: it is ahead as measured, by no more than noise; the other may as well be better."
+        )
     learners = texts(record.standing(use), "learners")
     if learners:
         parts.append(" Its answers come mostly from ")

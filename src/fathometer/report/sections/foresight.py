@@ -7,14 +7,13 @@ from fathometer.report.record import (
     FAMILIES,
     TITLES,
     Record,
-    estimate,
     mapping,
     number,
     probabilities,
     records,
     text,
 )
-from fathometer.verdict.forecast import ENGINES_APART, LEADING
+from fathometer.verdict.forecast import ENGINES_APART, LEADING, LIKELY, UNLIKELY
 
 ALIKE = 0.6  # probability of no practical difference from which two are called alike
 ROUGH = ("rising", "rough")  # behaviours of a curve that forbid to draw it on
@@ -53,20 +52,17 @@ def sentence(record: Record) -> str:
 
 def _overtaking(record: Record, ahead: str) -> str:
     crossover = mapping(record.result, "outlook", "crossover")
-    said = ""
-    overtook = estimate(mapping(crossover, "overtook"), "rows")
-    if overtook:
-        said = f"{_capital(TITLES[ahead])} overtook near {amounts.rows(overtook.value)}. "
-    never, behind = number(crossover, "p_never"), _capital(TITLES[OTHER[ahead]])
+    never, behind = number(crossover, "p_never"), TITLES[OTHER[ahead]]
     if never is None:
-        return said.strip()
-    if never >= 0.5:
-        return (
-            f"{said}{behind} is not expected to overtake within 16 times your rows: {amounts.chance(never)}."
-        )
+        return ""
+    share = amounts.chance(1 - never)
+    if 1 - never < UNLIKELY:
+        return f"{_capital(behind)} would hardly overtake within 16 times your rows, by any amount: {share}."
+    if 1 - never < LIKELY:
+        return f"Whether {behind} would overtake within 16 times your rows, by any amount, is open: {share}."
     rows = number(crossover, "median_rows")
     near = f" near {amounts.rows(rows)} to learn from" if rows else ""
-    return f"{said}{behind} may overtake{near}: {amounts.chance(1 - never)} within 16 times your rows."
+    return f"{_capital(behind)} may overtake{near}: {share} within 16 times your rows, by any amount."
 
 
 def _chances(record: Record) -> str:

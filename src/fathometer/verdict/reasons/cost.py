@@ -9,7 +9,7 @@ from fathometer.study.budget import FAMILIES
 from fathometer.verdict.evidence import Evidence
 from fathometer.verdict.reasons.facts import number, opening, part, plainly, rival, standing, times
 from fathometer.verdict.reasons.reason import Reason, Strength
-from fathometer.verdict.wording import ALIKE, TITLES
+from fathometer.verdict.wording import COSTS_APART, TITLES
 
 # Processor seconds of one and the same work differ by up to half on a busy machine; twice is more than that.
 TIMES_LEAST = 2.0
@@ -101,7 +101,7 @@ class TieGoesToTheCheaper(Reason):
     strength: ClassVar[Strength] = "decides"
 
     def find(self, evidence: Evidence) -> str | None:
-        """Where there is no practical difference: processor time a row, in large batches."""
+        """Where there is no practical difference: by processor time a row, in large batches, or else to train."""
         use = evidence.verdict.use
         if plainly(evidence.verdict.answer) != "tie" or use not in FAMILIES:
             return None
@@ -109,12 +109,16 @@ class TieGoesToTheCheaper(Reason):
         mine, theirs = (None if one is None else number(one.microseconds_per_row) for one in stands)
         if mine is None or theirs is None or min(mine, theirs) <= 0:
             return None
-        if theirs < ALIKE * mine:
-            return f"Both cost about the same per answer, {_short(mine)} microseconds a row; {TITLES[use]} is taken."
-        return (
-            f"{opening(use)} is taken: it needs {_short(mine)} microseconds of processor time per row answered, the "
-            f"other {_short(theirs)}, {times(theirs / mine)} as much."
-        )
+        if theirs >= COSTS_APART * mine:
+            return (
+                f"{opening(use)} is taken: it needs {_short(mine)} microseconds of processor time per row answered, "
+                f"the other {_short(theirs)}, {times(theirs / mine)} as much."
+            )
+        train, other = (None if one is None else number(one.training_seconds) for one in stands)
+        alike = f"Both cost about the same per answer, {_short(mine)} and {_short(theirs)} microseconds a row"
+        if train and other and other >= COSTS_APART * train:
+            return f"{alike}; {TITLES[use]} is taken, which trains in {_short(train)} seconds against {_short(other)}."
+        return f"{alike}; {TITLES[use]} is taken."
 
 
 def _costs(evidence: Evidence) -> list[Cost]:

@@ -146,18 +146,18 @@ class AnswerHeld(Reason):
 
     def find(self, evidence: Evidence) -> str | None:
         """Where the answers of half of the budget, and of a quarter where there is one, are the same."""
-        now, earlier = plainly(evidence.verdict.answer), _earlier(evidence)
-        if now not in ANSWERS or not earlier or any(plainly(one.answer) != now for one in earlier):
+        now, earlier = evidence.verdict.answer, _earlier(evidence)
+        if now not in ANSWERS or not earlier or any(one.answer != now for one in earlier):
             return None
         parts = " and with ".join(_part(one) for one in earlier)
         return f"The answer was {ANSWERS[now]} already with {parts}."
 
 
 def _earlier(evidence: Evidence) -> list[Earlier]:
-    """The answers of less than all of the budget that name something."""
+    """The answers of less than what was used of the budget that name something."""
     return [
         one
-        for one in evidence.earlier
+        for one in evidence.earlier[:-1]
         if (share := number(one.share)) is not None and 0 < share < 1 and plainly(one.answer) in ANSWERS
     ]
 

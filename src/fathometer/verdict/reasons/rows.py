@@ -13,7 +13,7 @@ from fathometer.tasks.classification import Classification
 from fathometer.verdict.crossover import Crossover
 from fathometer.verdict.decide import LEANING, WINNER
 from fathometer.verdict.evidence import Evidence
-from fathometer.verdict.forecast import ENGINES_APART, LEADING
+from fathometer.verdict.forecast import EARLIER, ENGINES_APART, LEADING
 from fathometer.verdict.outlook import Ahead, Gain, Outlook
 from fathometer.verdict.reasons.facts import (
     Estimate,
@@ -132,7 +132,7 @@ class OvertookEarlier(Reason):
     strength: ClassVar[Strength] = "supports"
 
     def find(self, evidence: Evidence) -> str | None:
-        """Where the crossover lies within the measured sizes, its whole interval below all rows."""
+        """Where a winner is named that was behind, and the crossover's whole interval lies well below all rows."""
         outlook, name = evidence.outlook, named(evidence)
         crossover = None if outlook is None else outlook.crossover
         if outlook is None or crossover is None or crossover.overtook is None or crossover.leader != name:
@@ -140,7 +140,7 @@ class OvertookEarlier(Reason):
         overtook = crossover.overtook
         near = estimate(overtook.rows, overtook.low, overtook.high)
         now = number(outlook.rows)
-        if near is None or now is None or near.high >= now:
+        if near is None or now is None or near.high >= EARLIER * now or evidence.verdict.answer != name:
             return None
         return (
             f"With few rows {TITLES[other(name)]} was ahead; {TITLES[name]} overtook near {about_rows(near.value)} to "
