@@ -11,8 +11,10 @@ from typing import Any
 import pandas as pd
 
 from fathometer.bundle import Bundle, open_bundle
+from fathometer.core.files import writing_to
 from fathometer.data.schema import Schema
 from fathometer.data.table import Table
+from fathometer.report import write_report
 from fathometer.study.ledger import Ledger
 from fathometer.study.outcome import Outcome
 from fathometer.study.prepare import Understood, sentences
@@ -71,6 +73,12 @@ class Study:
     def attempts(self) -> list[Attempt]:
         """Every recipe tried, failures included."""
         return leaderboard(self.outcome)
+
+    def report(self, out: str | Path | None = None) -> list[Path]:
+        """Write the report: report.html, report.md and report.json, into the run's folder unless told otherwise."""
+        folder = Path(out) if out is not None else self.folder
+        with writing_to(folder, "Name another folder."):
+            return write_report(self.to_json(), folder)
 
     @cached_property
     def reasons(self) -> tuple[Found, ...]:

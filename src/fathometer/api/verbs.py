@@ -26,7 +26,6 @@ from fathometer.data.sources import ReadOptions, read_table
 from fathometer.data.table import Table
 from fathometer.engine import ENGINES, Engine
 from fathometer.errors import BadRun, UserError
-from fathometer.report import write_report
 from fathometer.study.budget import FAMILY_SHARE, PROBE_SHARE, parse_seconds
 from fathometer.study.ledger import Ledger
 from fathometer.study.outcome import measure
@@ -223,9 +222,7 @@ def report(
         if not 0 <= value < 1e6:
             raise UserError(f"Expected the {name} to be 0 or more and below a million; got {value!r}.")
     priced = prices(study.outcome, study.standings, rate, power)
-    folder = Path(out) if out is not None else study.folder
-    with writing_to(folder, "Name another folder with --out."):
-        return write_report(Study(study.folder, replace(study.evidence, prices=priced)).to_json(), folder)
+    return Study(study.folder, replace(study.evidence, prices=priced)).report(out)
 
 
 def inspect(

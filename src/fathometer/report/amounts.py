@@ -125,11 +125,12 @@ def span(value: float) -> str:
 
 def milliseconds(value: float) -> str:
     """A short time, given in milliseconds: "60 µs", "4.2 ms", "1.5 s"."""
-    if value < 0.1:
-        return f"{value * 1000:.2g} µs"
+    if value < 0.0995:
+        return f"{value * 1000:.0f} µs" if value >= 0.00995 else f"{value * 1000:.2g} µs"
     if value >= 1000:
         return seconds(value / 1000)
-    return f"{value:.0f} ms" if value >= 100 else f"{value:.2g} ms"
+    # 99.7 has two digits as 1e+02
+    return f"{value:.0f} ms" if value >= 10 else f"{value:.2g} ms"
 
 
 def bytes_of(value: float) -> str:

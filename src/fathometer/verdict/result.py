@@ -99,7 +99,7 @@ def _measured(evidence: Evidence) -> dict[str, Any]:
         "measures": dict(evidence.measures),
         "calibration": {name: asdict(one) for name, one in evidence.calibration.items()},
         "mistakes": _plain(evidence.mistakes),
-        "fairness": _plain(evidence.fairness),
+        "fairness": _fairness(evidence),
         "effort": _plain(evidence.effort),
         "simplicity": _plain(evidence.simplicity),
         "prices": _plain(evidence.prices),
@@ -109,6 +109,14 @@ def _measured(evidence: Evidence) -> dict[str, Any]:
         "reasons": [asdict(reason) for reason in find_reasons(evidence)],
         "trials": [_trial(trial) for trial in evidence.outcome.trials],
     }
+
+
+def _fairness(evidence: Evidence) -> dict[str, Any] | None:
+    """The comparison of groups, and which answer was named as the favourable one."""
+    if evidence.fairness is None:
+        return None
+    told = evidence.outcome.run.get("sensitive") or {}
+    return {**asdict(evidence.fairness), "favourable": told.get("favourable")}
 
 
 def _curves(evidence: Evidence) -> dict[str, Any] | None:

@@ -139,7 +139,7 @@ def _recipes(record: Record, family: str, times: list[float]) -> Figure | None:
         f"best reaches {amounts.level(best.y)} in {amounts.seconds(best.x)}.",
         plot.draw,
         Table(
-            f"Recipes of {TITLES[family]}, best first",
+            f"Recipes of {TITLES[family]}, those on most folds first, then the best",
             ("learner", "validation loss", "time of one fit", "folds", "in the final model on"),
             tuple(rows[:MOST_DOTS]),
             frozenset({1, 2, 3, 4}),

@@ -211,10 +211,10 @@ def _notes(record: Record, curves: Mapping[str, Any]) -> Iterator[Block]:
     if rows:
         head = (
             "",
-            "last doubling of rows",
-            "next doubling, forecast",
+            "last doubling of rows (95 %)",
+            "next doubling, forecast (80 %)",
             "the curve is",
-            "rows for 95 % of the best",
+            "rows for 95 % of the gain over the baseline",
         )
         yield Table(
             "What a doubling of the rows brings (above 0: better)",

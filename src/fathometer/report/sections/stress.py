@@ -146,7 +146,12 @@ def _about(found: Mapping[str, Any]) -> Paragraph:
     positive = text(found, "positive")
     said: tuple[Any, ...] = ("Groups of the column ", Name(text(found, "column")))
     if positive:
-        said = (*said, "; the favourable answer is ", Name(positive))
+        how = (
+            "as asked"
+            if text(found, "favourable")
+            else "taken because it is rarer; --favourable names another"
+        )
+        said = (*said, "; the favourable answer is ", Name(positive), f" ({how})")
     return Paragraph((*said, ". Intervals are 95 %."))
 
 

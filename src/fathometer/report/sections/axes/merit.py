@@ -74,9 +74,9 @@ def how_much_data(record: Record) -> Iterator[Row]:
     if enough:
         cells = {name: f"about {amounts.about(rows)}" for name, rows in enough.items()}
         yield Row(
-            "rows for 95 % of the best score",
+            "rows for 95 % of the gain over the baseline",
             cells,
-            "How many rows bring nearly all of what was reached.",
+            "How many rows bring nearly all of what was reached; never fewer than the fewest measured.",
         )
     yield from _crossover(record)
     still = {name: STILL[word] for name in COMPETITORS if (word := text(curves, name, "still")) in STILL}
