@@ -36,12 +36,15 @@ FAIRNESS = (
     "Validation scores are never compared across families.",
     "Equal rows stay in one fold, so that no model is tested on rows it has seen.",
     "Unspent time is reported and given to neither side.",
-    "The three probabilities are drawn towards no difference, as most differences between families are small: they are "
+)
+
+DEFINITIONS = (
+    "The three probabilities are drawn towards no difference, as most differences between families are small. They are "
     "less sure than the interval alone would be.",
-    "Of two shares the difference is in points. Of other metrics it is in per cent of the mean level of the two; gains by "
-    "more rows are in per cent of both families' level at all rows.",
-    "Answers are timed with the model as it is packed, which asks the models of every fold; importances, robustness and "
-    "the small tree are measured on the first fold alone, so its score may differ from the table's.",
+    "Of two shares the difference is in points. Of other metrics it is in per cent of the mean level of the two; gains "
+    "by more rows are in per cent of both families' level at all rows.",
+    "Answers are timed with the model as it is packed, which asks the models of every fold. Importances, robustness "
+    "and the small tree are measured on the first fold alone, so scores there may differ from the table's.",
     "A forecast begins between what was measured here and what other data sets would have of its numbers. So the "
     "probabilities at your rows and at twice as many come from different sources.",
 )
@@ -192,6 +195,7 @@ def method(record: Record) -> Section:
     pairs += _asked(result)
     blocks: list[Block] = [Terms(tuple(pairs), "facts")] if pairs else []
     blocks.append(Portion("What makes the comparison fair", (Bullets(FAIRNESS),)))
+    blocks.append(Portion("What the figures mean", (Bullets(DEFINITIONS),)))
     folds = _folds(result)
     if folds:
         blocks.append(Folded("Folds", (folds,)))
