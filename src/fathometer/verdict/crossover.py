@@ -19,7 +19,7 @@ Array = NDArray[np.float64]
 PATHS = 4000
 STEP = 0.25  # doublings between the sizes of a path
 # Correlation of the normal scores of the forecast's residuals one doubling apart: between the present and twice the
-# rows, and further on; half A of LCDB 1.1, five-fold by family of data sets (benchmarks/fit_gaps.py). It is weaker at
+# rows, and further on; 123 sets of LCDB 1.1, five-fold by family of data sets (benchmarks/fit_gaps.py). It is weaker at
 # first because what is wrong about the present is mostly noise.
 DEPENDENCE_NOW = 0.56
 DEPENDENCE = 0.84

@@ -24,7 +24,7 @@ MISFIT = 0.3  # points; no shape is exact, and without this floor one lucky size
 RISE = 2.0  # standard errors by which the error must grow between neighbours to count as a rise
 ROUGH = 4.0  # chi-square per size above which no shape describes the curve
 LONGEST = 64.0  # times the largest size: the logarithmic curve is kept above zero up to here
-# Measured on half A of LCDB 1.1, 3 repeats (benchmarks/fit_gaps.py): what the
+# Measured on 123 sets of LCDB 1.1, 3 repeats (benchmarks/fit_gaps.py): what the
 # standard deviation must be multiplied by so that mean +- 1.2816 sd covers 80 %, at log2 of the factor 0, 1, 2, 3, 4.
 WIDENING = (1.0, 1.05, 1.05, 1.14, 1.14)
 
