@@ -239,6 +239,8 @@ def _use(record: Record) -> tuple[Words, ...]:
     use = text(record.result, "verdict", "use")
     if use not in LONG:
         return ()
+    if record.score(use) is None:
+        return ("Nothing yet: no model was measured on rows it had not seen.",)
     parts: list[Part] = [Strong(LONG[use][0].upper() + LONG[use][1:]), "."]
     if text(record.result, "verdict", "answer") == "cannot_tell" and use != "baseline":
         parts.append(
@@ -254,6 +256,8 @@ def _use(record: Record) -> tuple[Words, ...]:
 
 def _cost(record: Record) -> tuple[Words, ...]:
     use = text(record.result, "verdict", "use")
+    if record.score(use) is None:
+        return ("",)
     standing = record.standing(use)
     said = []
     spent = number(standing, "cpu_seconds")
