@@ -72,6 +72,13 @@ def test_v304_is_said_where_a_tie_goes_to_the_cheaper() -> None:
         "5 times as much."
     )
     alike = standings_with(classical={"microseconds_per_row": 50.0}, deep={"microseconds_per_row": 51.0})
-    assert "about the same per answer, 50 and 51 microseconds a row; classical ML is taken" in (said("V304", evidence(table=alike)) or "")
+    text = said("V304", evidence(table=alike)) or ""
+    assert "about the same per answer, 50 and 51 microseconds a row; classical ML is taken" in text
+    quicker = standings_with(
+        classical={"microseconds_per_row": 50.0, "training_seconds": 30.0},
+        deep={"microseconds_per_row": 51.0, "training_seconds": 2.0},
+    )
+    text = said("V304", evidence(verdict=verdict("tie", use="deep"), table=quicker)) or ""
+    assert "deep learning is taken, which trains in 2 seconds against 30" in text
     assert said("V304", evidence(verdict=verdict("leaning_tie", use="deep"), table=alike)) is not None
     assert said("V304", evidence(verdict=verdict("classical"))) is None
