@@ -1,8 +1,9 @@
 """The crossover: laws of its probabilities, both directions, and what was overtaken within the measured sizes."""
 
+import numpy as np
 import pytest
 
-from fathometer.verdict.crossover import Crossover, find_crossover
+from fathometer.verdict.crossover import Crossover, draw_paths, find_crossover, start_from
 
 SIZES = (500.0, 1000.0, 2000.0, 4000.0)
 FACTS = {"classes": 10.0, "columns": 64.0}
@@ -71,3 +72,25 @@ def test_one_size_is_enough() -> None:
     found = find_crossover([(300, 20.0, 0.0)], [(300, 24.0, 0.0)], {}, 0.2)
     assert found.leader == "classical"
     assert found.overtook is None
+
+
+@pytest.mark.parametrize("pair", [CATCHING_UP, FAR_BEHIND, OVERTAKEN])
+def test_paths_start_where_they_are_told_and_forget_it(pair: tuple[Side, Side]) -> None:
+    paths = draw_paths(*pair)
+    before = np.median(paths.gaps, axis=0)
+    assert np.allclose(start_from(paths, 3.0, 1.0, 0.0).gaps, paths.gaps)
+    for middle, spread in ((before[0] + 2.0, 0.3), (before[0] - 1.0, 2.0), (0.2, 0.1)):
+        moved = start_from(paths, float(middle), spread, 1.0).gaps
+        low, centre, high = np.quantile(moved[:, 0], [0.1, 0.5, 0.9])
+        assert centre == pytest.approx(middle, abs=0.05)
+        assert (high - low) / 2 == pytest.approx(spread, rel=0.05)
+        shift = np.abs(np.median(moved, axis=0) - before)
+        assert shift[-1] < shift[0]
+
+
+def test_a_smaller_lead_is_never_turned_around() -> None:
+    paths = draw_paths(*FAR_BEHIND)
+    before = np.median(paths.gaps, axis=0)
+    after = np.median(start_from(paths, 0.05 * float(before[0]), 1.0, 1.0).gaps, axis=0)
+    assert np.all(after * before > 0)
+    assert np.all(np.abs(after) <= np.abs(before))

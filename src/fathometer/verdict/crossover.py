@@ -99,7 +99,11 @@ def start_from(paths: Paths, middle: float, spread: float, trust: float) -> Path
     kept = trust * DEPENDENCE**paths.octaves
     wider = spread / max((high[0] - low[0]) / 2, 1e-12)
     scale = 1.0 + (wider - 1.0) * kept
-    moved = centre + (middle - centre[0]) * kept
+    if abs(middle) <= abs(centre[0]) and middle * centre[0] > 0:
+        # a smaller lead is a smaller lead at all sizes; taking the difference away would turn leads that shrink around
+        moved = centre * (1.0 + (middle / centre[0] - 1.0) * kept)
+    else:
+        moved = centre + (middle - centre[0]) * kept
     return Paths(paths.rows, paths.octaves, moved + scale * (paths.gaps - centre))
 
 
