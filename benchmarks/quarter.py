@@ -156,6 +156,10 @@ is by the measured gap against the margin; it is *sure* where all rows' own prob
 The same seconds buy less search on all rows than on a quarter, and what all rows measured is itself no truth: even a
 perfect 80 % interval of the true gap holds it less often.
 """
+ABOUT_TIME = (
+    "The luck of the test rows does that, or too little time for the rows, which no forecast of what more rows bring "
+    "can know. Scores are accuracy, RMSE or log-loss."
+)
 HOW = {
     "new": "nothing was chosen by it",
     "peers": "in the comparison with peers",
@@ -256,6 +260,8 @@ class Judged:
     is_sure: bool  # of the outcome, by all rows' own probabilities
     is_said: bool  # whether the verdict says its forecast, or that it cannot extrapolate
     answers: tuple[str, str]
+    scores: dict[str, tuple[float, float]]  # of each family on a quarter and on all rows
+    no_better: tuple[str, ...]  # families whose score did not gain from four times the rows
 
     @property
     def guess(self) -> str | None:
@@ -288,6 +294,9 @@ def judge(name: str, found: Found) -> Judged | None:
     ahead = next((one for one in outlook["factors"] if one["factor"] == FACTOR), None) if outlook else None
     outcome = three(whole["gap"], whole["margin"])
     rough = any(quarter["behaviour"].get(family) in ("rising", "rough") for family in ("classical", "deep"))
+    scores = {
+        family: (quarter["scores"][family][0], whole["scores"][family][0]) for family in ("classical", "deep")
+    }
     return Judged(
         name=name,
         how=found["how"],
@@ -306,6 +315,12 @@ def judge(name: str, found: Found) -> Judged | None:
         and outlook["disagreement"] <= ENGINES_APART
         and quarter["answer"] != "no_signal",
         answers=(quarter["answer"], whole["answer"]),
+        scores=scores,
+        no_better=tuple(
+            family
+            for family, (before, after) in scores.items()
+            if (after <= before if whole["metric"]["higher_is_better"] else after >= before)
+        ),
     )
 
 
@@ -419,13 +434,20 @@ def _verdict(guess: str | None, one: Judged) -> str:
 
 
 def _answers(judged: Sequence[Judged]) -> list[str]:
-    lines = ["| table | answer at a quarter | answer at all rows | forecast said |", "|---|---|---|---|"]
+    lines = [
+        "| table | answer at a quarter | answer at all rows | forecast said | classical, quarter and all | "
+        "deep, quarter and all |",
+        "|---|---|---|---|---|---|",
+    ]
     for one in judged:
-        lines.append(
-            f"| {one.name} | {one.answers[0]} | {one.answers[1]} | "
-            f"{'yes' if one.is_said else 'cannot extrapolate' if one.forecast else 'none'} |"
-        )
-    return [*lines, ""]
+        said = "yes" if one.is_said else "cannot extrapolate" if one.forecast else "none"
+        scores = " | ".join(f"{before:.4g}, {after:.4g}" for before, after in one.scores.values())
+        lines.append(f"| {one.name} | {one.answers[0]} | {one.answers[1]} | {said} | {scores} |")
+    stuck = [f"{one.name} ({', '.join(one.no_better)})" for one in judged if one.no_better]
+    told = (
+        f"No better with four times the rows in the same seconds: {', '.join(stuck) or 'none'}. {ABOUT_TIME}"
+    )
+    return [*lines, "", *wrap(told, 110), ""]
 
 
 def main() -> None:
