@@ -270,3 +270,22 @@ def _with_facts(of: Outcome) -> Outcome:
     )
     splits = {**of.run["splits"], "sentence": ""}
     return replace(of, run={**of.run, **blank, "splits": splits})
+
+
+def test_a_family_that_had_no_time_for_its_learners_loses_to_nobody() -> None:
+    of = situation(0.30, 0.10)
+    assert judged(of).answer == "deep"
+    thin = replace(of, suited={"classical": 9, "deep": 1})
+    verdict = judged(thin)
+    assert verdict.answer == "leaning_deep"
+    assert "only 1 learner of classical ML" in " ".join(verdict.weak)
+    assert "deep learning could" not in " ".join(verdict.weak)  # its only one was tried
+    assert "larger --budget" in verdict.next_step
+    short = replace(thin, run={**thin.run, "recipes": 1})
+    assert judged(short).answer == "deep"
+    many = tuple(
+        replace(trial, learner=f"{trial.learner}{k}", key=f"{trial.key}{k}")
+        for trial in of.trials
+        for k in range(3)
+    )
+    assert judged(replace(thin, trials=(*of.trials, *many))).answer == "deep"

@@ -41,6 +41,7 @@ class Outcome:
         size of a fold (so those at divisor 1 may lack some that `results` has). The folds of a divisor are the same
         for all competitors, and some of those of a smaller divisor.
     not_reached: titles of learners that suit the data and of which no trial was finished.
+    suited: family -> how many of its learners suit the data, where that was listed.
     groups: (rows,) place of each row's group in `run["sensitive"]["labels"]`, where there are any.
     """
 
@@ -54,11 +55,21 @@ class Outcome:
     anchors: Mapping[str, Mapping[int, tuple[FoldResult, ...]]] = field(default_factory=dict)
     groups: npt.NDArray[np.int32] | None = None
     not_reached: tuple[str, ...] = ()
+    suited: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def folds(self) -> int:
         """How many folds every competitor has."""
         return len(next(iter(self.results.values()), ()))
+
+    def tried(self, family: str) -> int:
+        """How many of a family's learners were finished on every fold of the first pass that counts."""
+        folds = [fold.fold for fold in self.results[family] if fold.repeat == 0]
+        finished: dict[str, set[str]] = {}
+        for trial in self.trials:
+            if trial.family == family and trial.status == "done":
+                finished.setdefault(trial.learner, set()).add(trial.fold)
+        return sum(set(folds) <= on for on in finished.values())
 
     def trial(self, key: str) -> Trial:
         """The trial of that key."""
@@ -95,6 +106,10 @@ def measure(folder: Path, until: float = math.inf) -> Outcome:
         results={name: tuple(folds) for name, folds in results.items()},
         not_tried=tuple((str(name), str(why)) for name, why in listed["left_out"]),
         not_reached=_not_reached(listed["candidates"], trials),
+        suited={
+            family: len({c["learner"] for c in listed["candidates"] if c["family"] == family})
+            for family in FAMILIES
+        },
         anchors={name: {d: tuple(folds) for d, folds in of.items()} for name, of in anchors.items()},
         groups=arrays.get("groups"),
     )

@@ -34,6 +34,9 @@ SIGNAL = 0.975  # probability of beating the baseline at all, from which that is
 NO_SIGNAL = 0.90  # below which it is said that nothing does; between the two, neither
 TESTED_LEAST = 300  # test rows
 RAREST_LEAST = 20  # test rows of the rarest class
+LEARNERS_LEAST = (
+    3  # different ones of each family on every fold: less is a straw man, however good the one may be
+)
 CLUSTERS_LEAST = 10  # groups, or different rows, that were tested
 ROWS_MOST = 16  # times the rows in hand: beyond that nothing is promised
 
@@ -215,12 +218,28 @@ def _weak(outcome: Outcome) -> tuple[str, ...]:
     clusters = len(np.unique(outcome.clusters[tested]))
     if clusters < CLUSTERS_LEAST:
         reasons.append(f"only {clusters} different groups were tested on, fewer than {CLUSTERS_LEAST}")
+    reasons += [
+        f"only {counted(outcome.tried(family), 'learner')} of {TITLES[family]} could be tried on every fold, of "
+        f"{outcome.suited[family]} that suit the data"
+        for family in _thin_families(outcome)
+    ]
     if outcome.task.outputs > 1:
         rarest = _rarest(outcome, tested)
         if rarest < RAREST_LEAST:
             has = f"the rarest class has only {counted(rarest, 'tested row')}"
             reasons.append(f"{has}, fewer than {RAREST_LEAST}")
     return tuple(reasons)
+
+
+def _thin_families(outcome: Outcome) -> list[str]:
+    """Families that had no time to show what they can do; a plan of few recipes is short on purpose."""
+    if outcome.run.get("recipes"):
+        return []
+    return [
+        family
+        for family, suited in outcome.suited.items()
+        if outcome.tried(family) < min(LEARNERS_LEAST, suited)
+    ]
 
 
 def _unsure_of_signal(signal: Mapping[str, float]) -> tuple[str, ...]:
@@ -242,6 +261,8 @@ def _next_step(answer: str, outcome: Outcome, families: Contrast, weak: tuple[st
         return "A longer budget would try the learners that were not reached: resume the run with a larger --budget."
     if answer == "no_signal":
         return "Look for columns that say more about the target, or check that the target column is the right one."
+    if _thin_families(outcome):
+        return "A longer budget would let every learner be tried: resume the run with a larger --budget."
     steps = [step for step in (_more_folds(outcome, families), _more_rows(outcome, families)) if step]
     if steps:
         return f"This would decide it: {', or '.join(steps)}."

@@ -12,7 +12,8 @@ from fathometer.verdict.wording import TITLES, amount, chance, exactly
 
 LIKELY = 0.5  # probability from which an overtaking is given a number of rows
 LEADING = 0.5  # probability of leading by more than the margin, from which it is asked who would overtake
-UNLIKELY = 0.2  # below which it is said that there will hardly be one
+# What is given .13 comes true in .23 of drawn studies (benchmarks/results/outlook_coverage.md).
+UNLIKELY = 0.1  # below which it is said that there will hardly be one
 EARLIER = 0.8  # of the rows: an overtaking whose interval reaches further may as well be noise
 ENGINES_APART = 0.25  # in probability: engines that differ by more do not know
 OTHER = {"classical": "deep", "deep": "classical"}

@@ -364,7 +364,7 @@ def _expected(curve: Curve, scale: Scale, level: float, factor: float, rows: flo
     """`level`: standard error of the error at all rows, which moves the whole curve; `moved`: see `_moved`."""
     mean, deviation = curve.at(rows)
     # where curve and gap forecast disagree, neither is as sure as it says
-    wide = EIGHTY * math.hypot(level, deviation, moved / 2) * (1.0 if scale.is_share else WIDER)
+    wide = EIGHTY * math.hypot(level, deviation, moved / 2)
     low, high = sorted(scale.score(mean + moved + sign * wide) for sign in (-1, 1))
     return Expected(factor, round(rows), scale.score(mean + moved), low, high)
 
@@ -383,7 +383,7 @@ def _last_doubling(outcome: Outcome, scale: Scale, name: str, points: Sequence[P
 
 def _next_doubling(curve: Curve, scale: Scale, moved: float) -> Gain:
     now, then = curve.points[-1], curve.at(2 * curve.points[-1].rows)
-    wide = EIGHTY * math.hypot(then[1], moved / 2) * scale.per_point * (1.0 if scale.is_share else WIDER)
+    wide = EIGHTY * math.hypot(then[1], moved / 2) * scale.per_point
     gain = scale.per_point * (now.error - then[0] - moved)
     return Gain(gain, gain - wide, gain + wide)
 
