@@ -89,8 +89,8 @@ def _curves(record: Record, curves: Mapping[str, Any], drawn: list[str]) -> Figu
         _described(record, curves, drawn),
         plot.draw,
         table,
-        "Marks are measured, with 95 % intervals; solid lines are fitted to them; dashed lines and bands are the forecast, with "
-        "80 % intervals.",
+        "Marks are measured, with 95 % intervals; solid lines are fitted to them; dashed lines and bands are the "
+        "forecast, with 80 % intervals.",
     )
 
 
