@@ -12,7 +12,6 @@ from __future__ import annotations
 import math
 import sys
 from collections.abc import Callable, Iterable, Sequence
-from functools import cache
 from pathlib import Path
 from textwrap import wrap
 from typing import Any
@@ -21,11 +20,10 @@ import numpy as np
 import pandas as pd
 
 from benchmarks.drawn_curves import FAMILIES, GAPS, LARGEST, TASKS, Pair, draw_pair, draw_study
-from fathometer.verdict import posterior
 from fathometer.verdict.compare import Contrast, contrast
 from fathometer.verdict.crossover import STEP, Crossover
 from fathometer.verdict.forecast import ENGINES_APART, LEADING, UNLIKELY
-from fathometer.verdict.outlook import FACTORS, LearningCurve, Outlook, learning_curves, look_ahead
+from fathometer.verdict.outlook import FACTORS, LearningCurve, Outlook, foresee
 
 PAGE = Path(__file__).parent / "results" / "outlook_coverage.md"
 STUDIES = {"errors": 2_000, "squares": 1_000}
@@ -33,8 +31,6 @@ NAMES = {"errors": "error rates (points)", "squares": "squared errors (RMSE, % o
 OUTCOMES = ("deep", "tie", "classical")
 BINS = 5
 CONFIDENT = 0.95
-# the same few quantiles are asked for thousands of times; remembered, not changed
-posterior.t_quantile = cache(posterior.t_quantile)
 
 ABOUT = """
 Made by `python -m benchmarks.outlook_coverage`. Pairs of data learning curves are drawn from known laws (powers with
@@ -60,7 +56,7 @@ def judge(loss: str, number: int) -> tuple[Record, list[Record], list[Record], l
     pair = draw_pair(loss, rng)
     outcome = draw_study(pair, rng)
     families = contrast(outcome, "classical", "deep")
-    curves, outlook = learning_curves(outcome), look_ahead(outcome, families)
+    curves, outlook = foresee(outcome, families)
     if outlook is None or outlook.crossover is None:
         raise RuntimeError(f"no outlook of drawn study {number}")
     is_smooth = all(curves[name].behaviour not in ("rising", "rough") for name in FAMILIES)

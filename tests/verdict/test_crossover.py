@@ -3,10 +3,9 @@
 import numpy as np
 import pytest
 
-from fathometer.verdict.crossover import Crossover, draw_paths, find_crossover, start_from
+from fathometer.verdict.crossover import Crossover, crossover_of, draw_paths, start_from
 
 SIZES = (500.0, 1000.0, 2000.0, 4000.0)
-FACTS = {"classes": 10.0, "columns": 64.0}
 
 Side = list[tuple[float, float, float]]
 
@@ -16,7 +15,7 @@ def side(errors: tuple[float, ...], spread: float = 0.3) -> Side:
 
 
 def look(classical: Side, deep: Side, seed: int = 0) -> Crossover:
-    return find_crossover(classical, deep, FACTS, 0.5, seed=seed)
+    return crossover_of(draw_paths(classical, deep, seed=seed), classical, deep, 0.5, seed=seed)
 
 
 CATCHING_UP = side((16, 15, 14.2, 13.6)), side((30, 23, 18, 14.5))
@@ -69,7 +68,8 @@ def test_the_same_seed_gives_the_same_answer_and_another_nearly_the_same() -> No
 
 
 def test_one_size_is_enough() -> None:
-    found = find_crossover([(300, 20.0, 0.0)], [(300, 24.0, 0.0)], {}, 0.2)
+    one, other = [(300, 20.0, 0.0)], [(300, 24.0, 0.0)]
+    found = crossover_of(draw_paths(one, other), one, other, 0.2)
     assert found.leader == "classical"
     assert found.overtook is None
 

@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 from outcomes import NUMBERS
-from test_outlook import classes_study, numbers_study
+from test_outlook import classes_study, learning_curves, look_ahead, numbers_study
 
 from fathometer.study.outcome import Outcome
 from fathometer.verdict.compare import contrast
 from fathometer.verdict.forecast import ENGINES_APART, more_rows
-from fathometer.verdict.outlook import Outlook, learning_curves, look_ahead
+from fathometer.verdict.outlook import Outlook
 
 
 def told(study: Outcome, answer: str = "cannot_tell", **changes: Any) -> str:

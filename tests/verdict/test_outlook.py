@@ -15,11 +15,19 @@ from fathometer.data.thinning import thinned
 from fathometer.study.outcome import CURVED, Outcome
 from fathometer.study.record import FoldResult
 from fathometer.task import Task
-from fathometer.verdict.compare import contrast, score
-from fathometer.verdict.outlook import FACTORS, learning_curves, look_ahead
+from fathometer.verdict.compare import Contrast, contrast, score
+from fathometer.verdict.outlook import FACTORS, LearningCurve, Outlook, foresee
 
 ROWS = 4_000
 SIZES = (1, 2, 4, 8)
+
+
+def learning_curves(study: Outcome) -> dict[str, LearningCurve]:
+    return foresee(study, contrast(study, "classical", "deep"))[0]
+
+
+def look_ahead(study: Outcome, families: Contrast) -> Outlook | None:
+    return foresee(study, families)[1]
 
 
 def error_at(divisor: int, level: float, power: float, floor: float) -> float:

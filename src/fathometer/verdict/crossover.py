@@ -4,7 +4,7 @@ The gap's distribution at every size from the present to 16 times the rows comes
 depend on each other as the forecast's residuals on LCDB 1.1 did (an AR(1) in doublings), so that a path is a curve.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import NormalDist
 
@@ -107,19 +107,6 @@ def start_from(paths: Paths, middle: float, spread: float, trust: float) -> Path
     return Paths(paths.rows, paths.octaves, moved + scale * (paths.gaps - centre))
 
 
-def find_crossover(
-    classical: Sequence[Measurement],
-    deep: Sequence[Measurement],
-    facts: Mapping[str, float],
-    margin: float,
-    gap_errors: Sequence[float] | None = None,
-    seed: int = 0,
-) -> Crossover:
-    """Look for the crossover between the present rows and 16 times as many; inputs as in `forecast_gap`."""
-    paths = draw_paths(classical, deep, gap_errors, seed)
-    return crossover_of(paths, classical, deep, margin, gap_errors, seed)
-
-
 def crossover_of(
     paths: Paths,
     classical: Sequence[Measurement],
@@ -128,7 +115,10 @@ def crossover_of(
     gap_errors: Sequence[float] | None = None,
     seed: int = 0,
 ) -> Crossover:
-    """The crossover along these paths; the measured sizes say where the leader overtook."""
+    """The crossover along these paths, between the present rows and 16 times as many.
+
+    The measured sizes, as in `forecast_gap`, say where the leader overtook.
+    """
     leader = "deep" if (paths.gaps[:, 0] > 0).mean() > 0.5 else "classical"
     sign = -1.0 if leader == "deep" else 1.0  # from here on, above zero means that the other family leads
     first = _first_lasting(sign * paths.gaps, 0.0)

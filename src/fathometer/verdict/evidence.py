@@ -25,8 +25,7 @@ from fathometer.verdict.outlook import (
     LearningCurve,
     Outlook,
     facts_of,
-    learning_curves,
-    look_ahead,
+    foresee,
 )
 from fathometer.verdict.prices import Prices, prices
 from fathometer.verdict.simplicity import Simplicity, simplicity
@@ -85,8 +84,7 @@ def gather(folder: Path, outcome: Outcome) -> Evidence:
     if outcome.folds == 0:
         return replace(answer(outcome), odds=_odds(outcome))
     table = standings(outcome)
-    families = contrast(outcome, "classical", "deep")
-    curves, outlook = learning_curves(outcome), look_ahead(outcome, families)
+    curves, outlook = foresee(outcome, contrast(outcome, "classical", "deep"))
     predictions = Ledger(folder).predictions
     return Evidence(
         outcome=outcome,

@@ -20,7 +20,7 @@ from fathometer.data.thinning import place
 from fathometer.study.outcome import CURVED, Outcome
 from fathometer.study.record import FoldResult
 from fathometer.task import Task
-from fathometer.verdict.compare import Contrast, contrast, score
+from fathometer.verdict.compare import Contrast, score
 from fathometer.verdict.crossover import Crossover, Paths, crossover_of, draw_paths, start_from
 from fathometer.verdict.curve import Curve, Point, fit_curve
 from fathometer.verdict.gap import Measurement, forecast_gap
@@ -36,6 +36,9 @@ TRUST = 0.7  # of this table's own paired test, against what other tables would 
 EIGHTY = 1.2816  # standard deviations to either side that hold 80 % of a normal curve
 NEARLY = 0.95  # of the way from the baseline to the best score seen
 DRAWN = 40  # places at which a curve is drawn
+
+Measurements = tuple[list[Measurement], list[Measurement], list[float]]
+"""Both families' (rows, error, standard error) in points, fewest rows first, and the standard errors of their gap."""
 
 
 @dataclass(frozen=True)
@@ -163,31 +166,56 @@ def scale_of(outcome: Outcome) -> Scale:
     return Scale(outcome, outcome.task.measure.score(sum(means) / 2))
 
 
-def learning_curves(outcome: Outcome) -> dict[str, LearningCurve]:
-    """Every competitor's curve; empty where nothing was measured on fewer rows on enough folds.
+def foresee(outcome: Outcome, families: Contrast) -> tuple[dict[str, LearningCurve], Outlook | None]:
+    """Every competitor's curve, and the gap at up to 16 times the rows.
 
-    The two families are forecast to differ as `look_ahead` has it, so that there is one forecast and not two. Where
-    too few sizes were measured for that, no score is forecast either.
+    There is one forecast: the curves of the two families are forecast to differ by the gap. At the present rows the gap
+    is what was measured (`families`). The curves are empty where nothing was measured on fewer rows on enough folds;
+    with too few sizes there is no outlook, and no score is forecast either.
     """
     divisors = _sizes(outcome)
     if not divisors:
-        return {}
+        return {}, None
     scale = scale_of(outcome)
-    paths = _draw(outcome, contrast(outcome, "classical", "deep"))
     fits = {name: _fit(outcome, scale, name, divisors) for name in CURVED}
-    return {name: _learning_curve(outcome, scale, name, fits, paths) for name in CURVED}
+    classical, deep = (
+        [(p.rows, p.error, p.standard_error) for p in fits[name].points] for name in ("classical", "deep")
+    )
+    errors = [_gap_error(outcome, scale, divisor) for divisor in sorted(divisors, reverse=True)]
+    measured = classical, deep, [*errors, families.spread.scale / scale.per_point]
+    paths = _draw(scale, families, measured)
+    curves = {name: _learning_curve(outcome, scale, name, fits, paths) for name in CURVED}
+    return curves, None if paths is None else _look_ahead(outcome, scale, families, measured, fits, paths)
 
 
-def look_ahead(outcome: Outcome, families: Contrast) -> Outlook | None:
-    """The gap at up to 16 times the rows; at the present rows it is what was measured (`families`).
+def _draw(scale: Scale, families: Contrast, measured: Measurements) -> Paths | None:
+    """Possible gaps with more rows, in points; None where too few sizes were measured to say anything.
 
-    None where too few sizes were measured on enough folds to say anything.
+    They start between what was measured on this table (`families`) and what the engine makes of it, which knows other
+    tables: the weight is TRUST.
     """
-    paths = _draw(outcome, families)
-    if paths is None:
+    classical, deep, errors = measured
+    if len(classical) < SIZES_LEAST or not math.isfinite(families.spread.scale):
         return None
-    scale = scale_of(outcome)
-    classical, deep, errors = _measurements(outcome, scale, families)
+    belief = families.belief
+    spread = (belief.high - belief.low) / 2 / scale.per_point
+    paths = start_from(draw_paths(classical, deep, errors), belief.middle / scale.per_point, spread, TRUST)
+    if scale.is_share:
+        return paths
+    middle = np.median(paths.gaps, axis=0)
+    wider = 1.0 + (WIDER - 1.0) * np.minimum(paths.octaves, 1.0)
+    return replace(paths, gaps=middle + wider * (paths.gaps - middle))
+
+
+def _look_ahead(
+    outcome: Outcome,
+    scale: Scale,
+    families: Contrast,
+    measured: Measurements,
+    fits: Mapping[str, _Fit],
+    paths: Paths,
+) -> Outlook:
+    classical, deep, errors = measured
     now, belief = round(paths.rows), families.belief
     low, high = families.spread.interval(0.8)
     first = Ahead(1.0, now, belief.above, belief.within, belief.below, families.gap, low, high)
@@ -199,42 +227,8 @@ def look_ahead(outcome: Outcome, families: Contrast) -> Outlook | None:
         factors=(first, *(_ahead(paths, scale, factor, margin) for factor in FACTORS)),
         crossover=crossover_of(paths, classical, deep, margin, errors),
         disagreement=far.disagreement,
-        note=_note(outcome, scale, paths),
+        note=_note(outcome, scale, fits, paths),
     )
-
-
-def _draw(outcome: Outcome, families: Contrast) -> Paths | None:
-    """Possible gaps with more rows, in points; None where too few sizes were measured to say anything.
-
-    They start between what was measured on this table (`families`) and what the engine makes of it, which knows other
-    tables: the weight is TRUST.
-    """
-    divisors = _sizes(outcome)
-    if 1 + len(divisors) < SIZES_LEAST or not math.isfinite(families.spread.scale):
-        return None
-    scale = scale_of(outcome)
-    classical, deep, errors = _measurements(outcome, scale, families)
-    belief = families.belief
-    spread = (belief.high - belief.low) / 2 / scale.per_point
-    paths = start_from(draw_paths(classical, deep, errors), belief.middle / scale.per_point, spread, TRUST)
-    if scale.is_share:
-        return paths
-    middle = np.median(paths.gaps, axis=0)
-    wider = 1.0 + (WIDER - 1.0) * np.minimum(paths.octaves, 1.0)
-    return replace(paths, gaps=middle + wider * (paths.gaps - middle))
-
-
-def _measurements(
-    outcome: Outcome, scale: Scale, families: Contrast
-) -> tuple[list[Measurement], list[Measurement], list[float]]:
-    """Both families' (rows, error, standard error) in points, and the standard errors of their gap."""
-    divisors = _sizes(outcome)[::-1]
-    classical, deep = (
-        [(p.rows, p.error, p.standard_error) for p in _points(outcome, scale, name, divisors)]
-        for name in ("classical", "deep")
-    )
-    errors = [_gap_error(outcome, scale, divisor) for divisor in divisors]
-    return classical, deep, [*errors, families.spread.scale / scale.per_point]
 
 
 @dataclass(frozen=True)
@@ -427,17 +421,17 @@ def _gap_error(outcome: Outcome, scale: Scale, divisor: int) -> float:
     return error if math.isfinite(error) else 0.0
 
 
-def _note(outcome: Outcome, scale: Scale, paths: Paths) -> str:
-    fits = {name: _fit(outcome, scale, name, _sizes(outcome)) for name in ("classical", "deep")}
-    notes = [fit.curve.note for fit in fits.values() if fit.curve.is_ill_behaved]
-    ends = [fit.curve.at(DISAGREEMENT_AT * fit.points[-1].rows)[0] for fit in fits.values()]
+def _note(outcome: Outcome, scale: Scale, fits: Mapping[str, _Fit], paths: Paths) -> str:
+    both = [fits[name] for name in ("classical", "deep")]
+    notes = [fit.curve.note for fit in both if fit.curve.is_ill_behaved]
+    ends = [fit.curve.at(DISAGREEMENT_AT * fit.points[-1].rows)[0] for fit in both]
     low, high = np.quantile(paths.at(DISAGREEMENT_AT), [0.1, 0.9])
     if not low <= ends[0] - ends[1] <= high:
         notes.append(
             "Extended one by one, the two curves would differ otherwise; what is forecast follows how the gaps of "
             "public pairs of curves went on."
         )
-    least = min(len(outcome.anchors["classical"][divisor]) for divisor in _sizes(outcome))
+    least = min(len(outcome.anchors["classical"][divisor]) for divisor in both[0].divisors)
     notes.append(f"Every size that enters was measured on {counted(least, 'fold')} or more.")
     if not scale.is_share:
         notes.append("The forecast was learned on error rates; for this metric its interval is made wider.")

@@ -22,6 +22,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 import numpy.typing as npt
@@ -156,6 +157,7 @@ def t_cumulative(value: float, freedom: float) -> float:
     return 0.5 + math.copysign(half, value)
 
 
+@cache
 def t_quantile(share: float, freedom: float) -> float:
     """The value below which this share of a Student-t lies, by bisection."""
     if share < 0.5:
