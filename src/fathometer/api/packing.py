@@ -17,12 +17,7 @@ from fathometer.study.run import refit
 def pack_best(study: Study) -> None:
     """Leave the model: every competitor's members of the first pass; the verdict's choice answers by default."""
     outcome = study.outcome
-    mixes: dict[str, list[dict[str, float]]] = {}
-    for name in COMPETITORS:
-        folds = [fold for fold in outcome.results[name] if fold.repeat == 0]
-        # forward in time the latest fold has seen most, and what is nearest to what comes
-        folds = folds[:1] if outcome.run["splits"]["how"] == "forward" else folds
-        mixes[name] = [dict(fold.members) for fold in folds]
+    mixes = {name: [dict(fold.members) for fold in outcome.packed(name)] for name in COMPETITORS}
     keys = {key for several in mixes.values() for mix in several for key in mix}
     _pack(study, [outcome.trial(key) for key in sorted(keys)], mixes, study.verdict.use)
 

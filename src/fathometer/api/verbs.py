@@ -339,7 +339,8 @@ def _work(folder: Path, engine: Engine, watcher: Watcher | None, started: Start)
                 pack_best(study)
             if why != "interrupted":
                 seconds = max(PROBE_LEAST, PROBE_SHARE * float(outcome.run["budget"]))
-                probe(folder, engine, {name: outcome.results[name] for name in PROBED}, seconds)
+                found = {name: (outcome.results[name], outcome.packed(name)) for name in PROBED}
+                probe(folder, engine, found, seconds)
         study = Study(folder, gather(folder, outcome))
     elapsed = before + time.monotonic() - started.wall
     Ledger(folder).note_end(elapsed, why, cpu_seconds() - started.cpu_seconds)

@@ -10,6 +10,11 @@ def counted(count: int, noun: str) -> str:
     return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
+def opened(words: str) -> str:
+    """The words as a sentence begins: with a capital letter, the rest as it is."""
+    return words[:1].upper() + words[1:]
+
+
 def told(count: int, noun: str, which: str, done: str) -> str:
     """What was done to how many.
 

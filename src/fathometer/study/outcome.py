@@ -41,7 +41,8 @@ class Outcome:
         size of a fold (so those at divisor 1 may lack some that `results` has). The folds of a divisor are the same
         for all competitors, and some of those of a smaller divisor.
     not_reached: titles of learners that suit the data and of which no trial was finished.
-    suited: family -> how many of its learners suit the data, where that was listed.
+    suited: family -> how many of its learners suit the data, where that was listed. transparent: learners whose models
+        a person can read whole, but the baseline.
     groups: (rows,) place of each row's group in `run["sensitive"]["labels"]`, where there are any.
     """
 
@@ -56,11 +57,20 @@ class Outcome:
     groups: npt.NDArray[np.int32] | None = None
     not_reached: tuple[str, ...] = ()
     suited: Mapping[str, int] = field(default_factory=dict)
+    transparent: frozenset[str] = frozenset()
 
     @property
     def folds(self) -> int:
         """How many folds every competitor has."""
         return len(next(iter(self.results.values()), ()))
+
+    def packed(self, name: str) -> tuple[FoldResult, ...]:
+        """The folds whose members make a competitor's model: the first pass; forward in time the latest fold alone.
+
+        The latest has seen most, and what is nearest to what comes.
+        """
+        first = tuple(fold for fold in self.results[name] if fold.repeat == 0)
+        return first[:1] if self.run["splits"]["how"] == "forward" else first
 
     def tried(self, family: str) -> int:
         """How many of a family's learners were finished on every fold of the first pass that counts."""
@@ -106,6 +116,9 @@ def measure(folder: Path, until: float = math.inf) -> Outcome:
         results={name: tuple(folds) for name, folds in results.items()},
         not_tried=tuple((str(name), str(why)) for name, why in listed["left_out"]),
         not_reached=_not_reached(listed["candidates"], trials),
+        transparent=frozenset(
+            c["learner"] for c in listed["candidates"] if c.get("transparent") and c["family"] in FAMILIES
+        ),
         suited={
             family: len({c["learner"] for c in listed["candidates"] if c["family"] == family})
             for family in FAMILIES

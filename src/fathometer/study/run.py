@@ -176,26 +176,27 @@ def refit(folder: Path, engine: Engine, model: Trial, seconds: float) -> Trial |
     return None
 
 
-def probe(folder: Path, engine: Engine, found: Mapping[str, tuple[FoldResult, ...]], seconds: float) -> None:
+def probe(
+    folder: Path,
+    engine: Engine,
+    found: Mapping[str, tuple[tuple[FoldResult, ...], tuple[FoldResult, ...]]],
+    seconds: float,
+) -> None:
     """Measure every competitor's fitted models (study/probe.py) and leave what was found in `measures.json`.
 
     Args:
-        found: competitor -> its folds, of which the first two are measured. seconds: for each competitor.
+        found: competitor -> its folds, of which the first two are measured, and those that make its model, whose
+            answers are timed. seconds: for each competitor.
     """
-    by_key = {trial.key: trial for trial in Ledger(folder).trials()}
-    is_forward = read_run(folder)["splits"]["how"] == "forward"
+    learners = {trial.key: trial.learner for trial in Ledger(folder).trials()}
     jobs = []
-    for name, folds in found.items():
+    for name, (folds, packing) in found.items():
         told = [
-            {
-                "fold": fold.fold,
-                "members": [[key, by_key[key].learner, weight] for key, weight in fold.members],
-            }
+            {"fold": fold.fold, "members": [[key, learners[key], weight] for key, weight in fold.members]}
             for fold in folds[:2]
         ]
-        first = [fold for fold in folds if fold.repeat == 0][: 1 if is_forward else None]
         packed = [
-            [key, by_key[key].learner, weight / len(first)] for fold in first for key, weight in fold.members
+            [key, learners[key], weight / len(packing)] for fold in packing for key, weight in fold.members
         ]
         order = ProbeOrder(str(folder), name, told, seconds, packed)
         memory = int(MEMORY_SHARE * psutil.virtual_memory().total / engine.workers)

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from fathometer.core.files import read_json
 from fathometer.study.budget import TRAINING_ENDS
 from fathometer.study.ledger import Ledger
 from fathometer.study.outcome import Outcome, measure
@@ -96,7 +95,7 @@ def gather(folder: Path, outcome: Outcome) -> Evidence:
         mistakes=mistakes(outcome),
         fairness=_fairness(outcome),
         effort=effort(outcome),
-        simplicity=simplicity(outcome, _transparent(folder), predictions),
+        simplicity=simplicity(outcome, outcome.transparent, predictions),
         prices=prices(outcome, table),
         ablation=ablation(outcome, predictions),
         earlier=_earlier(folder, outcome),
@@ -143,10 +142,3 @@ def _fairness(outcome: Outcome) -> Fairness | None:
     label, labels = told.get("favourable"), outcome.task.to_json().get("labels", [])
     favourable = list(labels).index(label) if label in labels else None
     return fairness(outcome, str(told["column"]), groups, favourable)
-
-
-def _transparent(folder: Path) -> set[str]:
-    """Learners whose models a person can read whole, but the baseline."""
-    listed = folder / "learners.json"
-    candidates = read_json(listed)["candidates"] if listed.exists() else []
-    return {c["learner"] for c in candidates if c.get("transparent") and c["family"] != "baseline"}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 
+from fathometer.data.sentences import opened
 from fathometer.study.outcome import Outcome
 from fathometer.verdict.crossover import Crossover
 from fathometer.verdict.outlook import FACTOR_MOST, Ahead, Gain, LearningCurve, Outlook
@@ -94,13 +95,15 @@ def _ahead(outcome: Outcome, outlook: Outlook, names: tuple[str, ...]) -> str:
 
 
 def _overtaking(crossover: Crossover, outlook: Outlook) -> str:
-    leader, behind = _first_up(TITLES[crossover.leader]), TITLES[OTHER[crossover.leader]]
+    leader, behind = opened(TITLES[crossover.leader]), TITLES[OTHER[crossover.leader]]
     by = crossover.p_by.get(int(FACTOR_MOST), 0.0)
     if by >= LIKELY and crossover.median_rows is not None:
         near = f"{_rows(crossover.median_rows)} rows to learn from ({_interval(crossover, outlook)})"
-        told = f"{_first_up(behind)} would overtake near {near}."
+        told = f"{opened(behind)} would overtake near {near}."
     elif by < UNLIKELY:
-        told = f"{_first_up(behind)} would hardly overtake within {FACTOR_MOST:g} times the rows (P {chance(by)})."
+        told = (
+            f"{opened(behind)} would hardly overtake within {FACTOR_MOST:g} times the rows (P {chance(by)})."
+        )
     else:
         told = (
             f"Whether {behind} would overtake within {FACTOR_MOST:g} times the rows is open (P {chance(by)})."
@@ -109,10 +112,6 @@ def _overtaking(crossover: Crossover, outlook: Outlook) -> str:
     if past is None or past.high >= EARLIER * outlook.rows:
         return told
     return f"{told} {leader} overtook near {_rows(past.rows)} rows [{_rows(past.low)}, {_rows(past.high)}]."
-
-
-def _first_up(text: str) -> str:
-    return text[:1].upper() + text[1:]
 
 
 def _interval(crossover: Crossover, outlook: Outlook) -> str:

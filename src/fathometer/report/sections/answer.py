@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from fathometer.data.sentences import counted
+from fathometer.data.sentences import counted, opened
 from fathometer.report import amounts
 from fathometer.report.document import (
     Answer,
@@ -241,7 +241,7 @@ def _use(record: Record) -> tuple[Words, ...]:
         return ()
     if record.score(use) is None:
         return ("Nothing yet: no model was measured on rows it had not seen.",)
-    parts: list[Part] = [Strong(LONG[use][0].upper() + LONG[use][1:]), "."]
+    parts: list[Part] = [Strong(opened(LONG[use])), "."]
     if text(record.result, "verdict", "answer") == "cannot_tell" and use != "baseline":
         parts.append(
             " For now: it is ahead as measured, by no more than noise; the other may as well be better."
@@ -292,7 +292,7 @@ def _sure(record: Record) -> tuple[Words, ...]:
             said.append(f"Neither is ahead{over}.")
         else:
             said.append(
-                f"{ahead[0].upper()}{ahead[1:]} is ahead by {shown.lstrip('+')}"
+                f"{opened(ahead)} is ahead by {shown.lstrip('+')}"
                 f"{f', 95 % interval {ends}' if ends else ''}{over}."
             )
     weak = texts(verdict, "weak")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from fathometer.data.sentences import counted
+from fathometer.data.sentences import counted, opened
 from fathometer.report import amounts
 from fathometer.report.document import Block, Figure, Name, Paragraph, Section, Table, Words, with_ends
 from fathometer.report.figures.canvas import figure
@@ -91,7 +91,7 @@ def _sides(record: Record) -> Figure | None:
         + ".",
         plot.draw,
         Table(
-            f"{measure.title[:1].upper()}{measure.title[1:]} and processor time",
+            f"{opened(measure.title)} and processor time",
             ("", "score", "95 % interval", "processor time"),
             tuple(rows),
             frozenset({1, 2, 3}),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fathometer.data.sentences import opened
 from fathometer.report import amounts
 from fathometer.report.record import (
     FAMILIES,
@@ -57,12 +58,12 @@ def _overtaking(record: Record, ahead: str) -> str:
         return ""
     share = amounts.chance(1 - never)
     if 1 - never < UNLIKELY:
-        return f"{_capital(behind)} would hardly overtake within 16 times your rows, by any amount: {share}."
+        return f"{opened(behind)} would hardly overtake within 16 times your rows, by any amount: {share}."
     if 1 - never < LIKELY:
         return f"Whether {behind} would overtake within 16 times your rows, by any amount, is open: {share}."
     rows = number(crossover, "median_rows")
     near = f" near {amounts.rows(rows)} to learn from" if rows else ""
-    return f"{_capital(behind)} may overtake{near}: {share} within 16 times your rows, by any amount."
+    return f"{opened(behind)} may overtake{near}: {share} within 16 times your rows, by any amount."
 
 
 def _chances(record: Record) -> str:
@@ -82,7 +83,3 @@ def _chances(record: Record) -> str:
         f"{alike}With {amounts.factor(factor)} times your rows the chances are {shown[0]} for deep learning ahead by "
         f"more than the margin, {shown[1]} for classical ML ahead, and {shown[2]} for no practical difference."
     )
-
-
-def _capital(words: str) -> str:
-    return words[:1].upper() + words[1:]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from fathometer.data.sentences import counted
+from fathometer.data.sentences import counted, opened
 from fathometer.report import amounts
 from fathometer.report.document import (
     Block,
@@ -123,7 +123,7 @@ def _rules(record: Record) -> Iterator[Block]:
         if rules:
             table = Table(f"The tree in rules, for {TITLES[name]}", ("", "rule"), _numbered(rules))
             blocks.append(table)
-        yield Folded(f"{TITLES[name][:1].upper()}{TITLES[name][1:]} in a few rules", tuple(blocks))
+        yield Folded(f"{opened(TITLES[name])} in a few rules", tuple(blocks))
 
 
 def _numbered(rules: list[str]) -> tuple[tuple[Words, ...], ...]:

@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from fathometer.data.sentences import counted
+from fathometer.data.sentences import counted, opened
 from fathometer.report import amounts
 from fathometer.report.document import (
     Block,
@@ -185,7 +185,7 @@ def method(record: Record) -> Section:
     split = text(result, "splits", "sentence")
     if split:
         how = text(result, "splits", "how")
-        pairs.append(("Judged", (f"{split[:1].upper()}{split[1:]}{f' ({how} folds)' if how else ''}.",)))
+        pairs.append(("Judged", (f"{opened(split)}{f' ({how} folds)' if how else ''}.",)))
     if measure.name:
         direction = "higher" if measure.higher_is_better else "lower"
         pairs.append(("Metric", (f"{measure.title}, {direction} is better",)))

@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from fathometer.data.sentences import opened
 from fathometer.report import amounts
 from fathometer.report.document import Block, Figure, Paragraph, Section, Table, Words, with_ends
 from fathometer.report.figures.bars import Divided, divided_bars
@@ -172,7 +173,7 @@ def _curve_table(record: Record, curves: Mapping[str, Any], drawn: list[str]) ->
     )
     head = ("rows to learn from", "", *(TITLES[name] for name in drawn))
     return Table(
-        f"{_capital(measure.title)} at each size: measured with 95 %, forecast with 80 % intervals",
+        f"{opened(measure.title)} at each size: measured with 95 %, forecast with 80 % intervals",
         head,
         body,
         frozenset(range(2, 2 + len(drawn))),
@@ -187,7 +188,7 @@ def _described(record: Record, curves: Mapping[str, Any], drawn: list[str]) -> s
         if points and sizes:
             unit = record.measure.unit
             said.append(
-                f"{_capital(TITLES[name])} goes from {amounts.level(points[0].value, unit)} at "
+                f"{opened(TITLES[name])} goes from {amounts.level(points[0].value, unit)} at "
                 f"{amounts.count(sizes[0])} rows to {amounts.level(points[-1].value, unit)} at "
                 f"{amounts.count(sizes[-1])} rows."
             )
@@ -228,7 +229,7 @@ def _notes(record: Record, curves: Mapping[str, Any]) -> Iterator[Block]:
         noted.setdefault(text(curves, name, "note"), []).append(TITLES[name])
     for note, titles in noted.items():
         if note:
-            yield Paragraph(f"{_capital(', '.join(titles))}: {note}", "note")
+            yield Paragraph(f"{opened(', '.join(titles))}: {note}", "note")
     drawn_how = text(record.result, "curves", "sentence")
     if drawn_how:
         yield Paragraph(drawn_how, "note")
@@ -257,7 +258,7 @@ def _chances(outlook: Mapping[str, Any]) -> Figure | None:
         "factors",
         "Who would be better with more rows",
         "Bars of three chances for growing numbers of rows: classical better, no practical difference, deep better. "
-        f"{_capital(said)}.",
+        f"{opened(said)}.",
         lambda canvas: divided_bars(canvas, bars),
         Table(
             "Chances with more rows, and the forecast gap (above 0: deep learning is better; 80 % interval)",
@@ -266,7 +267,3 @@ def _chances(outlook: Mapping[str, Any]) -> Figure | None:
             frozenset({1, 2, 3, 4}),
         ),
     )
-
-
-def _capital(words: str) -> str:
-    return words[:1].upper() + words[1:]

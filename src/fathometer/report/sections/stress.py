@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from fathometer.data.sentences import opened
 from fathometer.report import amounts
 from fathometer.report.document import (
     Block,
@@ -182,12 +183,12 @@ def _groups_figure(
     axis = Axis(f"{word}{', %' if in_points else ''}", lambda value: amounts.level(value))
     return figure(
         "groups",
-        f"{word[:1].upper()}{word[1:]} by group",
+        f"{opened(word)} by group",
         f"{word} of each group and family with 95 % intervals.",
         lambda canvas: interval_lines(
             canvas, lines, axis, lambda one: " ".join(_written(one, in_points)).strip()
         ),
-        Table(f"{word[:1].upper()}{word[1:]} by group", ("group", "", word), tuple(rows), frozenset({2})),
+        Table(f"{opened(word)} by group", ("group", "", word), tuple(rows), frozenset({2})),
     )
 
 
@@ -220,7 +221,7 @@ def _groups_table(record: Record, found: Mapping[str, Any], name: str) -> Table:
         cells = [_cell(triple(differences, key), key != "mean_error", is_gap=True) for key, _ in keys]
         rows.append(("largest difference", "", *cells, ""))
     head: tuple[Words, ...] = ("group", "rows", *(word for _, word in keys), record.measure.title)
-    caption = f"{TITLES[name][:1].upper()}{TITLES[name][1:]}: rates by group"
+    caption = f"{opened(TITLES[name])}: rates by group"
     return Table(caption, head, tuple(rows), frozenset(range(1, len(head))), stacked=True)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from fathometer.data.sentences import opened
 from fathometer.report import amounts
 from fathometer.report.document import Block, Figure, Folded, Name, Paragraph, Section, Table, Words
 from fathometer.report.figures.bars import Pair, paired_bars
@@ -50,7 +51,7 @@ def calibration(record: Record) -> Section | None:
     lead = "; ".join(said)
     blocks: list[Block] = []
     if lead:
-        blocks.append(Paragraph(f"{lead[0].upper()}{lead[1:]}.", "lead"))
+        blocks.append(Paragraph(f"{opened(lead)}.", "lead"))
     blocks += [_reliability(found, drawn), _calibration_table(found)]
     return Section("calibration", "Can its probabilities be believed?", tuple(blocks))
 
@@ -200,7 +201,7 @@ def _confusion(name: str, found: Mapping[str, Any]) -> Table | None:
             if total and count:
                 shades.append((position, column + 1, min(5, 1 + int(4.999 * count / total))))
     head: tuple[Words, ...] = ("", *(("said ", Name(label)) for label in labels), "right")
-    caption = f"{TITLES[name][:1].upper()}{TITLES[name][1:]}: what rows are, and what was said"
+    caption = f"{opened(TITLES[name])}: what rows are, and what was said"
     return Table(caption, head, tuple(rows), frozenset(range(1, len(labels) + 2)), shades=tuple(shades))
 
 
@@ -248,7 +249,7 @@ def _bands(record: Record, found: Mapping[str, Any]) -> Figure | None:
             tuple(rows),
             frozenset({1, 2, 3, 4, 5}),
         ),
-        f"{said[:1].upper()}{said[1:]}." if said else "",
+        f"{opened(said)}." if said else "",
     )
 
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from fathometer.data.sentences import short
+from fathometer.data.sentences import opened, short
 from fathometer.study.budget import FAMILIES
 from fathometer.verdict.axes import Standing
 from fathometer.verdict.evidence import Evidence
@@ -125,7 +125,7 @@ def items(evidence: Evidence, competitor: str | None, name: str) -> list[Mapping
 def opening(name: str) -> str:
     """A competitor's title as a sentence begins."""
     title = TITLES[name]
-    return title[0].upper() + title[1:]
+    return opened(title)
 
 
 def quoted(name: object) -> str:

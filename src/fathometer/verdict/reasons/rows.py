@@ -7,7 +7,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from fathometer.data.sentences import counted
+from fathometer.data.sentences import counted, opened
 from fathometer.study.budget import FAMILIES
 from fathometer.tasks.classification import Classification
 from fathometer.verdict.crossover import Crossover
@@ -183,7 +183,7 @@ class FewRows(Reason):
         if not few:
             return None
         told = " and ".join(few)
-        return f"{told[0].upper()}{told[1:]}: an answer from so few may well change when rows are added."
+        return f"{opened(told)}: an answer from so few may well change when rows are added."
 
 
 class LeadMelts(Reason):
