@@ -16,6 +16,7 @@ from fathometer.verdict.compare import contrast, score
 from fathometer.verdict.decide import Verdict, decide
 from fathometer.verdict.evidence import Evidence
 from fathometer.verdict.result import as_json
+from fathometer.verdict.wording import busy
 
 Bools = npt.NDArray[np.bool_]
 
@@ -289,3 +290,18 @@ def test_a_family_that_had_no_time_for_its_learners_loses_to_nobody() -> None:
         for k in range(3)
     )
     assert judged(replace(thin, trials=(*of.trials, *many))).answer == "deep"
+
+
+def test_a_busy_machine_is_told_only_of_a_budget_that_ran_out() -> None:
+    of = situation(0.30, 0.10)
+    stands = {
+        name: replace(one, cpu_seconds=5.0 if name == "deep" else 4.0, share_seconds=10.0)
+        for name, one in table(of).items()
+    }
+    assert "40 % and 50 %" in busy(of, stands, "budget")
+    assert busy(of, stands, "plan") == busy(of, stands, "interrupted") == busy(of, stands, "") == ""
+    assert busy(replace(of, run={**of.run, "replay": [{}]}), stands, "budget") == ""
+    worked = {name: replace(one, cpu_seconds=8.0) for name, one in stands.items()}
+    assert busy(of, worked, "budget") == ""
+    nothing = {name: replace(one, share_seconds=0.0) for name, one in stands.items()}
+    assert busy(of, nothing, "budget") == ""

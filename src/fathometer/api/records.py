@@ -26,6 +26,7 @@ from fathometer.verdict.outlook import facts_of
 from fathometer.verdict.reasons import find_reasons
 from fathometer.verdict.reasons.reason import Found
 from fathometer.verdict.result import as_json
+from fathometer.verdict.wording import busy
 
 
 @dataclass(frozen=True, repr=False)
@@ -94,6 +95,11 @@ class Study:
     def ended(self) -> str:
         """Why it last ended: "budget", "plan" (nothing left to try) or "interrupted"; empty when it was killed."""
         return Ledger(self.folder).ended() or ""
+
+    @property
+    def busy(self) -> str:
+        """That the machine kept the families from working, as a sentence; empty where it did not."""
+        return busy(self.outcome, self.standings, self.ended)
 
     @property
     def understood(self) -> list[str]:

@@ -27,7 +27,6 @@ NAMES = {
 FAILURES_SHOWN = 5
 REASONS_SHOWN = 5
 SAID_ABOVE = ("V602", "V605")  # thin evidence, learners not tried
-BUSY = 0.7  # share of its time below which a family was kept from working
 ORDER = ("classical", "deep", "together", "baseline")
 
 
@@ -129,13 +128,8 @@ def _say_verdict(console: Console, study: Study) -> None:
         _say(console, f"  {found.code} {found.title}: {found.sentence}")
     if study.ended == "interrupted":
         _say(console, f"Stopped before its time. To go on: fathom compare --resume {study.folder}")
-    used = [study.standings[name].cpu_seconds / study.standings[name].share_seconds for name in ORDER[:2]]
-    if study.ended == "budget" and max(used) < BUSY:
-        _say(
-            console,
-            f"The machine was busy: the families could use only {min(used):.0%} and {max(used):.0%} of their shares of "
-            "processor time before the budget was over. A quieter machine, or a longer budget, would say more.",
-        )
+    if study.busy:
+        _say(console, study.busy)
     cores = f"{run['workers']} core{'s' if run['workers'] != 1 else ''}"
     _say(console, f"Under this budget ({_clock(float(run['budget']))} on {cores}), on this machine.")
     if study.outcome.folds:

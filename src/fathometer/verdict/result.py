@@ -9,9 +9,9 @@ from typing import Any
 
 from fathometer.study.ledger import Trial
 from fathometer.verdict.axes import Attempt
-from fathometer.verdict.compare import Contrast
 from fathometer.verdict.evidence import Evidence
 from fathometer.verdict.reasons import find_reasons
+from fathometer.verdict.wording import busy
 
 RESULT_FORMAT = 1
 
@@ -37,6 +37,7 @@ def as_json(
         "budget_seconds": run["budget"],
         "workers": run["workers"],
         "ended": ended or None,
+        "busy": busy(outcome, table, ended),
         "is_replay": bool(run.get("replay")),
         "not_reached": list(outcome.not_reached),
         "cost": {
@@ -57,20 +58,7 @@ def as_json(
             "margin": outcome.task.margin,
             "gap_unit": outcome.task.measure.gap_unit,
         },
-        "verdict": {
-            "answer": verdict.answer,
-            "sentence": verdict.sentence,
-            "p_deep": verdict.p_deep,
-            "p_tie": verdict.p_tie,
-            "p_classical": verdict.p_classical,
-            "use": verdict.use,
-            "weak": list(verdict.weak),
-            "next_step": verdict.next_step,
-            "more_rows": verdict.more_rows,
-            "signal": dict(verdict.signal),
-            "families": _contrast(verdict.families),
-            "together": _contrast(verdict.together),
-        },
+        "verdict": {**asdict(verdict), "weak": list(verdict.weak), "signal": dict(verdict.signal)},
         "table": {name: asdict(standing) for name, standing in table.items()},
         "not_tried": [{"learner": name, "why": why} for name, why in outcome.not_tried],
         "leaderboard": [asdict(attempt) for attempt in attempts],
@@ -140,10 +128,6 @@ def _trial(trial: Trial) -> dict[str, Any]:
 
 def _plain(record: Any) -> dict[str, Any] | None:
     return None if record is None else asdict(record)
-
-
-def _contrast(contrast: Contrast | None) -> dict[str, Any] | None:
-    return None if contrast is None else asdict(contrast)
 
 
 def _finite(value: Any) -> Any:

@@ -16,6 +16,7 @@ TITLES = {
     "together": "both together",
     "baseline": "the baseline",
 }
+BUSY = 0.7  # share of its time below which a family was kept from working
 COSTS_APART = (
     1.5  # times: on a busy machine the same work differs by up to half, so costs closer than this are alike
 )
@@ -72,6 +73,22 @@ def sentence(
         sure = f"P(better by more than {margin}) {chance(p)}"
         return f"Leaning to {TITLES[use]}: {sure}, {ahead} ({scores})."
     return f"Cannot tell on this budget: {_ahead(families)} ({scores})."
+
+
+def busy(outcome: Outcome, table: Mapping[str, Standing], ended: str) -> str:
+    """That the families were kept from working, where they were; a replay repeats trials and has no budget."""
+    used = [
+        table[name].cpu_seconds / table[name].share_seconds
+        for name in ("classical", "deep")
+        if table[name].share_seconds
+    ]
+    if ended != "budget" or outcome.run.get("replay") or not used or max(used) >= BUSY:
+        return ""
+    shown = " and ".join(f"{100 * part:.0f} %" for part in used)
+    return (
+        f"The machine was busy: the families could use only {shown} of their shares of processor time before the "
+        "budget was over. A quieter machine, or a longer budget, would say more."
+    )
 
 
 def amount(value: float, unit: str) -> str:

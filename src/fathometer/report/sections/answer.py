@@ -62,7 +62,6 @@ HEADLINES = {
     "cannot_tell": "It cannot be told on this budget.",
 }
 
-BUSY = 0.7  # share of its time below which a family was kept from working
 STRENGTHS = {"decides": "decides", "supports": "supports the answer", "warns": "warns"}
 
 FAMILY_LINES = (
@@ -175,18 +174,8 @@ def _warnings(record: Record) -> Iterator[str]:
         yield "This run has not ended: it is still at work, or was ended from outside. More may be known later."
     if ended == "interrupted":
         yield "This run was stopped before its time. To go on: fathom compare --resume with the run's folder."
-    used = [
-        spent / share
-        for name in FAMILIES
-        if (spent := number(record.standing(name), "cpu_seconds")) is not None
-        and (share := number(record.standing(name), "share_seconds"))
-    ]
-    if ended == "budget" and not result.get("is_replay") and used and max(used) < BUSY:
-        shown = " and ".join(f"{100 * part:.0f} %" for part in used)
-        yield (
-            f"The machine was busy: the families could use only {shown} of their shares of processor time before the "
-            "budget was over. A quieter machine, or a longer budget, would say more."
-        )
+    if text(result, "busy"):
+        yield text(result, "busy")
     missed = texts(result, "not_reached")
     if missed:
         yield f"The budget did not reach {counted(len(missed), 'learner')}: {', '.join(missed)}."
