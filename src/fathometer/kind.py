@@ -10,12 +10,14 @@ Laws, checked by `fathometer.testing.kinds` for every kind:
 - features are learned from the values given to `fit_features` alone; transforming never changes the values;
 - a feature row depends on its own cell only (order and neighbours do not matter);
 - missing and never-seen values are legal everywhere;
-- a fitted featurizer written to a state and read back gives equal features.
+- a fitted featurizer written to a state and read back gives equal features;
+- equal values have equal digests, and pairs said to be alike lie within the column.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -37,6 +39,8 @@ class Features:
     numbers: (rows, a) float32, NaN where missing.
     codes: (rows, b) int32; column j holds 0 .. sizes[j] - 1, 0 standing for missing or never seen in training.
     number_names, code_names: what each column is called, for explanations.
+    common: runs of number columns (start, stop) that share a unit, as the parts of one histogram do. Who scales numbers
+        gives such a run one scale, for there the small ones are small because they matter little.
     """
 
     numbers: npt.NDArray[np.float32]
@@ -44,6 +48,7 @@ class Features:
     number_names: tuple[str, ...]
     code_names: tuple[str, ...]
     sizes: tuple[int, ...]
+    common: tuple[tuple[int, int], ...] = ()
 
 
 class Featurizer(ABC):
@@ -66,6 +71,9 @@ class Kind(ABC):
     """
 
     name: ClassVar[str]
+    unstructured: ClassVar[bool] = False
+    """Words, pictures, sounds: networks read the values themselves; what is engineered of them is for classical
+    learners, and takes so long that it is remembered (core/memo.py), and summaries look at some cells only."""
 
     @abstractmethod
     def guess(self, cells: pd.Series) -> float:
@@ -94,6 +102,37 @@ class Kind(ABC):
     @abstractmethod
     def load_features(self, state: State) -> Featurizer:
         """The featurizer that gave this state."""
+
+    def digests(self, values: pd.Series) -> npt.NDArray[np.uint64]:
+        """(rows,) 64 bits of each value's content; equal values have equal ones."""
+        hashed = pd.util.hash_pandas_object(values, index=False)
+        return np.asarray(hashed.to_numpy(), dtype=np.uint64)
+
+    def alike(self, values: pd.Series) -> npt.NDArray[np.int64]:
+        """(pairs, 2) positions of values that are nearly the same (a resized copy, a quoted text), each once.
+
+        Equal values need not be among them. Together with these pairs they must not fall into different folds.
+        """
+        return np.zeros((0, 2), dtype=np.int64)
+
+    def complaint(self, cell: Any) -> str:
+        """Why a cell could not be read, as a clause ("it is cut off"); empty where that goes without saying."""
+        return ""
+
+    def disturbed(self, values: pd.Series, size: float, rng: np.random.Generator) -> pd.Series | None:
+        """The values as a careless camera or typist would have left them; None where the kind has no such thing.
+
+        size: 0.1 hardly to be noticed, 0.3 plainly.
+        """
+        return None
+
+    def facts(self, values: pd.Series) -> Mapping[str, npt.NDArray[np.float64]]:
+        """Numbers that a person can see in a value (brightness, length): name -> (rows,), NaN where missing."""
+        return {}
+
+    def plain(self, values: pd.Series) -> Mapping[str, npt.NDArray[np.float64]] | None:
+        """The values as plain numbers with nothing engineered (pixels): name -> (rows,); None where there are none."""
+        return None
 
     @abstractmethod
     def toy(self, signal: npt.NDArray[np.float64], rng: np.random.Generator) -> pd.Series:

@@ -112,20 +112,49 @@ class Range:
 
 
 @dataclass(frozen=True)
+class Encoder:
+    """A network that was trained before, on other data, and turns values of one kind into numbers.
+
+    name: as the user gave it. kind: of the columns it reads. folder: where its files lie. form: "transformers", "onnx",
+    or "fathometer" (trained by this product). digest: SHA-256 over its files. licence: as its files say, or "".
+    size_bytes: of its files. learned_from: what it was trained on, in words, where that is known. width: numbers a
+    value becomes; 0: not known before it is loaded.
+    """
+
+    name: str
+    kind: str
+    folder: str
+    form: str
+    digest: str
+    licence: str = ""
+    size_bytes: int = 0
+    learned_from: str = ""
+    width: int = 0
+
+
+@dataclass(frozen=True)
 class Facts:
-    """What is known of a fit before it: enough to say whether a learner suits, and to choose sizes."""
+    """What is known of a fit before it: enough to say whether a learner suits, and to choose sizes.
+
+    kinds: those that occur, each once. structured: how many columns are neither words nor pictures nor the like.
+    seconds: of processor time that its family has for one fold, everything in all.
+    encoders: the pre-trained ones that may be used.
+    """
 
     rows: int
     columns: int
     task: str
     outputs: int
     kinds: tuple[str, ...] = ()
+    structured: int = 1
+    seconds: float = math.inf
+    encoders: tuple[Encoder, ...] = ()
 
 
 class Learner(ABC):
     """A recipe. Subclasses are frozen dataclasses whose fields are the settings."""
 
-    family: ClassVar[str]  # "classical", "deep" or "baseline"
+    family: ClassVar[str]  # "classical", "deep", "pretrained" or "baseline"
     title: ClassVar[str]  # for people: "boosted trees (LightGBM)"
     transparent: ClassVar[bool] = False  # a person can read the whole model
     only: ClassVar[frozenset[str]] = frozenset()  # kinds of column it is limited to; empty: every kind
@@ -137,6 +166,11 @@ class Learner(ABC):
     def space(cls, task: Task) -> dict[str, Range]:
         """The settings worth searching; empty: none."""
         return {}
+
+    @classmethod
+    def presets_for(cls, facts: Facts) -> tuple[tuple[int, Mapping[str, Any]], ...]:
+        """The presets for such data; the same for all data unless a learner says otherwise."""
+        return cls.presets
 
     @classmethod
     def unsuited(cls, facts: Facts) -> str | None:
@@ -160,7 +194,7 @@ class Learner(ABC):
 LEARNERS: Plugins[Learner] = Plugins(
     "learner",
     Learner,  # type: ignore[type-abstract]
-    ("fathometer.learners.ml", "fathometer.learners.dl"),
+    ("fathometer.learners.ml", "fathometer.learners.dl", "fathometer.learners.pretrained"),
     "fathometer.learners",
     {"catboost": "boost"},
 )

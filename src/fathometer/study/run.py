@@ -17,6 +17,7 @@ from safetensors.numpy import save_file
 from fathometer.core.files import read_json, write_json
 from fathometer.data.rows import Rows
 from fathometer.data.splits import Splits
+from fathometer.data.storage import write_rows
 from fathometer.data.thinning import is_whole, place
 from fathometer.engine import Engine, Job, Outcome
 from fathometer.errors import BadRun
@@ -82,7 +83,7 @@ def begin(
             f"{folder} already holds a run. Resume it with --resume {folder}, or name another folder."
         )
     (folder / "trials").mkdir(parents=True, exist_ok=True)
-    rows.frame.to_feather(folder / "rows.feather", compression="uncompressed")
+    write_rows(folder, rows)
     arrays = {"target": np.ascontiguousarray(rows.answers), "clusters": np.ascontiguousarray(clusters)}
     for fold in splits.folds:
         for part in ("train", "valid", "test"):

@@ -11,17 +11,19 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from pyarrow import feather
 from safetensors.numpy import load_file, save_file
 
 from fathometer.core.files import read_json, size_bytes
+from fathometer.core.memo import borrowed_seconds, remembering
 from fathometer.data.rows import Rows
+from fathometer.data.storage import read_rows
 from fathometer.data.thinning import RAW, place, thinned
 from fathometer.errors import MissingExtra
 from fathometer.learner import LEARNERS, Facts, Learner, Range, Run
 from fathometer.study.raw import as_raw
 from fathometer.task import Prediction, Task, task_from_json
 
+MEMO = "memo"  # in the run's folder: features that trials have made, until the run ends
 CURVE_POINTS = 60  # points of an epoch curve kept in the record
 LARGEST = 1e100  # an answer whose square, and the sum of these, is still a number
 TRAIN_ROWS_SCORED = 1_000  # training rows on which the training loss is measured
@@ -49,6 +51,11 @@ class Order:
 
 def run_trial(order: Order) -> dict[str, Any]:
     """Fit, predict the validation and test rows, write predictions and model; what it cost and decided."""
+    with remembering(Path(order.folder) / MEMO):
+        return _run_trial(order)
+
+
+def _run_trial(order: Order) -> dict[str, Any]:
     folder, scratch = Path(order.folder), Path(order.scratch)
     task = task_from_json(read_json(folder / "run.json")["task"])
     rows = load_rows(folder)
@@ -66,6 +73,7 @@ def run_trial(order: Order) -> dict[str, Any]:
     )
     model = recipe.fit(train, valid, task, run)
     fitted = run.used()
+    borrowed = borrowed_seconds()  # features that an earlier trial had made and paid for
     # the test rows' targets are taken away, so that no model could look
     asked = Rows(rows.frame, rows.kinds).take(parts["test"])
     predictions = {"valid": model.predict(Rows(valid.frame, valid.kinds)), "test": model.predict(asked)}
@@ -81,7 +89,7 @@ def run_trial(order: Order) -> dict[str, Any]:
     (scratch / "model").mkdir()
     model.save(scratch / "model")
     done = {
-        "fit_seconds": fitted,
+        "fit_seconds": fitted + borrowed,
         "predict_seconds": predicted,
         "predicted_rows": len(parts["valid"]) + len(parts["test"]) + len(seen),
         "valid_loss": task.fitting_loss(valid.answers, predictions["valid"]),
@@ -133,9 +141,7 @@ def list_candidates(task_json: dict[str, Any], facts: Facts, only: tuple[str, ..
 def load_rows(folder: Path) -> Rows:
     """All rows of a run, with their targets."""
     kinds = {column["name"]: column["kind"] for column in read_json(folder / "run.json")["schema"]["columns"]}
-    frame = feather.read_table(folder / "rows.feather", memory_map=True).to_pandas()
-    target: npt.NDArray[Any] = load_file(folder / "folds.safetensors")["target"]
-    return Rows(frame[list(kinds)], kinds, target)
+    return read_rows(folder, kinds, load_file(folder / "folds.safetensors")["target"])
 
 
 def load_fold(folder: Path, name: str) -> dict[str, npt.NDArray[np.intp]]:

@@ -1,0 +1,1 @@
+"""Learners that start from a network trained before, on other data."""
