@@ -67,7 +67,7 @@ class PictureDtype(ExtensionDtype):
     na_value = None
 
     @property
-    def type(self) -> builtins.type[Picture]:
+    def type(self) -> builtins.type[Picture]:  # type: ignore[override]
         return Picture
 
     @classmethod
