@@ -31,6 +31,7 @@ class Text(Kind):
     """Cells that are sentences; values are text, missing stays missing."""
 
     name: ClassVar[str] = "text"
+    unstructured: ClassVar[bool] = True
 
     def guess(self, cells: pd.Series) -> float:
         """High for cells of several words, mostly different, whose words come again in other cells."""
