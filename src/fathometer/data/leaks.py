@@ -14,6 +14,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from fathometer.data.rows import Rows
+from fathometer.kind import KINDS
 
 Numbers = npt.NDArray[np.float64]
 Codes = npt.NDArray[np.intp]
@@ -55,6 +56,8 @@ def leaks_of_classes(rows: Rows, target: str, labels: pd.Series) -> list[Leak]:
     found = []
     for column, kind in rows.kinds.items():
         values = rows.column(column).iloc[picked]
+        if KINDS.get(kind).unstructured and kind != "text":
+            continue  # no label can be read off a picture's digest
         told = _copy_of(column, target, values, labels.iloc[picked]) or _filled_for_one(
             column, target, values, classes, names
         )

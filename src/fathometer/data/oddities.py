@@ -10,13 +10,15 @@ from fathometer.data.finding import Finding, name_words, quoted_names
 from fathometer.data.repeats import same_columns
 from fathometer.data.rows import Rows
 from fathometer.data.schema import Schema
-from fathometer.data.sentences import counted
+from fathometer.data.sentences import counted, short
 from fathometer.data.target import Target
+from fathometer.kind import KINDS, Kind
 
 FEW_OF_A_CLASS = 30
 RARE_CLASS = 0.1  # of all rows, with two classes: below it accuracy says little
 MOSTLY_MISSING = 0.5
 MANY_LEVELS = 1000
+COMPLAINTS_TOLD = 8  # cells that cannot be read, told one by one
 SKEWED = 3.0
 SENSITIVE = frozenset(
     {
@@ -71,7 +73,22 @@ def _told_unread(frame: pd.DataFrame, rows: Rows, schema: Schema) -> list[Findin
             found.append(
                 Finding("unread", "warning" if count > 0.01 * len(rows) else "info", sentence, (name,))
             )
+        elif KINDS.get(kind).unstructured:
+            told = unread_cells(frame[name].reset_index(drop=True), rows.column(name), KINDS.get(kind)())
+            sentence = f"{counted(count, 'cell')} of {name!r} cannot be read and count as missing: {told}."
+            found.append(Finding("unread", "warning", sentence, (name,)))
     return found
+
+
+def unread_cells(cells: pd.Series, values: pd.Series, kind: Kind) -> str:
+    """The first cells that could not be read, each with why: "a.jpg (it is cut off), b.jpg (it is no picture)"."""
+    gone = np.flatnonzero(values.isna().to_numpy() & cells.notna().to_numpy())
+    told = []
+    for place in gone[:COMPLAINTS_TOLD]:
+        why = kind.complaint(cells.iloc[place])
+        told.append(f"{short(str(cells.iloc[place]))}{f' ({why})' if why else ''}")
+    more = f" and {len(gone) - COMPLAINTS_TOLD:,} more" if len(gone) > COMPLAINTS_TOLD else ""
+    return f"{', '.join(told)}{more}"
 
 
 def _told_same_information(rows: Rows) -> list[Finding]:

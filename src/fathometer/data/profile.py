@@ -289,6 +289,27 @@ def _told_left_out(left_out: Sequence[LeftOut]) -> list[Finding]:
 
 
 def _told_repeats(repeats: Repeats, target: Target | None) -> list[Finding]:
+    return _told_equal(repeats, target) + _told_alike(repeats, target)
+
+
+def _told_alike(repeats: Repeats, target: Target | None) -> list[Finding]:
+    """Pictures and texts that are nearly the same."""
+    if not repeats.alike:
+        return []
+    sentence = (
+        f"{counted(repeats.alike, 'row')} show nearly the same picture or text as a row before; such rows are kept in "
+        "one part, so that no model is tested on what it has seen."
+    )
+    found = [Finding("near_duplicates", "action", sentence)]
+    if repeats.torn and target is not None:
+        pairs = ", ".join(f"{one + 1} and {other + 1}" for one, other in repeats.torn[:5])
+        more = " and more" if len(repeats.torn) > 5 else ""
+        told = f"Rows {pairs}{more} are nearly the same, but their {target.name!r} differs: one of each may be wrong."
+        found.append(Finding("alike_but_different", "warning", told))
+    return found
+
+
+def _told_equal(repeats: Repeats, target: Target | None) -> list[Finding]:
     if not repeats.repeated:
         return []
     told = f"{repeats.repeated:,} rows have the same inputs as a row before them"

@@ -8,12 +8,17 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
 
 from fathometer.data.rows import Rows
+from fathometer.kind import KINDS
 
 Codes = npt.NDArray[np.intp]
+Pairs = npt.NDArray[np.int64]
 
 FEWEST_COMBINATIONS = 0.5  # distinct rows per row: below it rows repeat because there are few ways to differ
+TORN_TOLD = 20  # pairs that are alike but have different targets, at most
 LARGEST_CLUSTER = 0.01  # of all rows: more equal rows than this are a common case, not copies
 
 
@@ -28,6 +33,8 @@ class Repeats:
     common: rows of cases so common that they are no copies.
     by_nature: the columns allow so few combinations that equal rows are no copies; clusters are then
         single rows, as they are for the rows of any very common case.
+    alike: rows that show nearly the same picture or text as a row before them, and are kept in its cluster; torn:
+        pairs of such rows (positions) with different targets.
     """
 
     clusters: npt.NDArray[np.int64]
@@ -37,6 +44,8 @@ class Repeats:
     least_error: float
     common: int
     by_nature: bool
+    alike: int = 0
+    torn: tuple[tuple[int, int], ...] = ()
 
 
 def find_repeats(rows: Rows, columns: Sequence[str], answers: pd.Series | None) -> Repeats:
@@ -65,15 +74,56 @@ def find_repeats(rows: Rows, columns: Sequence[str], answers: pd.Series | None) 
         least_error = float((torn["sum"] - torn["max"]).sum()) / max(int(known.sum()), 1)
     # rows of a common case get numbers of their own, beyond those of the clusters
     kept = np.where(is_common, len(sizes) + np.arange(count), clusters)
+    pairs_alike = _alike(rows, columns)
+    joined = _joined(kept, pairs_alike, count)
     return Repeats(
-        kept.astype(np.int64),
+        joined,
         count - distinct,
         whole,
         contradicting,
         least_error,
         int(is_common.sum()),
         by_nature,
+        alike=len(np.unique(kept)) - len(np.unique(joined)),
+        torn=_torn(pairs_alike, clusters, answers),
     )
+
+
+def _alike(rows: Rows, columns: Sequence[str]) -> Pairs:
+    """(pairs, 2) rows that show the same picture or nearly so, or nearly the same text, whatever else they hold."""
+    found = [np.zeros((0, 2), dtype=np.int64)]
+    for name in columns:
+        kind = KINDS.get(rows.kinds[name])()
+        if kind.unstructured:
+            found.append(kind.alike(rows.column(name)))
+    return np.concatenate(found)
+
+
+def _joined(clusters: npt.NDArray[np.int64], pairs: Pairs, count: int) -> npt.NDArray[np.int64]:
+    """Clusters joined where rows are alike; chains that would take in a common case are left apart."""
+    if not len(pairs):
+        return clusters.astype(np.int64)
+    _, member = np.unique(clusters, return_inverse=True)
+    links = coo_array(
+        (np.ones(len(pairs), dtype=np.int8), (member[pairs[:, 0]], member[pairs[:, 1]])),
+        shape=(int(member.max()) + 1,) * 2,
+    )
+    _, component = connected_components(links, directed=False)
+    together = component[member].astype(np.int64)
+    is_common = np.bincount(together)[together] > max(10.0, LARGEST_CLUSTER * count)
+    joined: npt.NDArray[np.int64] = np.where(is_common, int(together.max()) + 1 + member, together)
+    return joined
+
+
+def _torn(pairs: Pairs, clusters: Codes, answers: pd.Series | None) -> tuple[tuple[int, int], ...]:
+    """The first pairs of rows that are alike but not equal, and have different targets."""
+    if answers is None or not len(pairs):
+        return ()
+    codes = pd.factorize(answers)[0]
+    left, right = pairs[:, 0], pairs[:, 1]
+    differ = (codes[left] != codes[right]) & (codes[left] >= 0) & (codes[right] >= 0)
+    chosen = pairs[differ & (clusters[left] != clusters[right])]
+    return tuple((int(one), int(other)) for one, other in chosen[:TORN_TOLD])
 
 
 def row_codes(columns: Sequence[pd.Series], rows: int) -> Codes:

@@ -13,14 +13,17 @@ from scipy.sparse.csgraph import connected_components
 
 from fathometer.data.groups import Groups, groups_of
 from fathometer.data.metrics import METRICS
+from fathometer.data.oddities import unread_cells
 from fathometer.data.profile import Audit, audit
 from fathometer.data.rows import Rows
 from fathometer.data.schema import LeftOut, Schema, learn_schema
+from fathometer.data.sentences import counted
 from fathometer.data.splits import Splits, make_splits
 from fathometer.data.table import Table
 from fathometer.data.target import Target, learn_target
 from fathometer.data.thinning import thin
 from fathometer.errors import UnknownColumn, UnknownName, UnsuitableData, UserError
+from fathometer.kind import KINDS
 from fathometer.study.request import Request
 from fathometer.task import Task
 from fathometer.tasks.classification import Classification
@@ -33,7 +36,10 @@ NUMBER_STEPS = 10  # a number's range is cut into so many steps, to be spread ev
 
 @dataclass(frozen=True)
 class Understood:
-    """What will be learned from, and how it will be judged."""
+    """What will be learned from, and how it will be judged.
+
+    unreadable: a sentence on rows that were left out because nothing in them could be read; empty where there are none.
+    """
 
     schema: Schema
     left_out: tuple[LeftOut, ...]
@@ -46,6 +52,7 @@ class Understood:
     groups: Groups | None
     audit: Audit
     table_rows: int
+    unreadable: str = ""
 
 
 def understand(table: Table, request: Request) -> Understood:
@@ -73,6 +80,12 @@ def understand(table: Table, request: Request) -> Understood:
     cells = cells[usable].reset_index(drop=True)
     schema, asked = learn_schema(frame, target=request.target, kinds=request.kinds, drop=request.drop)
     rows = schema.read(frame)
+    empty = _holding_nothing(rows)
+    unreadable = _told_unreadable(frame, rows, schema, empty)
+    if empty.any():
+        kept = np.flatnonzero(~empty)
+        frame, cells = frame.iloc[kept].reset_index(drop=True), cells.iloc[kept].reset_index(drop=True)
+        rows = rows.take(kept)
     found = audit(frame, rows, schema, target, keep=request.keep, group=request.group, time=request.time)
     clusters = found.clusters if found.group is None else _merged(found.clusters, frame[found.group])
     order = None if found.time is None else _order(rows, found.time)
@@ -96,7 +109,34 @@ def understand(table: Table, request: Request) -> Understood:
         groups=groups_of(frame, request.sensitive),
         audit=found,
         table_rows=len(table.frame),
+        unreadable=unreadable,
     )
+
+
+def _holding_nothing(rows: Rows) -> npt.NDArray[np.bool_]:
+    """(rows,) whether there is nothing to learn from, where all columns are words, pictures or the like.
+
+    A gap in a table may tell something; a picture that cannot be opened is no picture.
+    """
+    if not all(KINDS.get(kind).unstructured for kind in rows.kinds.values()):
+        return np.zeros(len(rows), dtype=bool)
+    nothing: npt.NDArray[np.bool_] = rows.frame.isna().all(axis=1).to_numpy(dtype=bool)
+    return nothing
+
+
+def _told_unreadable(frame: pd.DataFrame, rows: Rows, schema: Schema, empty: npt.NDArray[np.bool_]) -> str:
+    """One sentence on the rows that are left out; empty where there are none."""
+    if not empty.any():
+        return ""
+    places = np.flatnonzero(empty)
+    told = []
+    for column in schema.columns:
+        cells = frame[column.name].iloc[places]
+        if cells.notna().any():
+            told.append(unread_cells(cells, rows.column(column.name).iloc[places], KINDS.get(column.kind)()))
+    which = "that cannot be read" if told else "without anything to learn from"
+    reasons = f" {'; '.join(told)}." if told else ""
+    return f"{counted(len(places), 'row')} {which} {'was' if len(places) == 1 else 'were'} left out.{reasons}"
 
 
 def as_facts(table: Table, understood: Understood, request: Request) -> dict[str, Any]:
@@ -133,7 +173,8 @@ def as_facts(table: Table, understood: Understood, request: Request) -> dict[str
 
 def sentences(table: Table, understood: Understood) -> list[str]:
     """What was understood, for people, in the order of the work."""
-    told = [*table.notes, *understood.target.sentences, understood.metric_reason]
+    told = [*table.notes, *filter(None, [understood.unreadable])]
+    told += [*understood.target.sentences, understood.metric_reason]
     told.append(f"Judged {understood.splits.sentence}.")
     return told
 

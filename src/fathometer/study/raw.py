@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
 from fathometer.data.rows import Rows
+from fathometer.kind import KINDS
 
 Floats = npt.NDArray[np.float64]
 
@@ -17,10 +21,40 @@ def as_raw(rows: Rows) -> Rows:
     Numbers stay as they are; moments are seconds since 1970; of anything else a cell is the place of its label (its
     text) in the sorted list of all labels of the column. Missing stays missing. A categorical's labels are those it
     knows, shown or not; a text's are those in `rows`, so the whole table is given at once, before folds are taken.
+    Pictures keep their kind here: `with_pixels` makes them numbers once the rows of a fold are taken.
     """
-    columns = {name: _plain(rows.column(name), kind) for name, kind in rows.kinds.items()}
+    later = {name for name, kind in rows.kinds.items() if _has_pixels(rows.column(name), kind)}
+    columns = {
+        name: rows.column(name) if name in later else _plain(rows.column(name), kind)
+        for name, kind in rows.kinds.items()
+    }
     frame = pd.DataFrame(columns, index=rows.frame.index, columns=pd.Index(list(rows.kinds), dtype=object))
-    return Rows(frame, dict.fromkeys(rows.kinds, "number"), rows.target)
+    kinds = {name: kind if name in later else "number" for name, kind in rows.kinds.items()}
+    return Rows(frame, kinds, rows.target)
+
+
+def with_pixels(rows: Rows) -> Rows:
+    """Pictures as one plain number a pixel, each a column of its own."""
+    columns: dict[str, Any] = {}
+    for name, kind in rows.kinds.items():
+        pixels = KINDS.get(kind)().plain(rows.column(name)) if kind != "number" else None
+        if pixels is None:
+            columns[name] = rows.column(name).to_numpy()
+        else:
+            columns |= {_free(f"{name}: {part}", rows.kinds): numbers for part, numbers in pixels.items()}
+    frame = pd.DataFrame(columns, index=rows.frame.index)
+    return Rows(frame, dict.fromkeys(columns, "number"), rows.target)
+
+
+def _has_pixels(values: pd.Series, kind: str) -> bool:
+    return kind != "number" and KINDS.get(kind)().plain(values.iloc[:1]) is not None
+
+
+def _free(name: str, taken: Mapping[str, str]) -> str:
+    """The name, changed where a column is called that already."""
+    while name in taken:
+        name += "'"
+    return name
 
 
 def _plain(values: pd.Series, kind: str) -> Floats:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import math
 import time
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from fathometer.data.storage import read_rows
 from fathometer.data.thinning import RAW, place, thinned
 from fathometer.errors import MissingExtra
 from fathometer.learner import LEARNERS, Facts, Learner, Range, Run
-from fathometer.study.raw import as_raw
+from fathometer.study.raw import as_raw, with_pixels
 from fathometer.task import Prediction, Task, task_from_json
 
 MEMO = "memo"  # in the run's folder: features that trials have made, until the run ends
@@ -60,9 +61,8 @@ def _run_trial(order: Order) -> dict[str, Any]:
     task = task_from_json(read_json(folder / "run.json")["task"])
     rows = load_rows(folder)
     parts = load_fold(folder, order.fold)
-    if order.fold.endswith(RAW):
-        rows = as_raw(rows)
-    train, valid = rows.take(parts["train"]), rows.take(parts["valid"])
+    taken = _taker(rows, is_raw=order.fold.endswith(RAW))
+    train, valid = taken(parts["train"]), taken(parts["valid"])
     recipe = LEARNERS.get(order.learner)(**_tuples(order.settings))
     run = Run(
         seed=order.seed,
@@ -75,7 +75,7 @@ def _run_trial(order: Order) -> dict[str, Any]:
     fitted = run.used()
     borrowed = borrowed_seconds()  # features that an earlier trial had made and paid for
     # the test rows' targets are taken away, so that no model could look
-    asked = Rows(rows.frame, rows.kinds).take(parts["test"])
+    asked = replace(taken(parts["test"]), target=None)
     predictions = {"valid": model.predict(Rows(valid.frame, valid.kinds)), "test": model.predict(asked)}
     _check(predictions, parts, task)
     some = np.random.default_rng(0).permutation(len(train))[:TRAIN_ROWS_SCORED]
@@ -101,6 +101,14 @@ def _run_trial(order: Order) -> dict[str, Any]:
     # what the record could not hold must fail here, where it is one trial's failure
     json.dumps(done, allow_nan=False)
     return done
+
+
+def _taker(rows: Rows, *, is_raw: bool) -> Callable[[npt.NDArray[np.intp]], Rows]:
+    """Gives the rows at some positions, as plain numbers where nothing may be engineered."""
+    if not is_raw:
+        return rows.take
+    plain = as_raw(rows)
+    return lambda positions: with_pixels(plain.take(positions))
 
 
 def list_candidates(task_json: dict[str, Any], facts: Facts, only: tuple[str, ...]) -> dict[str, Any]:
