@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
 from functools import partial
 from pathlib import Path
@@ -14,16 +15,17 @@ from torch import nn
 
 from fathometer.core.files import State, read_state, write_state
 from fathometer.data.rows import Rows
-from fathometer.learner import Learner, Model, Run
+from fathometer.learner import Facts, Learner, Model, Run
 from fathometer.learners._answers import Answers, answers_for, answers_from_state
 from fathometer.learners._clock import Watch
 from fathometer.learners._inputs import Inputs
 from fathometer.learners._loop import Examples, Lesson, Pace, outputs_of, seed_of, seeded, train
 from fathometer.learners._network import Recalling
-from fathometer.learners._tensors import Layout, Scaling, Tensors, layout_of
+from fathometer.learners._tensors import Batches, Layout, Scaling, layout_of
 from fathometer.task import Prediction, Task
 
 FILE = "network"
+READ_RAW = frozenset({"text", "image"})  # kinds of column whose values networks read themselves
 SURE = 0.8  # a further network is trained if one took less than this share of the time now left
 
 
@@ -37,7 +39,7 @@ class Together(nn.Module):
         self.networks = nn.ModuleList(networks)
         self.register_buffer("heats", torch.tensor(heats))
 
-    def forward(self, inputs: Tensors) -> torch.Tensor:
+    def forward(self, inputs: Batches) -> torch.Tensor:
         pairs = zip(self.networks, self.heats, strict=True)
         return torch.cat([network(inputs) / heat for network, heat in pairs])
 
@@ -47,6 +49,13 @@ class DeepLearner(Learner):
     """A learner that trains one network on the features of all columns."""
 
     family: ClassVar[str] = "deep"
+
+    @classmethod
+    def unsuited(cls, facts: Facts) -> str | None:
+        """Tables only: words and pictures have networks of their own."""
+        if facts.structured == 0 and READ_RAW & set(facts.kinds):
+            return "networks that read words and pictures themselves are tried instead"
+        return None
 
     @abstractmethod
     def network(self, layout: Layout, start: torch.Tensor) -> nn.Module:
@@ -173,19 +182,21 @@ def fit_network(learner: DeepLearner, train_rows: Rows, valid_rows: Rows, task: 
         pace=learner.pace(len(train_rows), task),
     )
     with seeded(run):
-        together = _trained(learner, layout, lesson, run)
+        together = trained_together(
+            lambda: learner.network(layout, answers.start()), learner.bags, lesson, run
+        )
     return DeepModel(learner, inputs, scaling, layout, answers, together, run.device)
 
 
-def _trained(learner: DeepLearner, layout: Layout, lesson: Lesson, run: Run) -> Together:
+def trained_together(make: Callable[[], nn.Module], most: int, lesson: Lesson, run: Run) -> Together:
     """One network, and further ones from other random numbers as long as one more is sure to be finished."""
     networks: list[nn.Module] = []
     heats: list[float] = []
-    while len(networks) < learner.bags:
+    while len(networks) < most:
         part = len(networks)
         watch = Watch(run)
         torch.manual_seed(seed_of(run, part))
-        network = learner.network(layout, lesson.answers.start()).to(run.device)
+        network = make().to(run.device)
         heats.append(train(network, lesson, run, part))
         networks.append(network)
         if not run.decide(f"network_{part + 1}", partial(_is_time_for_another, watch)):

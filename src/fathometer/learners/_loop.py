@@ -15,10 +15,9 @@ from fathometer.learners._answers import Answers
 from fathometer.learners._clock import Watch, coarse_is_faster
 from fathometer.learners._network import Dropout, Part, Recalling
 from fathometer.learners._optimizer import AdamW
-from fathometer.learners._tensors import Tensors
+from fathometer.learners._tensors import Batches, Tensors
 from fathometer.task import Prediction
 
-CHUNK = 2048  # rows predicted at a time
 KEPT_BACK = 0.08  # share of the time left that is not planned for: validation, noise, the last steps
 HEAT_STEP = 1.1  # heats are powers of this
 COOLEST, HOTTEST = (
@@ -34,7 +33,7 @@ TIMED_SHARE = 0.02  # of the time left, spent on timing
 class Pace:
     """How to train.
 
-    rate: the highest learning rate. decay: weight decay. schedule: "waves" or "slope". batch: rows per step.
+    rate: the highest learning rate. decay: weight decay. schedule: "waves", "slope" or "cycle". batch: rows per step.
     epochs: at most. patience: share of the epochs after which to stop when none was better.
     """
 
@@ -51,7 +50,7 @@ class Pace:
 class Examples:
     """Training rows as tensors, and what the outputs should come to."""
 
-    inputs: Tensors
+    inputs: Batches
     goal: torch.Tensor
 
 
@@ -73,7 +72,7 @@ class Lesson:
 
     answers: Answers
     examples: Examples
-    valid: Tensors
+    valid: Batches
     judge: Callable[[Prediction], float]
     pace: Pace
 
@@ -93,6 +92,7 @@ def train(network: nn.Module, lesson: Lesson, run: Run, part: int = 0) -> float:
     _set_coarse(network, run.decide("coarse", lambda: coarse_is_faster(run.device)))
     per_epoch = lesson.steps_per_epoch
     best, best_weights, best_epoch = _judged(network, lesson), optimizer.weights.clone(), 0
+    best_statistics = Statistics(network)
     steps = run.decide("steps", lambda: _planned_steps(network, lesson, optimizer, run))
     epochs = math.ceil(steps / per_epoch)
     first_step, first_epoch = part * steps, part * (epochs + 1)
@@ -111,21 +111,42 @@ def train(network: nn.Module, lesson: Lesson, run: Run, part: int = 0) -> float:
         if judged.loss <= best.loss:
             best, best_epoch = judged, epoch
             best_weights.copy_(optimizer.weights)
+            best_statistics = Statistics(network)
         if step < last or epoch - best_epoch >= max(2.0, lesson.pace.patience * epochs):
             break
     with torch.no_grad():
         optimizer.weights.copy_(best_weights)
+    best_statistics.put_back()
     _memorise(network, lesson.examples, trained=True)
     network.eval()
     return best.heat
 
 
-def outputs_of(network: nn.Module, inputs: Tensors) -> torch.Tensor:
+class Statistics:
+    """What a network's normalising layers have seen in the mean: part of what was learned, beside the weights."""
+
+    def __init__(self, network: nn.Module) -> None:
+        self.buffers = [
+            buffer
+            for module in network.modules()
+            if isinstance(module, nn.modules.batchnorm._BatchNorm)
+            for buffer in module.buffers(recurse=False)
+        ]
+        self.values = [buffer.clone() for buffer in self.buffers]
+
+    def put_back(self) -> None:
+        """Make them what they were when this was made."""
+        for buffer, value in zip(self.buffers, self.values, strict=True):
+            buffer.copy_(value)
+
+
+def outputs_of(network: nn.Module, inputs: Batches) -> torch.Tensor:
     """(members, rows, outputs) of the network in its resting state, some rows at a time."""
     network.eval()
     with torch.inference_mode():
-        starts = range(0, max(len(inputs), 1), CHUNK)
-        return torch.cat([network(inputs.part(start, start + CHUNK)) for start in starts], dim=1)
+        step = inputs.together
+        starts = range(0, max(len(inputs), 1), step)
+        return torch.cat([network(inputs.part(start, start + step)) for start in starts], dim=1)
 
 
 def seed_of(run: Run, part: int) -> int:
@@ -145,12 +166,20 @@ def slope(progress: float) -> float:
     return 0.5 + 0.5 * math.cos(math.pi * (progress - 0.05) / 0.95)
 
 
+def cycle(progress: float) -> float:
+    """From a tenth up to 1 over the first fifth, then straight down to 0 ("one cycle", Smith & Topin 2019 [1]).
+
+    [1] Super-convergence. https://arxiv.org/abs/1708.07120
+    """
+    return 0.1 + 4.5 * progress if progress < 0.2 else (1.0 - progress) / 0.8
+
+
 def flat_then_down(progress: float) -> float:
     """1 over the first half, then down to 0 along a cosine."""
     return 1.0 if progress < 0.5 else 0.5 + 0.5 * math.cos(math.pi * (2 * progress - 1))
 
 
-SCHEDULES = {"waves": waves, "slope": slope}
+SCHEDULES = {"waves": waves, "slope": slope, "cycle": cycle}
 
 
 @contextmanager
@@ -196,14 +225,17 @@ def _learn(
 ) -> None:
     examples, pace = lesson.examples, lesson.pace
     inputs, goal = examples.inputs.take(index), examples.goal.index_select(0, index)
-    outputs = network.learn(inputs, goal) if isinstance(network, Recalling) else network(inputs)
+    if isinstance(network, Recalling) and isinstance(inputs, Tensors):
+        outputs = network.learn(inputs, goal)
+    else:
+        outputs = network(inputs)
     lesson.answers.loss(outputs, goal).backward()  # type: ignore[no-untyped-call]
     with torch.no_grad():
         optimizer.step(pace.rate * SCHEDULES[pace.schedule](progress), pace.decay * flat_then_down(progress))
 
 
 def _memorise(network: nn.Module, examples: Examples, *, trained: bool = False) -> None:
-    if isinstance(network, Recalling):
+    if isinstance(network, Recalling) and isinstance(examples.inputs, Tensors):
         network.eval()
         network.memorise(examples.inputs, examples.goal, trained=trained)
 
@@ -233,7 +265,7 @@ def _set_dropout(network: nn.Module, factor: float) -> None:
 
 def _planned_steps(network: nn.Module, lesson: Lesson, optimizer: AdamW, run: Run) -> int:
     """How many steps fit into the time left, by timing a few; the network is then as before."""
-    before = optimizer.weights.clone()
+    before, statistics = optimizer.weights.clone(), Statistics(network)
     batches = _batches(lesson, run.seed, run.device)
     _learn(network, lesson, next(batches), optimizer, 0.0)  # the first step warms up
     enough = TIMED_SHARE * max(run.left(), 0.0)
@@ -249,6 +281,7 @@ def _planned_steps(network: nn.Module, lesson: Lesson, optimizer: AdamW, run: Ru
     per_valid = watch.shares(1)
     with torch.no_grad():
         optimizer.reset(before)
+    statistics.put_back()
     # shares of the time left, by the processor's clock and by the one on the wall; the scarcer decides
     epochs = min(
         (1 - KEPT_BACK - valid_share) / (step_share * lesson.steps_per_epoch + valid_share)

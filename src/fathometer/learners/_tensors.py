@@ -8,7 +8,7 @@ median and a flag of their own. Columns that never vary in training are left out
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Protocol, Self, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -24,7 +24,27 @@ WIDEST = 1024  # bins of all columns together; more columns have fewer each
 ROWS_PER_BIN = 40
 FEWEST_BINS = 4  # below this none, as the number itself says as much
 SQUEEZE = 3.0
+TOGETHER = 2048
 FARTHEST = 1e6  # scaled values are cut here before they are squared
+
+
+class Batches(Protocol):
+    """Rows as a network takes them, from which batches are drawn."""
+
+    def __len__(self) -> int: ...
+
+    @property
+    def together(self) -> int:
+        """How many are answered at a time: enough to be quick, few enough for the memory."""
+
+    def take(self, index: torch.Tensor) -> Self:
+        """The rows at these positions."""
+
+    def part(self, start: int, end: int) -> Self:
+        """The rows from start to before end."""
+
+    def to(self, device: str) -> Self:
+        """The same on another device."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +54,11 @@ class Tensors:
     numbers: torch.Tensor
     flags: torch.Tensor
     codes: torch.Tensor
+
+    @property
+    def together(self) -> int:
+        """How many are answered at a time."""
+        return TOGETHER
 
     def __len__(self) -> int:
         return int(self.numbers.shape[0])
