@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
 from fathometer.core.plugins import Plugins
+from fathometer.data.encoder_files import Encoder as Encoder
 from fathometer.data.rows import Rows
 from fathometer.task import Prediction, Task
 
@@ -109,27 +110,6 @@ class Range:
     logarithmic: bool = False
     whole: bool = False
     among: tuple[Any, ...] = ()
-
-
-@dataclass(frozen=True)
-class Encoder:
-    """A network that was trained before, on other data, and turns values of one kind into numbers.
-
-    name: as the user gave it. kind: of the columns it reads. folder: where its files lie. form: "transformers", "onnx",
-    or "fathometer" (trained by this product). digest: SHA-256 over its files. licence: as its files say, or "".
-    size_bytes: of its files. learned_from: what it was trained on, in words, where that is known. width: numbers a
-    value becomes; 0: not known before it is loaded.
-    """
-
-    name: str
-    kind: str
-    folder: str
-    form: str
-    digest: str
-    licence: str = ""
-    size_bytes: int = 0
-    learned_from: str = ""
-    width: int = 0
 
 
 @dataclass(frozen=True)
