@@ -1,17 +1,13 @@
 """Known results on real data, expected against got: `make acceptance`.
 
 Needs the development data (`FATHOMETER_DATA`, or ../shared/data beside the repository); a check whose data is absent is
-skipped with that reason. Runs for about a quarter of an hour, one run at a time, and writes
+skipped with that reason. Runs for about an hour, one run at a time, and writes
 benchmarks/results/acceptance.md; with names of checks (`python -m benchmarks.acceptance telco fashion`) only these are
 run and nothing is written.
 """
 
-import os
 import sys
-import tempfile
-import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -20,47 +16,13 @@ from sklearn.datasets import load_digits
 from sklearn.svm import SVC
 
 import fathometer as fm
+from benchmarks.checks import DATA, Check, in_time, run, score
 from benchmarks.quarter import fashion_pixels
+from benchmarks.words_and_pictures import RAW_CHECKS
 from fathometer.api import report
 
-DATA = Path(os.environ.get("FATHOMETER_DATA", Path(__file__).resolve().parents[2] / "shared" / "data"))
 REPORT_BYTES_MOST = 2_000_000
 PAGE = Path(__file__).resolve().parent / "results" / "acceptance.md"
-
-
-@dataclass(frozen=True)
-class Check:
-    """One line of the page."""
-
-    name: str
-    expected: str
-    got: str
-    passed: bool
-
-
-def run(data: str | pd.DataFrame, target: str, budget: float, **options: object) -> tuple[fm.Study, float]:
-    """A study in a temporary folder, and its wall seconds."""
-    folder = Path(tempfile.mkdtemp(prefix="acceptance-"))
-    started = time.monotonic()
-    study = fm.compare(data, target, budget=budget, out=folder / "run", **options)  # type: ignore[arg-type]
-    return study, time.monotonic() - started
-
-
-def in_time(name: str, study: fm.Study, seconds: float) -> Check:
-    """The budget's promise: within budget + max(10 %, 30 s), and with an answer."""
-    budget = float(study.outcome.run["budget"])
-    allowed = budget + max(0.1 * budget, 30.0)
-    peak = max(standing.peak_bytes for standing in study.standings.values())
-    got = f"{seconds:.0f} s, {study.outcome.folds} folds in both families, peak {peak / 1e6:.0f} MB a trial"
-    return Check(
-        f"{name}: budget kept", f"<= {allowed:.0f} s", got, seconds <= allowed and study.outcome.folds > 0
-    )
-
-
-def score(study: fm.Study, name: str) -> float:
-    """A competitor's score."""
-    found = study.standings[name].score
-    return float("nan") if found is None else found.score
 
 
 def adult() -> list[Check]:
@@ -242,6 +204,7 @@ CHECKS: tuple[Callable[[], list[Check]], ...] = (
     many_classes,
     digits,
     fashion,
+    *RAW_CHECKS,
 )
 
 
