@@ -9,6 +9,7 @@ from fathometer.errors import UnknownName, UserError
 from fathometer.learner import LEARNERS
 
 SIDES = {".ml.", ".dl."}
+APART = ".pretrained."
 
 
 @dataclass(frozen=True)
@@ -20,6 +21,8 @@ class Request:
     unless given. learners: only these; empty: all. recipes: at most so many of each family, and no search.
     sensitive: a column by whose groups both families are compared; favourable: the answer people hope for, by which
     they are (the rarer of two classes unless given).
+    pretrained: names of encoders for words and pictures; "none": none; empty: what is installed. unlabelled: a folder
+    or table of further words or pictures without answers, from which an encoder is trained first.
     """
 
     target: str
@@ -36,6 +39,8 @@ class Request:
     recipes: int | None = None
     sensitive: str | None = None
     favourable: str | None = None
+    pretrained: tuple[str, ...] = ()
+    unlabelled: str | None = None
 
     def check(self) -> None:
         """Refuse what cannot be meant, before any data is read.
@@ -56,6 +61,8 @@ class Request:
             raise UserError(
                 "A favourable answer is compared between groups. Name their column with --sensitive too."
             )
+        if "none" in self.pretrained and len(self.pretrained) > 1:
+            raise UserError("--pretrained none means that no encoder is used, so no other can be named beside it.")
         if self.seed < 0:
             raise UserError(f"A seed is a whole number, 0 or larger; got {self.seed}.")
         known = LEARNERS.names()
@@ -65,7 +72,8 @@ class Request:
         places = [LEARNERS.place(name) for name in self.learners]
         sides = {side for side in SIDES for place in places if side in place}
         # a learner from outside says its family only when it is loaded, which the main program does not do
-        if places and sides != SIDES and all(any(side in place for side in SIDES) for place in places):
+        ours = all(any(side in place for side in (*SIDES, APART)) for place in places)
+        if places and sides != SIDES and ours:
             raise UserError(
                 f"A comparison needs at least one classical and one deep learner; got only {', '.join(self.learners)}. "
                 "Name one of the other family too, such as linear or mlp."
