@@ -17,7 +17,7 @@ from fathometer.data.rows import Rows
 from fathometer.data.splits import Fold, Splits
 from fathometer.errors import BadRun
 from fathometer.study.ledger import Ledger, Trial
-from fathometer.study.outcome import COMPETITORS, Outcome, measure
+from fathometer.study.outcome import COMPARED, COMPETITORS, Outcome, measure
 from fathometer.study.record import read_run
 from fathometer.study.run import begin
 from fathometer.task import Task
@@ -134,7 +134,7 @@ def test_numbers_too(tmp_path: Path) -> None:
     for family, off in (("baseline", 3.0), ("classical", 1.0), ("deep", 2.0)):
         enter(tmp_path, family, family, target + off, FIRST)
     outcome = measure(tmp_path)
-    assert {name: np.unique(outcome.results[name][0].losses.round(9)).tolist() for name in COMPETITORS} == {
+    assert {name: np.unique(outcome.results[name][0].losses.round(9)).tolist() for name in COMPARED} == {
         "baseline": [9.0],
         "classical": [1.0],
         "deep": [4.0],
@@ -158,7 +158,7 @@ def test_targets_of_test_rows_have_no_say_in_any_choice(tmp_path: Path) -> None:
         save_file({**arrays, "target": target}, tmp_path / "folds.safetensors")
         outcome = measure(tmp_path)
         place = [result.fold for result in outcome.results["deep"]].index(fold)
-        for name in COMPETITORS:
+        for name in outcome.results:
             assert outcome.results[name][place].members == before[name][place]
     save_file(arrays, tmp_path / "folds.safetensors")
     assert members(measure(tmp_path)) == before
@@ -188,7 +188,7 @@ def test_measuring_twice_gives_the_same(tmp_path: Path) -> None:
     filled(tmp_path)
     one, other = measure(tmp_path), measure(tmp_path)
     assert members(one) == members(other)
-    for name in COMPETITORS:
+    for name in one.results:
         for a, b in zip(one.results[name], other.results[name], strict=True):
             assert np.array_equal(a.losses, b.losses)
 
@@ -199,7 +199,7 @@ def test_the_order_of_trials_in_the_record_does_not_matter(tmp_path: Path) -> No
     path = tmp_path / "ledger.jsonl"
     path.write_bytes(b"".join(reversed(path.read_bytes().splitlines(keepends=True))))
     other = measure(tmp_path)
-    for name in COMPETITORS:
+    for name in one.results:
         for a, b in zip(one.results[name], other.results[name], strict=True):
             assert dict(a.members) == pytest.approx(dict(b.members))
             assert a.prediction == pytest.approx(b.prediction, abs=1e-9)

@@ -10,14 +10,13 @@ from fathometer.data.schema import Schema
 from fathometer.engine import Engine
 from fathometer.study.budget import REFIT_SHARE
 from fathometer.study.ledger import Ledger, Trial
-from fathometer.study.outcome import COMPETITORS
 from fathometer.study.run import refit
 
 
 def pack_best(study: Study) -> None:
     """Leave the model: every competitor's members of the first pass; the verdict's choice answers by default."""
     outcome = study.outcome
-    mixes = {name: [dict(fold.members) for fold in outcome.packed(name)] for name in COMPETITORS}
+    mixes = {name: [dict(fold.members) for fold in outcome.packed(name)] for name in outcome.results}
     keys = {key for several in mixes.values() for mix in several for key in mix}
     _pack(study, [outcome.trial(key) for key in sorted(keys)], mixes, study.verdict.use)
 

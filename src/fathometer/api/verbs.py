@@ -26,13 +26,14 @@ from fathometer.data.sources import ReadOptions, read_table
 from fathometer.data.table import Table
 from fathometer.engine import ENGINES, Engine
 from fathometer.errors import BadRun, UserError
-from fathometer.study.budget import FAMILY_SHARE, PROBE_SHARE, parse_seconds
+from fathometer.study.budget import FAMILY_SHARE, PROBE_SHARE, parse_seconds, share_of_each
 from fathometer.study.ledger import Ledger
 from fathometer.study.outcome import measure
 from fathometer.study.prepare import as_facts, understand
 from fathometer.study.record import read_run
 from fathometer.study.request import Request
 from fathometer.study.run import PRELOADED, Lock, Progress, Watcher, begin, probe, work
+from fathometer.study.trial import MEMO
 from fathometer.verdict.evidence import answer, gather
 from fathometer.verdict.prices import RATE_PER_CORE_HOUR, WATTS_PER_CORE, prices
 
@@ -49,7 +50,7 @@ PACKAGES = (
 )
 
 
-PROBED = ("classical", "deep", "together")  # whose fitted models are measured
+PROBED = ("classical", "deep", "together", "pretrained")  # whose fitted models are measured
 PROBE_LEAST = 3.0  # seconds for each of them, however short the budget
 
 
@@ -258,7 +259,8 @@ def predict(
     """Answers of a run's model, or of a model folder, for the rows of `data`, in their order.
 
     Args:
-        family: "classical", "deep" or "together"; the verdict's choice unless given.
+        family: "classical", "deep" or "together", or "pretrained" where the run has one; the verdict's choice unless
+            given.
         out: also write them there: csv, parquet, json or jsonl by ending.
 
     Returns:
@@ -338,13 +340,16 @@ def _work(folder: Path, engine: Engine, watcher: Watcher | None, started: Start)
             else:
                 pack_best(study)
             if why != "interrupted":
-                seconds = max(PROBE_LEAST, PROBE_SHARE * float(outcome.run["budget"]))
-                found = {name: (outcome.results[name], outcome.packed(name)) for name in PROBED}
+                probed = [name for name in PROBED if name in outcome.results]
+                found = {name: (outcome.results[name], outcome.packed(name)) for name in probed}
+                share = share_of_each(PROBE_SHARE, len(set(probed) - {"together"}))
+                seconds = max(PROBE_LEAST, share * float(outcome.run["budget"]))
                 probe(folder, engine, found, seconds)
         study = Study(folder, gather(folder, outcome))
     elapsed = before + time.monotonic() - started.wall
     Ledger(folder).note_end(elapsed, why, cpu_seconds() - started.cpu_seconds)
     write_json(folder / "result.json", study.to_json())
+    shutil.rmtree(folder / MEMO, ignore_errors=True)  # of use to its own trials alone
     return study
 
 

@@ -1,7 +1,7 @@
-"""One budget, shared fairly between the two families.
+"""One budget, shared fairly between the families.
 
-Both families get the same processor seconds, whatever they do with them; failures count. What a family leaves
-unspent is reported, and never given to the other.
+All families get the same processor seconds, whatever they do with them; failures count. What a family leaves
+unspent is reported, and never given to another.
 """
 
 from __future__ import annotations
@@ -13,8 +13,9 @@ from itertools import pairwise
 from fathometer.data.sentences import short
 from fathometer.errors import UserError
 
-FAMILIES = ("classical", "deep")
-FAMILY_SHARE = 0.4  # of the budget's processor seconds, for each family
+FAMILIES = ("classical", "deep")  # the two that are compared
+PRETRAINED = "pretrained"  # the third, where a run has it: timed and shown apart
+FAMILY_SHARE = 0.4  # of the budget's processor seconds, for each of two families; three share the same
 TRAINING_ENDS = (
     0.86  # of the budget's wall seconds; the rest is for ensembles, verdict, model, and what it is like
 )
@@ -37,11 +38,12 @@ class Budget:
     seconds: float
     workers: int
     refits: bool = False  # whether one model is trained again at the end
+    families: int = len(FAMILIES)  # that share it
 
     @property
     def family_seconds(self) -> float:
         """Processor seconds of each family."""
-        return FAMILY_SHARE * self.seconds * self.workers
+        return share_of_each(FAMILY_SHARE, self.families) * self.seconds * self.workers
 
     @property
     def training_ends(self) -> float:
@@ -56,6 +58,11 @@ class Budget:
     @property
     def _refit_share(self) -> float:
         return REFIT_SHARE if self.refits else 0.0
+
+
+def share_of_each(share: float, families: int) -> float:
+    """What each of so many families has of the budget, where each of two would have `share`."""
+    return share * len(FAMILIES) / families
 
 
 def parse_seconds(text: str | float) -> float:

@@ -13,10 +13,11 @@ import numpy.typing as npt
 
 from fathometer.core.files import read_json
 from fathometer.data.thinning import DIVISORS_LONG, place, thinned
-from fathometer.study.budget import FAMILIES
+from fathometer.learner import LEARNERS
+from fathometer.study.budget import FAMILIES, PRETRAINED
 from fathometer.study.ensemble import choose_members
 from fathometer.study.ledger import Ledger, Trial, read_arrays
-from fathometer.study.record import FoldResult, read_run
+from fathometer.study.record import FoldResult, families_of, read_run
 from fathometer.task import Prediction, Task, task_from_json
 
 COMPETITORS: Mapping[str, tuple[str, ...]] = {
@@ -24,10 +25,16 @@ COMPETITORS: Mapping[str, tuple[str, ...]] = {
     "classical": ("baseline", "classical"),
     "deep": ("baseline", "deep"),
     "together": ("baseline", "classical", "deep"),
+    PRETRAINED: ("baseline", PRETRAINED),
 }
-"""Whose trials each competitor may use. The baseline is open to all: on noise it is the best choice."""
+"""Whose trials each competitor may use. The baseline is open to all: on noise it is the best choice.
 
-CURVED = ("classical", "deep", "together")  # who has a data learning curve
+A pre-trained model is a competitor where a run has one that got ready (`Outcome.results` says), and never in a mix.
+"""
+
+COMPARED = tuple(name for name in COMPETITORS if name != PRETRAINED)  # on the same folds, in every run
+CURVED = ("classical", "deep", "together")  # in every run that has data learning curves
+FOREIGN = ".pretrained."  # in the place of learners that need an encoder
 TRIALS_LEAST = 3  # of each family on a repeated fold, before it counts beside the first pass
 
 
@@ -35,15 +42,17 @@ TRIALS_LEAST = 3  # of each family on a repeated fold, before it counts beside t
 class Outcome:
     """Every competitor on every fold that both families have finished, and all trials.
 
-    results: competitor -> its folds, the same folds for all. Empty where no fold is finished by both.
+    results: competitor -> its folds, the same folds for all. Empty where no fold is finished by both. The pre-trained
+        is among them where it has finished every one of these folds of the first pass; of repeats it may lack some.
     not_tried: (learner, why) of those that do not suit the data, or whose package is not installed.
     anchors: competitor -> divisor -> its folds with one row in so many to learn from, with the same recipes at every
         size of a fold (so those at divisor 1 may lack some that `results` has). The folds of a divisor are the same
-        for all competitors, and some of those of a smaller divisor.
+        for all competitors, and some of those of a smaller divisor; the pre-trained may lack some.
     not_reached: titles of learners that suit the data and of which no trial was finished.
     suited: family -> how many of its learners suit the data, where that was listed. transparent: learners whose models
         a person can read whole, but the baseline.
     groups: (rows,) place of each row's group in `run["sensitive"]["labels"]`, where there are any.
+    families: that share the budget.
     """
 
     run: Mapping[str, Any]
@@ -58,10 +67,11 @@ class Outcome:
     not_reached: tuple[str, ...] = ()
     suited: Mapping[str, int] = field(default_factory=dict)
     transparent: frozenset[str] = frozenset()
+    families: tuple[str, ...] = FAMILIES
 
     @property
     def folds(self) -> int:
-        """How many folds every competitor has."""
+        """How many folds every competitor has, but the pre-trained, which may have fewer."""
         return len(next(iter(self.results.values()), ()))
 
     def packed(self, name: str) -> tuple[FoldResult, ...]:
@@ -99,13 +109,17 @@ def measure(folder: Path, until: float = math.inf) -> Outcome:
     arrays = read_arrays(folder / "folds.safetensors")
     desk = _Desk(task, ledger, arrays, [trial for trial in trials if trial.status == "done"])
     listed = _listed(folder)
-    results: dict[str, list[FoldResult]] = {name: [] for name in COMPETITORS}
+    families = families_of(run, listed["candidates"] or ({"family": trial.family} for trial in trials))
+    folds = _comparable_folds(run, trials)
+    ready = _folds_of_third(run, trials, folds) if PRETRAINED in families else []
+    results: dict[str, list[FoldResult]] = {name: [] for name in COMPETITORS if ready or name in COMPARED}
     anchors: dict[str, dict[int, list[FoldResult]]] = {name: {} for name in CURVED}
-    for fold, repeat in _comparable_folds(run, trials):
-        for name, families in COMPETITORS.items():
-            results[name].append(desk.result(fold, repeat, desk.of(fold, families)))
-        for name, divisor, found in _anchors(desk, fold, repeat):
-            anchors[name].setdefault(divisor, []).append(found)
+    for fold, repeat in folds:
+        for name in results:
+            if name in COMPARED or fold in ready:
+                results[name].append(desk.result(fold, repeat, desk.of(fold, COMPETITORS[name])))
+        for name, divisor, found in _anchors(desk, fold, repeat, has_third=fold in ready):
+            anchors.setdefault(name, {}).setdefault(divisor, []).append(found)
         desk.forget()
     return Outcome(
         run=run,
@@ -114,7 +128,7 @@ def measure(folder: Path, until: float = math.inf) -> Outcome:
         clusters=arrays.get("clusters", np.arange(len(arrays["target"]))),
         trials=trials,
         results={name: tuple(folds) for name, folds in results.items()},
-        not_tried=tuple((str(name), str(why)) for name, why in listed["left_out"]),
+        not_tried=_not_tried(run, listed["left_out"]),
         not_reached=_not_reached(listed["candidates"], trials),
         transparent=frozenset(
             c["learner"] for c in listed["candidates"] if c.get("transparent") and c["family"] in FAMILIES
@@ -125,6 +139,7 @@ def measure(folder: Path, until: float = math.inf) -> Outcome:
         },
         anchors={name: {d: tuple(folds) for d, folds in of.items()} for name, of in anchors.items()},
         groups=arrays.get("groups"),
+        families=families,
     )
 
 
@@ -176,7 +191,9 @@ class _Desk:
         return self._stored[trial.key]
 
 
-def _anchors(desk: _Desk, fold: str, repeat: int) -> Iterator[tuple[str, int, FoldResult]]:
+def _anchors(
+    desk: _Desk, fold: str, repeat: int, *, has_third: bool
+) -> Iterator[tuple[str, int, FoldResult]]:
     """Every competitor on a fold's fewer rows: (name, divisor, result).
 
     The same recipes are used at all sizes, or a curve would show how long was searched at each.
@@ -193,6 +210,24 @@ def _anchors(desk: _Desk, fold: str, repeat: int) -> Iterator[tuple[str, int, Fo
             families = tuple(family for family in COMPETITORS[competitor] if family in FAMILIES)
             mine = [t for t in desk.of(name, families) if t.recipe in common[t.family]]
             yield competitor, divisor, desk.result(name, repeat, mine)
+    if has_third:
+        yield from _anchors_of_third(desk, sizes, repeat)
+
+
+def _anchors_of_third(
+    desk: _Desk, sizes: Mapping[int, str], repeat: int
+) -> Iterator[tuple[str, int, FoldResult]]:
+    """The pre-trained at those of the two families' sizes where it tried a recipe of all larger ones."""
+    held, mine = {t.recipe for t in desk.of(sizes[1], (PRETRAINED,))}, {1: sizes[1]}
+    for divisor in sorted(set(sizes) - {1}):
+        tried = {t.recipe for t in desk.of(sizes[divisor], (PRETRAINED,))} & held
+        if tried:
+            mine[divisor], held = sizes[divisor], tried
+    if len(mine) < 2:
+        return
+    for divisor, name in mine.items():
+        trials = [t for t in desk.of(name, (PRETRAINED,)) if t.recipe in held]
+        yield PRETRAINED, divisor, desk.result(name, repeat, trials)
 
 
 def _sizes(desk: _Desk, fold: str) -> dict[int, str]:
@@ -213,6 +248,16 @@ def _listed(folder: Path) -> Mapping[str, Any]:
     listed = folder / "learners.json"
     found: Mapping[str, Any] = read_json(listed) if listed.exists() else {"candidates": [], "left_out": []}
     return found
+
+
+def _not_tried(run: Mapping[str, Any], left_out: Sequence[Sequence[str]]) -> tuple[tuple[str, str], ...]:
+    """The learners left out, and why; without an encoder nobody misses those that need one."""
+    known = LEARNERS.names()
+    return tuple(
+        (str(name), str(why))
+        for name, why in left_out
+        if run.get("encoders") or name not in known or FOREIGN not in LEARNERS.place(name)
+    )
 
 
 def _not_reached(candidates: Sequence[Mapping[str, Any]], trials: tuple[Trial, ...]) -> tuple[str, ...]:
@@ -243,3 +288,18 @@ def _comparable_folds(run: Mapping[str, Any], trials: tuple[Trial, ...]) -> list
         if enough and counts.get((name, "baseline"), 0):
             chosen.append((str(name), int(repeat)))
     return chosen
+
+
+def _folds_of_third(
+    run: Mapping[str, Any], trials: tuple[Trial, ...], folds: Sequence[tuple[str, int]]
+) -> list[str]:
+    """Those of the comparable folds that the pre-trained has finished; none where it lacks one of the first pass."""
+    first = {name for name, _ in run["splits"]["folds"][: run["splits"]["first"]]}
+    counts: dict[str, int] = {}
+    for trial in trials:
+        if trial.status == "done" and trial.family == PRETRAINED:
+            counts[trial.fold] = counts.get(trial.fold, 0) + 1
+    usual = max((counts.get(name, 0) for name in first), default=0)
+    enough = max(1, min(TRIALS_LEAST, usual))
+    ready = [name for name, _ in folds if counts.get(name, 0) >= (1 if name in first else enough)]
+    return ready if all(name in ready for name, _ in folds if name in first) else []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import numpy.typing as npt
 
 from fathometer.core.files import read_json
 from fathometer.errors import BadRun
+from fathometer.study.budget import FAMILIES, PRETRAINED
 from fathometer.study.ledger import RUN_FORMAT
 from fathometer.task import Prediction
 
@@ -31,6 +33,16 @@ class FoldResult:
     valid_loss: float
     members: tuple[tuple[str, float], ...]
     learned: int = 0
+
+
+def families_of(run: Mapping[str, Any], listed: Iterable[Mapping[str, Any]]) -> tuple[str, ...]:
+    """The families that share a run's budget: the two, and the pre-trained where it has an encoder and a learner.
+
+    Args:
+        listed: learners as they were listed, or trials: each with its "family".
+    """
+    has_third = bool(run.get("encoders")) and any(one["family"] == PRETRAINED for one in listed)
+    return (*FAMILIES, PRETRAINED) if has_third else FAMILIES
 
 
 def read_run(folder: Path) -> dict[str, Any]:

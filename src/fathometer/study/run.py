@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,12 +21,13 @@ from fathometer.data.storage import write_rows
 from fathometer.data.thinning import is_whole, place
 from fathometer.engine import Engine, Job, Outcome
 from fathometer.errors import BadRun
-from fathometer.learner import Facts
-from fathometer.study.budget import FAMILIES, Budget
+from fathometer.kind import KINDS
+from fathometer.learner import Encoder, Facts
+from fathometer.study.budget import FAMILIES, PRETRAINED, Budget
 from fathometer.study.ledger import RUN_FORMAT, Ledger, Lock, Trial
 from fathometer.study.plan import Candidate, Lane, Unit, baseline_units, fairest
 from fathometer.study.probe import ProbeOrder, run_probe
-from fathometer.study.record import FoldResult, read_run
+from fathometer.study.record import FoldResult, families_of, read_run
 from fathometer.study.trial import Order, list_candidates, run_trial
 
 PRELOADED = ("fathometer.study.trial", "fathometer.study.preload")
@@ -239,6 +240,7 @@ class _Desk:
         self.started = started
         self.budget = Budget(float(run["budget"]), engine.workers, run.get("model") == "small")
         self.finished = ledger.trials()
+        self.families = FAMILIES
         self.units: dict[str, tuple[Unit, Path, float]] = {}
         self.lanes: dict[str, Lane] = {}
         self.memory_bytes = int(MEMORY_SHARE * psutil.virtual_memory().total / engine.workers)
@@ -250,20 +252,21 @@ class _Desk:
     def jobs(self) -> Iterator[Job | None]:
         """The next job whenever a worker is free; None while the plan waits for an outcome."""
         if self.run.get("replay"):
+            self._share_among(families_of(self.run, self.run["replay"]))
             yield from (self._job(unit) for unit in _replayed(self.run["replay"], self.finished))
             return
         candidates = yield from self._candidates()
+        self._share_among(families_of(self.run, self.listed["candidates"] if self.listed else ()))
         recipes, first = self.run.get("recipes"), int(self.run["splits"]["first"])
         told = self.run["splits"]["folds"][: first if recipes else None]
         folds = tuple((str(name), int(repeat)) for name, repeat in told)
         sizes = {name: tuple(divisors) for name, divisors in self.run["splits"].get("sizes", {}).items()}
-        kinds = {column["kind"] for column in self.run["schema"]["columns"]}
         baselines = [c for c in candidates if c.family == "baseline"]
         for unit in baseline_units(
             baselines, [name for name, _ in folds], int(self.run["seed"]), self.finished
         ):
             yield self._job(unit)
-        for family in FAMILIES:
+        for family in self.families:
             mine = [c for c in candidates if c.family == family]
             seed = int(self.run["seed"])
             self.lanes[family] = Lane(
@@ -277,7 +280,7 @@ class _Desk:
                 self.clock,
                 recipes,
                 sizes,
-                kinds != {"number"},
+                self._is_ablated(family),
             )
         while True:
             following = fairest(self.lanes.values())
@@ -288,20 +291,42 @@ class _Desk:
             else:
                 return
 
+    def _share_among(self, families: tuple[str, ...]) -> None:
+        """The budget is these families'; a third without a learner takes nothing from the two."""
+        self.families = families
+        self.budget = replace(self.budget, families=len(families))
+
+    def _is_ablated(self, family: str) -> bool:
+        """Whether a family has engineered features to leave out; networks read words and pictures as they are."""
+        kinds = {column["kind"] for column in self.run["schema"]["columns"]}
+        if family == PRETRAINED or kinds == {"number"}:
+            return False
+        return family == "classical" or structured_columns(self.run) > 0
+
+    def _facts(self) -> Facts:
+        """What learners are told of the data before any fit."""
+        task, columns = self.run["task"], self.run["schema"]["columns"]
+        encoders = tuple(Encoder(**item) for item in self.run.get("encoders") or ())
+        families = len(FAMILIES) + bool(encoders)
+        share = replace(self.budget, families=families).family_seconds
+        return Facts(
+            rows=int(self.run["data"]["train_rows"]),
+            columns=len(columns),
+            task=task["name"],
+            outputs=len(task.get("labels", [])) or 1,
+            kinds=tuple(sorted({column["kind"] for column in columns})),
+            structured=structured_columns(self.run),
+            seconds=share / max(int(self.run["splits"]["first"]), 1),
+            encoders=encoders,
+        )
+
     def _candidates(self) -> Generator[Job | None, None, list[Candidate]]:
         """Asks a worker what there is to try; its outcome arrives through `enter`."""
         path = self.folder / "learners.json"
         self.listed: dict[str, Any] | None = read_json(path) if path.exists() else None
         if self.listed is None:
-            task = self.run["task"]
-            facts = Facts(
-                rows=int(self.run["data"]["train_rows"]),
-                columns=len(self.run["schema"]["columns"]),
-                task=task["name"],
-                outputs=len(task.get("labels", [])) or 1,
-                kinds=tuple(sorted({column["kind"] for column in self.run["schema"]["columns"]})),
-            )
-            arguments = {"task_json": task, "facts": facts, "only": tuple(self.run.get("learners") or ())}
+            only = tuple(self.run.get("learners") or ())
+            arguments = {"task_json": self.run["task"], "facts": self._facts(), "only": only}
             yield Job("candidates", list_candidates, arguments, 120.0, 120.0, self.memory_bytes)
             while self.listed is None:
                 yield None
@@ -352,8 +377,13 @@ class _Desk:
     def progress(self, last: Trial | None) -> Progress:
         """How far the run is."""
         running = tuple(f"{unit.candidate.title} on {unit.fold}" for unit, _, _ in self.units.values())
-        families = {family: _family_progress(family, self.finished, self.budget) for family in FAMILIES}
+        families = {family: _family_progress(family, self.finished, self.budget) for family in self.families}
         return Progress(self.clock(), self.budget.seconds, families, running, last)
+
+
+def structured_columns(run: Mapping[str, Any]) -> int:
+    """How many columns are neither words nor pictures nor the like."""
+    return sum(not KINDS.get(column["kind"]).unstructured for column in run["schema"]["columns"])
 
 
 def _replayed(trials: list[dict[str, Any]], finished: list[Trial]) -> Iterator[Unit]:

@@ -141,7 +141,7 @@ def list_candidates(task_json: dict[str, Any], facts: Facts, only: tuple[str, ..
                 "space": space,
                 "transparent": learner.transparent,
             }
-            for turn, settings in learner.presets
+            for turn, settings in learner.presets_for(facts)
         ]
     return {"candidates": candidates, "left_out": left_out}
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from fathometer.data.thinning import is_whole
-from fathometer.study.budget import FAMILIES
+from fathometer.study.budget import PRETRAINED, share_of_each
 from fathometer.study.ledger import Trial
 from fathometer.study.outcome import COMPETITORS, Outcome
 from fathometer.verdict.compare import Score, score
@@ -18,8 +19,8 @@ class Standing:
 
     cut_short: trials that the clock stopped before they were done; they count, with what they had.
     cpu_seconds: of all its trials, failures included. share_seconds: what it was allowed. microseconds_per_row: to
-    predict with all its members, one row in a large batch, one thread. model_bytes: of the members on all folds.
-    best: the learner that did best by validation, most often over the folds.
+    predict with all its members, one row in a large batch, one thread. model_bytes: of the members on all folds, and of
+    the encoders that they need. best: the learner that did best by validation, most often over the folds.
 
     """
 
@@ -59,7 +60,15 @@ class Attempt:
 def standings(outcome: Outcome) -> dict[str, Standing]:
     """Every competitor's column."""
     shares = float(outcome.run["budget"]) * int(outcome.run["workers"]) * float(outcome.run["family_share"])
-    return {name: _standing(outcome, name, shares) for name in COMPETITORS}
+    share = share_of_each(shares, len(outcome.families))
+    return {name: _standing(outcome, name, share) for name in COMPETITORS if _has_column(outcome, name)}
+
+
+def encoders_of(outcome: Outcome, members: Iterable[Trial]) -> list[Mapping[str, Any]]:
+    """The encoders that these trials' models need beside them, each once, as the run's record describes them."""
+    needed = {trial.settings.get("encoder") for trial in members if trial.family == PRETRAINED}
+    known = {encoder["digest"]: encoder for encoder in outcome.run.get("encoders") or ()}
+    return [encoder for digest, encoder in known.items() if digest in needed]
 
 
 def leaderboard(outcome: Outcome) -> list[Attempt]:
@@ -72,6 +81,10 @@ def leaderboard(outcome: Outcome) -> list[Attempt]:
     chosen = _times_chosen(outcome)
     attempts = [_attempt(trials, chosen) for trials in groups.values()]
     return sorted(attempts, key=lambda a: (a.valid_loss is None, -a.folds, a.valid_loss or 0.0))
+
+
+def _has_column(outcome: Outcome, name: str) -> bool:
+    return name in outcome.results or name != PRETRAINED
 
 
 def _standing(outcome: Outcome, name: str, share: float) -> Standing:
@@ -95,12 +108,13 @@ def _standing(outcome: Outcome, name: str, share: float) -> Standing:
         failed=sum(trial.status != "done" for trial in trials),
         cut_short=sum("stopped_at" in trial.decided for trial in trials),
         cpu_seconds=sum(trial.cpu_seconds for trial in trials),
-        share_seconds=0.0 if name == "baseline" else share * sum(family in FAMILIES for family in families),
+        share_seconds=share * sum(family in outcome.families for family in families),
         peak_bytes=max((trial.peak_bytes for trial in trials), default=0),
         members=len(members),
         microseconds_per_row=1e6 * sum(per_row),
         training_seconds=sum(trial.fit_seconds for trial in members),
-        model_bytes=sum(trial.model_bytes for trial in members),
+        model_bytes=sum(trial.model_bytes for trial in members)
+        + sum(encoder["size_bytes"] for encoder in encoders_of(outcome, members)),
         best=ranked[0] if ranked else "",
         learners=tuple(ranked),
     )
@@ -109,8 +123,8 @@ def _standing(outcome: Outcome, name: str, share: float) -> Standing:
 def _times_chosen(outcome: Outcome) -> Mapping[str, int]:
     by_key = {trial.key: trial for trial in outcome.trials}
     counts: dict[str, int] = {}
-    for family in FAMILIES:
-        for fold in outcome.results[family]:
+    for family in outcome.families:
+        for fold in outcome.results.get(family, ()):
             for key, _ in fold.members:
                 if by_key[key].family == family:
                     name = f"{family} {by_key[key].recipe}"
