@@ -1,12 +1,8 @@
-"""Text: messages, reviews, descriptions; what is said matters, and hardly any two cells are equal."""
+"""Topics of texts, and counts of what is in them: the features of text."""
 
 from __future__ import annotations
 
-import math
-import re
-from collections import Counter
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -14,12 +10,11 @@ import pandas as pd
 import scipy.sparse
 
 from fathometer.core.files import State
-from fathometer.kind import Features, Featurizer, Kind, Reading
+from fathometer.kind import Features, Featurizer
 from fathometer.kinds import _cells
+from fathometer.kinds.text.signs import present, signs_of, texts_of
+from fathometer.kinds.text.words import word_lists
 
-WORD = re.compile(
-    r"[\u3040-\u30ff\u3400-\u9fff]|[^\W_]+(?:'[^\W_]+)?"
-)  # scripts without blanks: each sign a word
 MOST_TERMS = 10_000
 MOST_TOPICS = 128
 MOST_WORDS = 400  # of one text: a review's verdict lies within, and time stays bounded
@@ -27,92 +22,15 @@ PAIRS_UP_TO = 400_000  # words in all; above it pairs of words cost more time th
 COUNTS = ("length", "words", "word length", "digits", "capitals", "punctuation", "exclamations")
 
 
-class Text(Kind):
-    """Cells that are sentences; values are text, missing stays missing."""
-
-    name: ClassVar[str] = "text"
-    unstructured: ClassVar[bool] = True
-
-    def guess(self, cells: pd.Series) -> float:
-        """High for cells of several words, mostly different, whose words come again in other cells."""
-        if not _cells.is_text(cells) or isinstance(cells.dtype, pd.CategoricalDtype):
-            return 0.0
-        present = _cells.sample(cells, 2000)
-        codes, texts = _cells.distinct_text(present)
-        if len(texts) < 20:
-            return 0.0
-        words = [WORD.findall(text.lower())[:MOST_WORDS] for text in texts]
-        in_mean = sum(map(len, words)) / len(texts)
-        different = len(texts) / len(codes)
-        shown = Counter(word for found in words for word in set(found))
-        total = sum(shown.values())
-        shared = sum(count for word, count in shown.items() if count > 1 and not word.isdigit()) / max(
-            total, 1
-        )
-        # names and codes have one to three words each; their words hardly ever come again
-        wordy = 1 / (1 + math.exp(-2.0 * (in_mean - 3.0)))
-        varied = min(1.0, different / 0.3) if in_mean < 8 else min(1.0, different / 0.05)
-        return round(0.85 * wordy * varied * min(1.0, shared / 0.4), 4)
-
-    def learn_reading(self, cells: pd.Series) -> Reading:
-        """Text is read as it stands."""
-        return {}
-
-    def read(self, cells: pd.Series, reading: Reading) -> pd.Series:
-        """Python text without blanks around it, None where missing; dtype object."""
-        codes, texts = _cells.distinct_text(cells)
-        values = np.array([text or None for text in texts] + [None], dtype=object)[codes]
-        return pd.Series(values, index=cells.index, name=cells.name, dtype=object)
-
-    def summary(self, values: pd.Series) -> dict[str, Any]:
-        """How long the texts are, in characters and words."""
-        texts = [text for text in values if isinstance(text, str)]
-        words = [len(WORD.findall(text)) for text in texts]
-        return {
-            "rows": len(values),
-            "missing": len(values) - len(texts),
-            "distinct": len(set(texts)),
-            "mean_length": float(np.mean([len(text) for text in texts])) if texts else None,
-            "mean_words": float(np.mean(words)) if words else None,
-        }
-
-    def fit_features(self, values: pd.Series) -> TextFeaturizer:
-        tokens = Tokens.of(_words(_texts(values)))
-        longest = 2 if len(tokens.codes) <= PAIRS_UP_TO else 1
-        terms, weights = _vocabulary(tokens, longest)
-        name = _cells.column_name(values)
-        if not terms:
-            return TextFeaturizer(name, (), np.zeros(0), np.zeros((0, 0), dtype=np.float16))
-        return TextFeaturizer(name, terms, weights, _topics(_weighted(tokens, Vocabulary(terms), weights)))
-
-    def load_features(self, state: State) -> TextFeaturizer:
-        return TextFeaturizer(state["name"], tuple(state["terms"]), state["weights"], state["topics"])
-
-    def toy(self, signal: npt.NDArray[np.float64], rng: np.random.Generator) -> pd.Series:
-        good, bad = (
-            ["great", "lovely", "works", "happy", "fast"],
-            ["awful", "broken", "slow", "refund", "angry"],
-        )
-        filler = [
-            "the",
-            "a",
-            "item",
-            "box",
-            "it",
-            "was",
-            "we",
-            "got",
-            "order",
-            "store",
-            "day",
-            "week",
-            "again",
-        ]
-        texts = []
-        for strength in np.clip(signal, 0, 1):
-            told = [str(rng.choice(good if rng.random() < strength else bad)) for _ in range(6)]
-            texts.append(" ".join([*told, *(str(word) for word in rng.choice(filler, 6))]))
-        return pd.Series(texts, dtype=object, name="review")
+def fit_topics(values: pd.Series) -> TextFeaturizer:
+    """The featurizer of these texts."""
+    tokens = Tokens.of(word_lists(texts_of(values)))
+    longest = 2 if len(tokens.codes) <= PAIRS_UP_TO else 1
+    terms, weights = _vocabulary(tokens, longest)
+    name = _cells.column_name(values)
+    if not terms:
+        return TextFeaturizer(name, (), np.zeros(0), np.zeros((0, 0), dtype=np.float16))
+    return TextFeaturizer(name, terms, weights, _topics(_weighted(tokens, Vocabulary(terms), weights)))
 
 
 @dataclass(frozen=True)
@@ -197,10 +115,10 @@ class TextFeaturizer(Featurizer):
         object.__setattr__(self, "directions", self.topics.astype(np.float32))
 
     def transform(self, values: pd.Series) -> Features:
-        texts = _texts(values)
-        words = _words(texts)
+        texts = texts_of(values)
+        words = word_lists(texts)
         counts = _counts(texts, words)
-        counts[np.array([not isinstance(text, str) for text in values], dtype=bool)] = np.nan
+        counts[~present(values)] = np.nan
         topics = np.zeros((len(texts), self.topics.shape[1]), dtype=np.float32)
         if self.topics.shape[1]:
             matrix = _weighted(Tokens.of(words), self.vocabulary, self.weights)
@@ -213,47 +131,21 @@ class TextFeaturizer(Featurizer):
             tuple(names),
             (),
             (),
+            common=((len(COUNTS), len(names)),) if self.topics.shape[1] else (),
         )
 
     def state(self) -> State:
         return {"name": self.name, "terms": list(self.terms), "weights": self.weights, "topics": self.topics}
 
 
-def _texts(values: pd.Series) -> list[str]:
-    """Every value as text, "" where missing."""
-    return [text if isinstance(text, str) else "" for text in values]
-
-
-def _words(texts: list[str]) -> list[list[str]]:
-    """The words of each text, in lower case."""
-    return [WORD.findall(text.lower()) for text in texts]
-
-
 def _counts(texts: list[str], words: list[list[str]]) -> npt.NDArray[np.float32]:
     """(texts, 7) the engineered counts in the order of `COUNTS`; lengths in logarithms, the rest shares."""
+    signs = signs_of(texts)
+    counts = np.array([len(found) for found in words], dtype=np.int64)
+    letters = np.array([sum(map(len, found)) for found in words], dtype=np.int64)
     lengths = np.array([len(text) for text in texts], dtype=np.int64)
-    word_counts = np.array([len(found) for found in words], dtype=np.int64)
-    word_signs = np.array([sum(map(len, found)) for found in words], dtype=np.int64)
-    signs = np.frombuffer("".join(texts).encode("utf-32-le", "replace"), dtype=np.uint32)
-    present = np.flatnonzero(np.bincount(signs, minlength=1))
-    kinds = np.zeros((4, int(present.max(initial=0)) + 1), dtype=np.uint8)
-    for code in present:
-        sign = chr(code)
-        kinds[:, code] = (
-            sign.isdigit(),
-            sign.isupper(),
-            not sign.isalnum() and not sign.isspace(),
-            sign == "!",
-        )
-    shares = np.zeros((4, len(texts)), dtype=np.int64)
-    filled = lengths > 0  # reduceat takes no empty stretches
-    if filled.any():
-        starts = (np.cumsum(lengths) - lengths)[filled]
-        shares[:, filled] = [np.add.reduceat(row[signs], starts, dtype=np.int64) for row in kinds]
-    digits, capitals, punctuation, exclamations = shares
-    scale = np.maximum(lengths, 1)
-    columns = [np.log1p(lengths), np.log1p(word_counts), word_signs / np.maximum(word_counts, 1)]
-    columns += [digits / scale, capitals / scale, punctuation / scale, np.log1p(exclamations)]
+    columns = [np.log1p(lengths), np.log1p(counts), letters / np.maximum(counts, 1)]
+    columns += [signs.digits, signs.capitals, signs.punctuation, np.log1p(signs.exclamations)]
     return np.stack(columns, axis=1).astype(np.float32).reshape(len(texts), len(COUNTS))
 
 

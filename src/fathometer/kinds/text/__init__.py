@@ -1,0 +1,8 @@
+"""Text: messages, reviews, descriptions; what is said matters, and hardly any two cells are equal."""
+
+from fathometer.kinds.text.kind import Text
+from fathometer.kinds.text.signs import texts_of
+from fathometer.kinds.text.topics import MOST_TOPICS
+from fathometer.kinds.text.words import MOST_SIGNS, folded, plain_text, word_lists, words_of
+
+__all__ = ["MOST_SIGNS", "MOST_TOPICS", "Text", "folded", "plain_text", "texts_of", "word_lists", "words_of"]
