@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 import multiprocessing
+import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from fathometer.core.memo import is_remembering, name_of, recalled_rows, recalled_state, remembering
+from fathometer.core.memo import (
+    borrowed_seconds,
+    is_remembering,
+    made_seconds,
+    name_of,
+    recalled_rows,
+    recalled_state,
+    remembering,
+)
 
 DIGESTS = np.array([5, 9, 5, 2**63 + 1, 7], dtype=np.uint64)
 
@@ -121,3 +130,21 @@ def test_workers_at_the_same_time_do_not_mix_their_rows(tmp_path):
     assert [worker.exitcode for worker in workers] == [0] * 4
     keys = np.fromfile(tmp_path / "shared.keys", dtype=np.uint64)
     assert len(np.unique(keys)) == len(keys) == 250
+
+
+def test_what_others_spent_is_told_apart_from_what_is_spent_here(tmp_path):
+    def slow(positions):
+        until = time.process_time() + 0.05
+        while time.process_time() < until:
+            pass
+        return np.zeros((len(positions), 1), dtype=np.float32)
+
+    with remembering(tmp_path):
+        recalled_rows("a", DIGESTS, 1, slow)
+        made = made_seconds()
+        assert made >= 0.05
+        assert borrowed_seconds() == 0
+    with remembering(tmp_path):
+        recalled_rows("a", DIGESTS[:3], 1, slow)
+        assert made_seconds() == 0
+        assert borrowed_seconds() == pytest.approx(made / 2)  # two of the four different values

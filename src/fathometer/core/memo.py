@@ -29,6 +29,8 @@ except ImportError:  # not on Windows: two workers may then both make what one c
 
 Digests = npt.NDArray[np.uint64]
 
+BORROWED, MADE = 0, 1  # places in what is noted of seconds
+
 _place: ContextVar[Path | None] = ContextVar("place", default=None)
 _spent: ContextVar[list[float] | None] = ContextVar("spent", default=None)
 
@@ -37,7 +39,7 @@ _spent: ContextVar[list[float] | None] = ContextVar("spent", default=None)
 def remembering(folder: Path) -> Iterator[None]:
     """Inside, what is made is kept in this folder, and looked up there first."""
     folder.mkdir(parents=True, exist_ok=True)
-    token, spent = _place.set(folder), _spent.set([0.0])
+    token, spent = _place.set(folder), _spent.set([0.0, 0.0])
     try:
         yield
     finally:
@@ -52,8 +54,12 @@ def is_remembering() -> bool:
 
 def borrowed_seconds() -> float:
     """Processor seconds that others had spent on what was looked up since `remembering` began."""
-    spent = _spent.get()
-    return 0.0 if spent is None else spent[0]
+    return _noted(BORROWED)
+
+
+def made_seconds() -> float:
+    """Processor seconds spent since then on what was made and kept, and will cost others nothing."""
+    return _noted(MADE)
 
 
 def name_of(*parts: object) -> str:
@@ -70,12 +76,14 @@ def recalled_state(name: str, make: Callable[[], State]) -> State:
     place = folder / name
     with _locked(folder / f"{name}.lock"):
         if (place / "seconds").exists():
-            _borrow(float((place / "seconds").read_text(encoding="ascii")))
+            _note(BORROWED, float((place / "seconds").read_text(encoding="ascii")))
             return read_state(place, "state")
         started = time.process_time()
         state = make()
+        seconds = time.process_time() - started
         write_state(place, "state", state)
-        (place / "seconds").write_text(repr(time.process_time() - started), encoding="ascii")
+        (place / "seconds").write_text(repr(seconds), encoding="ascii")
+        _note(MADE, seconds)
         return state
 
 
@@ -103,11 +111,11 @@ def recalled_rows(
             some = absent[start : start + most_rows].astype(np.intp)
             before = time.process_time()
             rows = make(some)
-            store.add(digests[some], rows, time.process_time() - before)
-        wanted = store.find(digests)
-        if not len(absent) and len(digests):
-            _borrow(store.seconds_per_row * len(first))
-        return store.rows(wanted)
+            seconds = time.process_time() - before
+            store.add(digests[some], rows, seconds)
+            _note(MADE, seconds)
+        _note(BORROWED, store.seconds_per_row * (len(first) - len(absent)))
+        return store.rows(store.find(digests))
 
 
 def _made_in_parts(
@@ -180,10 +188,15 @@ class _Store:
 _NO_KEYS: Digests = np.zeros(0, dtype=np.uint64)
 
 
-def _borrow(seconds: float) -> None:
+def _note(what: int, seconds: float) -> None:
     spent = _spent.get()
     if spent is not None:
-        spent[0] += seconds
+        spent[what] += seconds
+
+
+def _noted(what: int) -> float:
+    spent = _spent.get()
+    return 0.0 if spent is None else spent[what]
 
 
 @contextmanager

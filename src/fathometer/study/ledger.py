@@ -40,7 +40,9 @@ class Trial:
     """One fit and what came of it.
 
     key: where its files are, and what makes it the same trial. decided: what the fit chose by the clock.
-    cpu_seconds: of the whole process, failures included; fit_seconds and predict_seconds: of the learner alone.
+    cpu_seconds: of the whole process, failures included; fit_seconds and predict_seconds: of the learner alone, with
+        what making the features would have taken where an earlier trial had made them. shared_seconds: of cpu_seconds,
+        spent on features that later trials find ready.
     valid_loss: on the fold's validation rows (the loss models are chosen by). at: second of the run it ended.
     """
 
@@ -59,6 +61,7 @@ class Trial:
     wall_seconds: float = 0.0
     fit_seconds: float = 0.0
     predict_seconds: float = 0.0
+    shared_seconds: float = 0.0
     predicted_rows: int = 0
     peak_bytes: int = 0
     model_bytes: int = 0

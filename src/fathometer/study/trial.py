@@ -15,7 +15,7 @@ import numpy.typing as npt
 from safetensors.numpy import load_file, save_file
 
 from fathometer.core.files import read_json, size_bytes
-from fathometer.core.memo import borrowed_seconds, remembering
+from fathometer.core.memo import borrowed_seconds, made_seconds, remembering
 from fathometer.data.rows import Rows
 from fathometer.data.storage import read_rows
 from fathometer.data.thinning import RAW, place, thinned
@@ -81,7 +81,7 @@ def _run_trial(order: Order) -> dict[str, Any]:
     some = np.random.default_rng(0).permutation(len(train))[:TRAIN_ROWS_SCORED]
     seen = train.take(np.sort(some))
     train_loss = task.fitting_loss(seen.answers, model.predict(Rows(seen.frame, seen.kinds)))
-    predicted = run.used() - fitted
+    predicted = run.used() - fitted + borrowed_seconds() - borrowed
     kept = {
         name: np.ascontiguousarray(values, dtype=_kept_type(task)) for name, values in predictions.items()
     }
@@ -91,6 +91,7 @@ def _run_trial(order: Order) -> dict[str, Any]:
     done = {
         "fit_seconds": fitted + borrowed,
         "predict_seconds": predicted,
+        "shared_seconds": made_seconds(),
         "predicted_rows": len(parts["valid"]) + len(parts["test"]) + len(seen),
         "valid_loss": task.fitting_loss(valid.answers, predictions["valid"]),
         "train_loss": train_loss if math.isfinite(train_loss) else None,
