@@ -38,6 +38,8 @@ class Run:
 
     seed: all randomness comes from it.
     seconds: processor seconds this fit may use. wall_seconds: seconds by the clock on the wall, for a busy machine.
+    for_features: further processor seconds for features that are kept, and so are not charged to this fit's learning.
+    excused: gives the processor seconds that were spent on such features since the fit began.
     threads: how many threads it may start.
     device: "cpu", or a torch device name.
     decided: choices that depend on the clock, by name. A fit fills it; a replay (`replaying`) starts with it filled,
@@ -55,10 +57,12 @@ class Run:
     started: float = field(default_factory=time.process_time)
     started_wall: float = field(default_factory=time.monotonic)
     replaying: bool = False
+    for_features: float = 0.0
+    excused: Callable[[], float] = float
 
     def used(self) -> float:
-        """Processor seconds used so far."""
-        return time.process_time() - self.started
+        """Processor seconds used so far, without what was spent on features that later fits find ready."""
+        return time.process_time() - self.started - self.excused()
 
     def left(self) -> float:
         """Seconds left of whichever runs out first; below zero when over."""

@@ -34,6 +34,9 @@ from fathometer.study.ledger import Trial
 from fathometer.study.search import propose
 
 FIRST_PORTION = 0.4  # of what is left of the share, for the next preset over all its folds
+FEATURES_PORTION = (
+    0.5  # of what is left of the share may go into features of words or pictures, made once for all
+)
 SECONDS_LEAST = 0.3  # a unit that could have less than this is not started
 ENOUGH = 0.6  # of what a recipe took on another fold; with less it would be stopped far from its end
 TWICE = 2.0  # times what a recipe had when it ran out of time: with less it would again
@@ -72,7 +75,10 @@ class Candidate:
 
 @dataclass(frozen=True)
 class Unit:
-    """One recipe on one fold: the next trial. `seconds`: processor seconds it may use."""
+    """One recipe on one fold: the next trial.
+
+    seconds: processor seconds it may use. for_features: further ones, for features that later trials find ready.
+    """
 
     candidate: Candidate
     fold: str
@@ -81,6 +87,7 @@ class Unit:
     seconds: float
     decided: Mapping[str, Any] = field(default_factory=dict)
     replaying: bool = False
+    for_features: float = 0.0
 
     @property
     def key(self) -> str:
@@ -109,12 +116,13 @@ class Lane:
         recipes: int | None = None,
         sizes: Mapping[str, tuple[int, ...]] | None = None,
         is_ablated: bool = False,
+        keeps_features: bool = False,
     ) -> None:
         """`folds`: (name, repeat) in order, `first` of them in the first pass; `clock`: wall seconds of the run.
 
         recipes: so many presets on the folds of the first pass are all; None: go on until the share is spent.
         sizes: the divisors of each fold's rows for the data learning curve. is_ablated: whether there are engineered
-            features to leave out.
+            features to leave out. keeps_features: whether features of words or pictures are made once for all trials.
         """
         self.family = family
         self.candidates = sorted(candidates, key=lambda candidate: candidate.turn)[:recipes]
@@ -127,6 +135,7 @@ class Lane:
         self.clock = clock
         self.sizes = {} if sizes is None or self.is_short else dict(sizes)
         self.is_ablated = is_ablated and not self.is_short
+        self.keeps_features = keeps_features
         self.kept_back = 0.0  # of the share, and of the time by the clock, that later stages are to have
         self.running: dict[str, float] = {}  # key -> seconds it may use
         self._units = self._order()
@@ -207,7 +216,7 @@ class Lane:
     def _repeated(self, fold: str) -> Iterator[Unit | None]:
         """The presets in turn on a fold of a further repeat, each for about as long as on other folds."""
         for candidate in self.candidates:
-            usual = [t.cpu_seconds for t in self._whole() if t.recipe == candidate.recipe]
+            usual = [own_seconds(t) for t in self._whole() if t.recipe == candidate.recipe]
             if not usual:
                 continue
             while (limit := self._limit(REPEAT_MOST * max(usual))) < SECONDS_LEAST and self._may_wait():
@@ -246,8 +255,8 @@ class Lane:
         self, trial: Trial, fold: str, stage: str, part: float
     ) -> Generator[Unit | None, None, Unit | None]:
         """A finished trial's recipe on `part` of its rows; None where it would not end in time."""
-        needed = ENOUGH * part * trial.cpu_seconds
-        while (limit := self._limit(max(trial.cpu_seconds, 1.0))) < needed and self._may_wait():
+        needed = ENOUGH * part * own_seconds(trial)
+        while (limit := self._limit(max(own_seconds(trial), 1.0))) < needed and self._may_wait():
             yield None
         if limit < max(needed, SECONDS_LEAST):
             return None
@@ -285,7 +294,7 @@ class Lane:
         if "out_of_memory" in ended or ended.count("failed") >= FAILURES_MOST:
             return True
         return any(
-            limit < (ENOUGH if trial.status == "done" else TWICE) * trial.cpu_seconds
+            limit < (ENOUGH if trial.status == "done" else TWICE) * own_seconds(trial)
             for trial in mine
             if trial.status in ("done", "out_of_time")
         )
@@ -327,12 +336,19 @@ class Lane:
     def _usual(self, learner: str, fold: str) -> float:
         """Processor seconds this learner has taken on the fold, the longest so far."""
         return max(
-            (t.cpu_seconds for t in self.finished if t.learner == learner and t.fold == fold), default=5.0
+            (own_seconds(t) for t in self.finished if t.learner == learner and t.fold == fold), default=5.0
         )
 
     def _unit(self, candidate: Candidate, fold: str, stage: str, seconds: float) -> Unit:
         mark = hashlib.sha256(f"{self.seed} {fold} {candidate.recipe}".encode()).digest()
-        return Unit(candidate, fold, stage, int.from_bytes(mark[:4], "big") >> 1, seconds)
+        for_features = FEATURES_PORTION * self.available() if self.keeps_features else 0.0
+        number = int.from_bytes(mark[:4], "big") >> 1
+        return Unit(candidate, fold, stage, number, seconds, for_features=for_features)
+
+
+def own_seconds(trial: Trial) -> float:
+    """Processor seconds that the same recipe would take where the features are there already."""
+    return max(trial.cpu_seconds - trial.shared_seconds, 0.0)
 
 
 def further(

@@ -24,11 +24,13 @@ from fathometer.errors import BadRun
 from fathometer.kind import KINDS
 from fathometer.learner import Encoder, Facts
 from fathometer.study.budget import FAMILIES, PRETRAINED, Budget
-from fathometer.study.ledger import RUN_FORMAT, Ledger, Lock, Trial
+from fathometer.study.ledger import RUN_FORMAT, Ledger, Lock, Trial, read_arrays
+from fathometer.study.picks import Pick, chosen_rows
 from fathometer.study.plan import Candidate, Lane, Unit, baseline_units, fairest
 from fathometer.study.probe import ProbeOrder, run_probe
 from fathometer.study.record import FoldResult, families_of, read_run
 from fathometer.study.trial import Order, list_candidates, run_trial
+from fathometer.task import task_from_json
 
 PRELOADED = ("fathometer.study.trial", "fathometer.study.preload")
 """What the engine loads once, before the first trial."""
@@ -191,6 +193,7 @@ def probe(
             answers are timed. seconds: for each competitor.
     """
     learners = {trial.key: trial.learner for trial in Ledger(folder).trials()}
+    picks = _picks(folder, {name: folds[0] for name, (folds, _) in found.items()})
     jobs = []
     for name, (folds, packing) in found.items():
         told = [
@@ -200,7 +203,8 @@ def probe(
         packed = [
             [key, learners[key], weight / len(packing)] for fold in packing for key, weight in fold.members
         ]
-        order = ProbeOrder(str(folder), name, told, seconds, packed)
+        shown = [pick.to_json() for pick in picks.get(name, ())]
+        order = ProbeOrder(str(folder), name, told, seconds, packed, shown)
         memory = int(MEMORY_SHARE * psutil.virtual_memory().total / engine.workers)
         jobs.append(Job(name, run_probe, {"order": order}, 2 * seconds + 5.0, 2 * seconds + 5.0, memory))
     measures: dict[str, Any] = {}
@@ -209,6 +213,19 @@ def probe(
             name = outcome.job.key
             measures[name] = outcome.value or {"skipped": {"all": outcome.reason or outcome.status}}
     write_json(folder / "measures.json", measures)
+
+
+def _picks(folder: Path, found: Mapping[str, FoldResult]) -> dict[str, list[Pick]]:
+    """Per family the test rows to show as examples; none where no column holds words or pictures."""
+    run = read_run(folder)
+    families = {name: fold for name, fold in found.items() if name in (*FAMILIES, PRETRAINED)}
+    if not families or structured_columns(run) == len(run["schema"]["columns"]):
+        return {}
+    arrays = read_arrays(folder / "folds.safetensors")
+    target, rows = arrays["target"], next(iter(families.values())).rows
+    clusters = arrays.get("clusters", np.arange(len(target)))
+    predictions = {name: fold.prediction for name, fold in families.items()}
+    return chosen_rows(task_from_json(run["task"]), target, clusters, rows, predictions)
 
 
 def read_measures(folder: Path) -> dict[str, Any]:
@@ -281,6 +298,7 @@ class _Desk:
                 recipes,
                 sizes,
                 self._is_ablated(family),
+                self._keeps_features(family),
             )
         while True:
             following = fairest(self.lanes.values())
@@ -302,6 +320,11 @@ class _Desk:
         if family == PRETRAINED or kinds == {"number"}:
             return False
         return family == "classical" or structured_columns(self.run) > 0
+
+    def _keeps_features(self, family: str) -> bool:
+        """Whether features of words or pictures are made for a family's trials, once for all of them."""
+        count = len(self.run["schema"]["columns"])
+        return structured_columns(self.run) < count and (family != "deep" or structured_columns(self.run) > 0)
 
     def _facts(self) -> Facts:
         """What learners are told of the data before any fit."""
@@ -346,10 +369,11 @@ class _Desk:
             scratch=str(scratch),
             decided=dict(unit.decided),
             replaying=unit.replaying,
+            for_features=unit.for_features,
         )
         self.units[unit.key] = (unit, scratch, self.clock())
         # a learner that looks at the clock ends by itself; the rest is ended a little later
-        most = 1e9 if unit.replaying else 1.3 * unit.seconds + 3.0
+        most = 1e9 if unit.replaying else 1.3 * (unit.seconds + unit.for_features) + 3.0
         return Job(
             unit.key, run_trial, {"order": order}, 1e9 if unit.replaying else wall, most, self.memory_bytes
         )
