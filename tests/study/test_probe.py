@@ -19,7 +19,7 @@ import pytest
 from fathometer.data.rows import Rows
 from fathometer.data.splits import make_splits
 from fathometer.learner import LEARNERS, Learner, Model, Run
-from fathometer.study import probe
+from fathometer.study import bench, probe
 from fathometer.study.probe import ProbeOrder, run_probe
 from fathometer.study.run import begin
 from fathometer.study.trial import load_fold, load_rows
@@ -276,15 +276,15 @@ def test_time_that_ends_on_the_way_leaves_what_is_measured(
     a_run(tmp_path, NUMBERS, target, frame, dict.fromkeys(frame.columns, "number"))
     toys(monkeypatch, sum=lambda rows: number(rows, "c17") + 0.1 * number(rows, "c3"))
     asked: list[int] = []
-    ask = probe._Bench.ask
+    ask = bench.Bench.ask
 
-    def limited(bench: Any, rows: Rows, spare: float = 0.0) -> Prediction:
+    def limited(desk: Any, rows: Rows, spare: float = 0.0) -> Prediction:
         asked.append(len(rows))
         if asked.count(800) > 5:  # ten times the test rows: about one column
-            bench.clock.seconds = 0.0
-        return ask(bench, rows, spare)
+            desk.clock.seconds = 0.0
+        return ask(desk, rows, spare)
 
-    monkeypatch.setattr(probe._Bench, "ask", limited)
+    monkeypatch.setattr(bench.Bench, "ask", limited)
     measured = run_probe(an_order("sum", folder=tmp_path))
     assert 0 < len(measured["importance"]) < 30
     assert measured["importance"][0]["column"] == "c17"
@@ -302,15 +302,15 @@ def test_many_columns_leave_time_for_the_other_parts(tmp_path: Path, monkeypatch
     clock = {"now": 0.0}
     monkeypatch.setattr(probe.time, "monotonic", lambda: clock["now"])
     monkeypatch.setattr(Run, "left", lambda run: run.seconds - clock["now"])
-    ask = probe._Bench.ask
+    ask = bench.Bench.ask
 
-    def slow(bench: Any, rows: Rows, spare: float = 0.0) -> Prediction:
-        guesses = ask(bench, rows, spare)
+    def slow(desk: Any, rows: Rows, spare: float = 0.0) -> Prediction:
+        guesses = ask(desk, rows, spare)
         clock["now"] += 1e-3 * len(rows)
-        bench.largest = (1_000, 1.0)
+        desk.largest = (1_000, 1.0)
         return guesses
 
-    monkeypatch.setattr(probe._Bench, "ask", slow)
+    monkeypatch.setattr(bench.Bench, "ask", slow)
     measured = run_probe(an_order("one", folder=tmp_path, seconds=20.0, folds=2))
     assert measured["importance"][0]["column"] == "c17"
     assert 0 < len(measured["importance"]) < 300
@@ -343,7 +343,8 @@ def test_answers_that_are_no_numbers_are_not_measured(
     a_plain_run(tmp_path)
     toys(monkeypatch, nan=lambda rows: np.full(len(rows), np.nan))
     measured = run_probe(an_order("nan", folder=tmp_path))
-    assert {measured["skipped"][name] for name in probe.PARTS} == {"the model's answers are not finite"}
+    asking = set(probe.PARTS) - {"examples"}  # of which none were chosen
+    assert {measured["skipped"][name] for name in asking} == {"the model's answers are not finite"}
     assert measured["robustness"] == []
 
 
@@ -358,7 +359,7 @@ def test_the_order_of_the_members_does_not_matter(tmp_path: Path, monkeypatch: p
 def test_copies_of_rows_make_nothing_surer() -> None:
     values = np.random.default_rng(0).normal(size=1_000)
     apart, copied = np.arange(1_000), np.arange(1_000) // 10
-    widths = [probe._standard_error(np.repeat(values[:100], 10), clusters) for clusters in (apart, copied)]
+    widths = [bench.standard_error(np.repeat(values[:100], 10), clusters) for clusters in (apart, copied)]
     assert widths[0] == pytest.approx(np.repeat(values[:100], 10).std(ddof=1) / math.sqrt(1_000))
     assert widths[1] == pytest.approx(values[:100].std(ddof=1) / math.sqrt(100))
 

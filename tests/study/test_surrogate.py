@@ -17,6 +17,7 @@ from sklearn.tree import DecisionTreeRegressor
 
 from fathometer.data.rows import Rows
 from fathometer.study.questions import Asked, best_cut
+from fathometer.study.facts import with_facts
 from fathometer.study.surrogate import grow, measure_surrogate, rules
 from fathometer.tasks.classification import Classification
 from fathometer.tasks.regression import Regression
@@ -195,5 +196,5 @@ def test_texts_are_asked_for_the_words_that_tell() -> None:
     lines = rules(grow(NUMBERS, rows, told), NUMBERS)
     assert [line.split(":")[0] for line in lines] == ["said without great", "said mentions great"]
     short = said.map(lambda text: float(isinstance(text, str) and len(text) <= 15)).to_numpy()
-    lines = rules(grow(NUMBERS, rows, short), NUMBERS)
-    assert re.match(r"characters in said <= 1[5-9]: 1 \(", lines[0])
+    lines = rules(grow(NUMBERS, with_facts(rows), short), NUMBERS)
+    assert re.match(r"characters of said <= 1[5-9]: 1 \(", lines[0])

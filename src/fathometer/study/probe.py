@@ -6,33 +6,47 @@ import json
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 from safetensors.numpy import load_file
 
 from fathometer.core.files import read_json
+from fathometer.core.memo import remembering
 from fathometer.data.rows import Rows
 from fathometer.learner import LEARNERS, Model, Run
+from fathometer.study.bench import (
+    NORMAL_HALF,
+    OUT_OF_TIME,
+    Bench,
+    NotMeasuredError,
+    finite,
+    guarded,
+    rise,
+    scale_of,
+    some_of,
+    standard_error,
+)
 from fathometer.study.disturb import (
     by_relevance,
+    careless_columns,
     noise_scales,
+    noise_told,
     shuffled,
     unlikeness,
     with_gaps,
     with_noise,
 )
+from fathometer.study.examples import make_examples, seconds_for
 from fathometer.study.surrogate import measure_surrogate
-from fathometer.study.trial import load_fold, load_rows
-from fathometer.task import Prediction, Task, task_from_json
-
-Floats = npt.NDArray[np.float64]
-Places = npt.NDArray[np.intp]
+from fathometer.study.trial import MEMO, load_fold, load_rows
+from fathometer.study.weaknesses import errors_by_fact
+from fathometer.task import Prediction, task_from_json
 
 TEST_ROWS = 5_000  # of a fold, at most, on which anything is measured
 ROBUST_ROWS = 2_000
@@ -41,23 +55,20 @@ TRAIN_ROWS = 1_000  # rows learned from that are answered again
 SURROGATE_ROWS = 2_000  # of the training rows, of the validation rows, and of the test rows
 REST_SHARE = 0.4  # of the seconds left, at most, is kept from the importances for the parts after them
 SURROGATE_SECONDS = 0.3  # to grow the tree and tell the rows least like the training rows
+EXAMPLES_SHARE = 0.3  # of the seconds left, at most, is kept for the examples
 MOST_SHIFTS = 10  # rows whose cell each row is given in turn, for an importance
 SINGLES, THOUSANDS = 30, 5  # answers timed
 THROWN_AWAY = 3  # first single answers, in which caches are filled
 LATENCY_SHARE = 0.2  # of the seconds left may go into timing answers
-TELLING_BATCH = 100  # rows from which on the time of an answer says what more rows would take
 SHIFTED_SHARE = 5  # one in so many test rows is called unlike
 SHIFTED_LEAST = 10  # such rows, below which nothing is said
 RANKED_LEAST = 3  # columns, below which a rank correlation says nothing
-NORMAL_HALF = 1.959964  # standard deviations to either side that hold 95 % of a normal curve
-LEAST_LEVEL = 0.01  # of the constant answer's score: below it a better score makes no rise look larger
-OUT_OF_TIME = "out of time"
 
 DISTURBANCES: tuple[tuple[str, str, str, float], ...] = (
     ("missing_10", "10 % of cells missing", "missing", 0.1),
     ("missing_30", "30 % of cells missing", "missing", 0.3),
-    ("noise_10", "noise of 0.1 standard deviations in numbers and dates", "noise", 0.1),
-    ("noise_30", "noise of 0.3 standard deviations in numbers and dates", "noise", 0.3),
+    ("noise_10", "", "noise", 0.1),  # what it does depends on the columns: see `noise_told`
+    ("noise_30", "", "noise", 0.3),
 )
 
 
@@ -68,7 +79,8 @@ class ProbeOrder:
     folder: the run. folds: at most two, as {"fold": name, "members": [[trial key, learner name, weight], ...]}; all is
     measured on the first, the second only says whether importances are stable. seconds: of processor time, and of
     time by the clock on the wall, after which nothing more is begun. shipped: the members of the model as it is
-    packed, of all folds, whose answers are timed; those of the first fold unless given.
+    packed, of all folds, whose answers are timed; those of the first fold unless given. picks: test rows of the first
+    fold to show as examples (study/picks.py), as plain data.
     """
 
     folder: str
@@ -76,6 +88,7 @@ class ProbeOrder:
     folds: list[dict[str, Any]]
     seconds: float
     shipped: list[list[Any]] = field(default_factory=list)
+    picks: list[dict[str, Any]] = field(default_factory=list)
 
 
 def run_probe(order: ProbeOrder) -> dict[str, Any]:
@@ -84,8 +97,9 @@ def run_probe(order: ProbeOrder) -> dict[str, Any]:
     Same order, same result, but for latencies and what time cuts off.
 
     Returns:
-        "fold", "latency", "train_gap", "importance", "stability", "robustness", "surrogate" (None or empty where not
-        measured), and "skipped": what was not measured, or in part only, and why. Plain data; numbers finite or None.
+        "fold", "latency", "train_gap", "importance", "stability", "robustness", "weaknesses", "surrogate", "examples"
+        (None or empty where not measured), and "skipped": what was not measured, or in part only, and why. Plain data;
+        numbers finite or None.
     """
     clock = Run(seconds=order.seconds, wall_seconds=order.seconds)
     measured: dict[str, Any] = {
@@ -95,7 +109,9 @@ def run_probe(order: ProbeOrder) -> dict[str, Any]:
         "importance": [],
         "stability": None,
         "robustness": [],
+        "weaknesses": [],
         "surrogate": None,
+        "examples": {},
         "skipped": {},
     }
     skipped: dict[str, str] = measured["skipped"]
@@ -103,111 +119,30 @@ def run_probe(order: ProbeOrder) -> dict[str, Any]:
         return measured | {"skipped": dict.fromkeys((*PARTS, "stability"), OUT_OF_TIME)}
     bench = _set_up(order, order.folds[0], clock, skipped)
     for name, part in PARTS.items():
-        value, reason = _guarded(partial(part, bench))
+        # an answer is timed as a user would wait for it, with nothing remembered of the rows
+        with nullcontext() if name == "latency" else remembering(Path(order.folder) / MEMO):
+            value, reason = guarded(partial(part, bench))
         if reason:
             skipped[name] = reason
         else:
             measured[name] = value
-    measured["stability"], reason = _guarded(partial(_stability, order, clock, measured["importance"]))
+        bench.importance = measured["importance"]
+    with remembering(Path(order.folder) / MEMO):
+        measured["stability"], reason = guarded(partial(_stability, order, clock, measured["importance"]))
     skipped |= {"stability": reason} if reason else {}
     json.dumps(measured, allow_nan=False)  # what the record could not hold must fail here
     return measured
 
 
-class _NotMeasuredError(Exception):
-    """A part that cannot be measured; its text says why."""
-
-
-def _guarded(part: Callable[[], Any]) -> tuple[Any, str]:
-    """What a part measured, or None and why it could not be: what one part meets must not cost the others."""
-    try:
-        return part(), ""
-    except _NotMeasuredError as error:
-        return None, str(error)
-    except Exception as error:
-        return None, " ".join(f"failed: {type(error).__name__}: {error}".split())
-
-
-@dataclass
-class _Bench:
-    """Fitted models, the rows of their fold, and how long answers take.
-
-    test, clusters: of at most 5,000 of the fold's test rows. largest: (rows, seconds) of the largest batch yet.
-    """
-
-    task: Task
-    clock: Run
-    members: list[tuple[Model, float]]
-    rows: Rows
-    train: Places
-    valid: Places
-    test: Places
-    clusters: npt.NDArray[np.int64]
-    skipped: dict[str, str]
-    importance_order: list[str] | None = None
-    largest: tuple[int, float] = (0, 0.0)
-    answered: dict[int, Prediction] = field(default_factory=dict)
-    folder: Path = Path()
-    shipped: Sequence[Sequence[Any]] = ()
-
-    def some(self, places: Places, most: int, seed: int) -> Rows:
-        """At most so many of these rows, always the same ones of a seed, in their order."""
-        return self.rows.take(_some(places, most, seed))
-
-    def needed(self, rows: int) -> float:
-        """Seconds that answers to so many rows will take; 0 while that cannot be told."""
-        count, seconds = self.largest
-        return seconds * rows / count if count >= TELLING_BATCH else 0.0
-
-    def ask(self, rows: Rows, spare: float = 0.0) -> Prediction:
-        """The models' answer, which must not look at targets; `spare`: seconds that must be left afterwards.
-
-        Raises:
-            _NotMeasuredError: there is no time for it, or it is not finite.
-        """
-        if self.clock.left() <= self.needed(len(rows)) + spare:
-            raise _NotMeasuredError(OUT_OF_TIME)
-        count, _ = self.largest
-        started = time.monotonic()
-        questions = Rows(rows.frame, rows.kinds)
-        answers = [model.predict(questions) for model, _ in self.members]
-        mean = self.task.average(answers, [weight for _, weight in self.members])
-        if len(rows) >= count:
-            self.largest = (len(rows), time.monotonic() - started)
-        if not np.isfinite(mean).all():
-            raise _NotMeasuredError("the model's answers are not finite")
-        return mean
-
-    def ask_test(self, most: int) -> tuple[Rows, Prediction, npt.NDArray[np.int64]]:
-        """At most so many test rows, the answers to them, and their clusters; each answered once."""
-        chosen = _some(np.arange(len(self.test)), most, 1)
-        rows = self.rows.take(self.test[chosen])
-        if len(rows) not in self.answered:
-            self.answered[len(rows)] = self.ask(rows)
-        return rows, self.answered[len(rows)], self.clusters[chosen]
-
-    def constant_loss(self) -> float:
-        """Mean loss on the test rows of the best answer that looks at no input, or nearly the best."""
-        rows = self.rows.take(self.test)
-        if self.task.outputs > 1:
-            shares = np.bincount(rows.answers, minlength=self.task.outputs) / len(rows)
-            return float(self.losses(rows, np.tile(shares, (len(rows), 1))).mean())
-        return float(self.losses(rows, np.full(len(rows), float(np.median(rows.answers)))).mean())
-
-    def losses(self, rows: Rows, answers: Prediction) -> Floats:
-        """Loss of each row, where the metric looks at a whole set: at these rows as the set."""
-        return self.task.losses(rows.answers, answers)
-
-
-def _set_up(order: ProbeOrder, fold: Mapping[str, Any], clock: Run, skipped: dict[str, str]) -> _Bench:
+def _set_up(order: ProbeOrder, fold: Mapping[str, Any], clock: Run, skipped: dict[str, str]) -> Bench:
     folder = Path(order.folder)
     parts = load_fold(folder, fold["fold"])
-    test = _some(parts["test"], TEST_ROWS, 0)
+    test = some_of(parts["test"], TEST_ROWS, 0)
     rows = load_rows(folder)
     clusters = load_file(folder / "folds.safetensors").get("clusters", np.arange(len(rows)))
     members = _loaded(folder, fold["members"])
     task = task_from_json(read_json(folder / "run.json")["task"])
-    return _Bench(
+    return Bench(
         task,
         clock,
         members,
@@ -219,6 +154,8 @@ def _set_up(order: ProbeOrder, fold: Mapping[str, Any], clock: Run, skipped: dic
         skipped,
         folder=folder,
         shipped=order.shipped,
+        competitor=order.competitor,
+        picks=order.picks,
     )
 
 
@@ -230,7 +167,7 @@ def _loaded(folder: Path, members: Sequence[Sequence[Any]]) -> list[tuple[Model,
     ]
 
 
-def _latency(bench: _Bench) -> dict[str, Any]:
+def _latency(bench: Bench) -> dict[str, Any]:
     """How long one row and a thousand rows take, rows repeated where there are fewer; medians and 95th percentiles.
 
     Of the model as it is packed, which answers with the members of every fold. By the clock on the wall, in this
@@ -252,7 +189,7 @@ def _latency(bench: _Bench) -> dict[str, Any]:
     }
 
 
-def _timed(bench: _Bench, questions: list[Rows], thrown_away: int, seconds: float) -> list[float]:
+def _timed(bench: Bench, questions: list[Rows], thrown_away: int, seconds: float) -> list[float]:
     """Milliseconds of each answer but the first ones; ends early when these seconds are over."""
     started = time.monotonic()
     taken: list[float] = []
@@ -269,7 +206,7 @@ def _percentiles(milliseconds: list[float]) -> list[float]:
     return [float(value) for value in np.percentile(milliseconds, [50, 95])]
 
 
-def _train_gap(bench: _Bench) -> dict[str, Any]:
+def _train_gap(bench: Bench) -> dict[str, Any]:
     """Score on rows learned from against test rows; gap in gap units, above 0: better on rows learned from."""
     test, answers, _ = bench.ask_test(TEST_ROWS)
     seen = bench.some(bench.train, TRAIN_ROWS, 2)
@@ -277,14 +214,14 @@ def _train_gap(bench: _Bench) -> dict[str, Any]:
     new = float(bench.losses(test, answers).mean())
     measure = bench.task.measure
     return {
-        "train_score": _finite(measure.score(known)),
-        "test_score": _finite(measure.score(new)),
-        "gap": _finite(measure.gap_scale((known + new) / 2) * (new - known)),
+        "train_score": finite(measure.score(known)),
+        "test_score": finite(measure.score(new)),
+        "gap": finite(measure.gap_scale((known + new) / 2) * (new - known)),
         "rows": len(seen),
     }
 
 
-def _importance(bench: _Bench) -> list[dict[str, Any]]:
+def _importance(bench: Bench) -> list[dict[str, Any]]:
     """How much worse the answers get when one column's cells are shuffled among the test rows [1, 2].
 
     In gap units, with a 95 % interval by rows (whole clusters of copies together). With few test rows each is given
@@ -303,7 +240,7 @@ def _importance(bench: _Bench) -> list[dict[str, Any]]:
     test, answers, clusters = bench.ask_test(most)
     count = len(test)
     if count < 2:
-        raise _NotMeasuredError("too few test rows")
+        raise NotMeasuredError("too few test rows")
     mix = np.random.default_rng(3).permutation(count)
     shifts = min(MOST_SHIFTS, max(1, most // count), count - 1)
     donors = np.empty((shifts, count), dtype=np.intp)
@@ -314,9 +251,9 @@ def _importance(bench: _Bench) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = []
     names = bench.importance_order or by_relevance(test, answers)
     for name in names:
-        guesses, reason = _guarded(partial(bench.ask, shuffled(stacked, name, donors.ravel()), spare))
+        guesses, reason = guarded(partial(bench.ask, shuffled(stacked, name, donors.ravel()), spare))
         if reason and not found:
-            raise _NotMeasuredError(reason)
+            raise NotMeasuredError(reason)
         if reason:
             bench.skipped["importance"] = (
                 f"{reason}: {len(found):,} of {len(names):,} columns were measured, those with whose values the "
@@ -326,96 +263,117 @@ def _importance(bench: _Bench) -> list[dict[str, Any]]:
         parts = guesses.reshape(len(donors), count, *guesses.shape[1:])
         rises = [bench.losses(test, part) - intact for part in parts]
         losses = intact + np.mean(rises, axis=0)
-        found.append({"column": name, **_rise(bench, losses, intact, clusters)})
+        found.append({"column": name, **rise(bench, losses, intact, clusters)})
     return sorted(found, key=lambda item: -(item["gap"] or 0.0))
 
 
-def _rows_per_column(bench: _Bench, spare: float) -> int:
+def _rows_per_column(bench: Bench, spare: float) -> int:
     """How many rows there is time to ask for every column: all columns roughly tell more than some exactly."""
     left = bench.clock.left() - spare
     fitting = (most for most in IMPORTANCE_ROWS if len(bench.rows.kinds) * bench.needed(most) <= left)
     return next(fitting, IMPORTANCE_ROWS[-1])
 
 
-def _time_for_the_rest(bench: _Bench) -> float:
+def _time_for_the_rest(bench: Bench) -> float:
     """Seconds that the parts after the importances will take, but at most a share of those left."""
     answers = min(len(bench.test), ROBUST_ROWS) * len(DISTURBANCES)
     answers += sum(min(len(places), SURROGATE_ROWS) for places in (bench.train, bench.valid))
-    return min(bench.needed(answers) + SURROGATE_SECONDS, REST_SHARE * bench.clock.left())
+    seconds = bench.needed(answers) + SURROGATE_SECONDS + seconds_for(bench, bench.picks)
+    return min(seconds, REST_SHARE * bench.clock.left())
 
 
-def _robustness(bench: _Bench) -> list[dict[str, Any]]:
+def _robustness(bench: Bench) -> list[dict[str, Any]]:
     """Loss of score on test rows with cells missing, with noise, and on the rows least like the training rows."""
     test, answers, clusters = bench.ask_test(ROBUST_ROWS)
     intact = bench.losses(test, answers)
-    scales = noise_scales(bench.rows.take(bench.train))
+    scales, careless = noise_scales(bench.rows.take(bench.train)), careless_columns(test)
     found: list[dict[str, Any]] = []
     for code, what, sort, size in DISTURBANCES:
-        if sort == "noise" and not scales:
+        if sort == "noise" and not scales and not careless:
             bench.skipped["noise"] = "no column of numbers or dates that varies"
             continue
-        disturbed = with_gaps(test, size, 4) if sort == "missing" else with_noise(test, scales, size, 5)
-        guesses, reason = _guarded(partial(bench.ask, disturbed))
+        if sort == "noise":
+            what = noise_told(test.kinds, scales, careless, size)
+            make = partial(with_noise, test, scales, size, 5, careless)
+        else:
+            make = partial(with_gaps, test, size, 4)
+        guesses, reason = guarded(partial(_ask_made, bench, make))
         if reason:
             bench.skipped[code] = reason
             continue
         losses = bench.losses(test, guesses)
-        score = _finite(bench.task.measure.score(float(losses.mean())))
-        rise = _rise(bench, losses, intact, clusters)
-        found.append({"what": what, "code": code, "score": score, "loss_of_score": rise.pop("gap"), **rise})
-    shifted, reason = _guarded(partial(_shifted, bench))
+        score = finite(bench.task.measure.score(float(losses.mean())))
+        worse = rise(bench, losses, intact, clusters)
+        found.append({"what": what, "code": code, "score": score, "loss_of_score": worse.pop("gap"), **worse})
+    shifted, reason = guarded(partial(_shifted, bench))
     if reason:
         bench.skipped["shifted"] = reason
     else:
         found.append(shifted)
     if not found:
-        raise _NotMeasuredError(reason)
+        raise NotMeasuredError(reason)
     return found
 
 
-def _shifted(bench: _Bench) -> dict[str, Any]:
+def _ask_made(bench: Bench, make: Callable[[], Rows]) -> Prediction:
+    """Answers to rows that are made now, where making them may fail as well."""
+    return bench.ask(make(), _kept_for_examples(bench))
+
+
+def _shifted(bench: Bench) -> dict[str, Any]:
     """The fifth of the test rows least like the training rows (see `unlikeness`) against the others."""
     test, answers, clusters = bench.ask_test(TEST_ROWS)
     count = len(test) // SHIFTED_SHARE
     if count < SHIFTED_LEAST:
-        raise _NotMeasuredError(f"fewer than {SHIFTED_LEAST * SHIFTED_SHARE} test rows")
+        raise NotMeasuredError(f"fewer than {SHIFTED_LEAST * SHIFTED_SHARE} test rows")
     unlike = unlikeness(test, bench.some(bench.train, TEST_ROWS, 6))
     if np.ptp(unlike) == 0:
-        raise _NotMeasuredError("all rows are equally like the training rows")
+        raise NotMeasuredError("all rows are equally like the training rows")
     by_likeness = np.argsort(-unlike, kind="stable")
     far, near = np.sort(by_likeness[:count]), np.sort(by_likeness[count:])
     sides = [bench.losses(test.take(side), answers[side]) for side in (far, near)]
     means = [float(losses.mean()) for losses in sides]
-    scale = _scale(bench, *means)
+    scale = scale_of(bench, *means)
     gap = scale * (means[0] - means[1])
-    errors = [
-        _standard_error(losses, clusters[side]) for losses, side in zip(sides, (far, near), strict=True)
-    ]
+    errors = [standard_error(losses, clusters[side]) for losses, side in zip(sides, (far, near), strict=True)]
     half = scale * NORMAL_HALF * math.hypot(*errors)
     return {
         "what": "the fifth of the test rows least like the training rows, against the others",
         "code": "shifted",
-        "score": _finite(bench.task.measure.score(means[0])),
-        "loss_of_score": _finite(gap),
-        "low": _finite(gap - half),
-        "high": _finite(gap + half),
+        "score": finite(bench.task.measure.score(means[0])),
+        "loss_of_score": finite(gap),
+        "low": finite(gap - half),
+        "high": finite(gap + half),
     }
 
 
-def _surrogate(bench: _Bench) -> dict[str, Any]:
+def _surrogate(bench: Bench) -> dict[str, Any]:
     test, answers, _ = bench.ask_test(SURROGATE_ROWS)
-    places = [_some(part, SURROGATE_ROWS, 7) for part in (bench.valid, bench.train)]
+    places = [some_of(part, SURROGATE_ROWS, 7) for part in (bench.valid, bench.train)]
     learned = bench.rows.take(np.concatenate(places))
-    measured = measure_surrogate(bench.task, learned, bench.ask(learned), test, answers)
-    return {key: _finite(value) if isinstance(value, float) else value for key, value in measured.items()}
+    measured = measure_surrogate(
+        bench.task, learned, bench.ask(learned, _kept_for_examples(bench)), test, answers
+    )
+    return {key: finite(value) if isinstance(value, float) else value for key, value in measured.items()}
 
 
-PARTS: Mapping[str, Callable[[_Bench], Any]] = {
+def _examples(bench: Bench) -> dict[str, Any]:
+    return make_examples(bench, bench.picks, bench.competitor, bench.importance)
+
+
+def _kept_for_examples(bench: Bench) -> float:
+    """Seconds that other parts leave to the examples, which are the last."""
+    return min(seconds_for(bench, bench.picks), EXAMPLES_SHARE * bench.clock.left())
+
+
+PARTS: Mapping[str, Callable[[Bench], Any]] = {
     "latency": _latency,
     "train_gap": _train_gap,
     "importance": _importance,
     "robustness": _robustness,
+    "weaknesses": errors_by_fact,
     "surrogate": _surrogate,
+    "examples": _examples,
 }
 
 
@@ -423,58 +381,19 @@ def _stability(order: ProbeOrder, clock: Run, first: list[dict[str, Any]]) -> fl
     """Spearman's rank correlation of the importances with those of the second fold's models.
 
     Raises:
-        _NotMeasuredError: no second fold, no time, too few columns, or all are equally important.
+        NotMeasuredError: no second fold, no time, too few columns, or all are equally important.
     """
     if len(order.folds) < 2:
-        raise _NotMeasuredError("no second fold")
+        raise NotMeasuredError("no second fold")
     if len(first) < RANKED_LEAST:
-        raise _NotMeasuredError(f"fewer than {RANKED_LEAST} columns have an importance")
+        raise NotMeasuredError(f"fewer than {RANKED_LEAST} columns have an importance")
     if clock.left() <= 0:
-        raise _NotMeasuredError(OUT_OF_TIME)
+        raise NotMeasuredError(OUT_OF_TIME)
     bench = _set_up(order, order.folds[1], clock, {})
     bench.importance_order = [item["column"] for item in first]
     second = {item["column"]: item["gap"] for item in _importance(bench)}
     both = [(item["gap"], second[item["column"]]) for item in first if item["column"] in second]
     if len(both) < RANKED_LEAST or any(len(set(side)) < 2 for side in zip(*both, strict=True)):
-        raise _NotMeasuredError("the importances of the two folds cannot be ranked")
+        raise NotMeasuredError("the importances of the two folds cannot be ranked")
     ranks = pd.DataFrame(both).rank().to_numpy()  # the mean rank of equal ones
     return float(np.corrcoef(ranks.T)[0, 1])
-
-
-def _some(places: Places, most: int, seed: int) -> Places:
-    if len(places) <= most:
-        return places
-    return places[np.sort(np.random.default_rng(seed).permutation(len(places))[:most])]
-
-
-def _rise(bench: _Bench, worse: Floats, better: Floats, clusters: npt.NDArray[np.int64]) -> dict[str, Any]:
-    """How much worse these losses are, in gap units, paired by rows, with the 95 % interval."""
-    differences = _scale(bench, float(worse.mean()), float(better.mean())) * (worse - better)
-    gap, half = float(differences.mean()), NORMAL_HALF * _standard_error(differences, clusters)
-    return {"gap": _finite(gap), "low": _finite(gap - half), "high": _finite(gap + half)}
-
-
-def _scale(bench: _Bench, worse: float, better: float) -> float:
-    """Factor from a difference of mean losses to the change of the score: in points, or in per cent of the better one.
-
-    Two competitors are near each other, and their gap is taken at the middle of their losses. A shuffled column may
-    raise the loss a hundredfold; at the middle that and tenfold would look alike. So it is the score's own change
-    here, in per cent of the intact score (or of a hundredth of the best constant answer's, where that is more).
-    """
-    measure = bench.task.measure
-    if measure.gap_unit == "points" or worse == better:
-        return measure.gap_scale(better)
-    base = max(measure.score(better), LEAST_LEVEL * measure.score(bench.constant_loss()), 1e-300)
-    return 100.0 * (measure.score(worse) - measure.score(better)) / (base * (worse - better))
-
-
-def _standard_error(values: Floats, clusters: npt.NDArray[np.int64]) -> float:
-    """Of the mean, whole clusters varying together; NaN of fewer than two clusters."""
-    _, member = np.unique(clusters, return_inverse=True)
-    apart = np.bincount(member, weights=values - values.mean())
-    count = len(apart)
-    return math.sqrt(count / (count - 1) * float(apart @ apart)) / len(values) if count > 1 else math.nan
-
-
-def _finite(value: float) -> float | None:
-    return float(value) if math.isfinite(value) else None

@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from fathometer.data.rows import Rows
 from fathometer.study.disturb import as_numbers, by_relevance
+from fathometer.study.facts import facts_of
 from fathometer.task import Prediction
 
 Floats = npt.NDArray[np.float64]
@@ -22,6 +23,7 @@ MOST_LEVELS = 12  # of a category that may be asked for
 MOST_WORDS = 40  # of a text that may be asked for
 MOST_INPUTS = 300
 WORD = re.compile(r"[^\W_]+")
+NO_ROWS = np.zeros(0, dtype=np.intp)
 RARE_SHARE = 0.01  # of rows, and at least five, must mention a word, and as many lack it
 MONTHS = "January February March April May June July August September October November December"
 DAYS = "Monday Tuesday Wednesday Thursday Friday Saturday Sunday"
@@ -66,7 +68,10 @@ class Asked:
 
 
 def askable(rows: Rows, answers: Prediction) -> list[Asked]:
-    """What may be asked of these rows, columns along with which the answers go most first."""
+    """What may be asked of these rows, columns along with which the answers go most first.
+
+    Of words and pictures: what a person can see in them, where it stands beside them (`with_facts`), and words.
+    """
     found: list[Asked] = []
     for name in by_relevance(rows, answers):
         kind, values = rows.kinds[name], rows.column(name)
@@ -79,7 +84,7 @@ def askable(rows: Rows, answers: Prediction) -> list[Asked]:
             for level in levels[:MOST_LEVELS]:
                 others = tuple(other for other in levels if other != level)
                 found.append(Asked(name, kind, "level", level, has_gaps=has_gaps, others=others))
-        else:
+        elif kind in ("number", "moment") or (kind == "text" and not facts_of(rows.take(NO_ROWS), name)):
             parts = ("value", *CLOCK) if kind == "moment" else ("value",)
             found += [_asked_value(rows, name, part) for part in parts]
         if kind == "text":

@@ -257,7 +257,7 @@ class _Desk:
         self.started = started
         self.budget = Budget(float(run["budget"]), engine.workers, run.get("model") == "small")
         self.finished = ledger.trials()
-        self.families = FAMILIES
+        self.families: tuple[str, ...] = FAMILIES
         self.units: dict[str, tuple[Unit, Path, float]] = {}
         self.lanes: dict[str, Lane] = {}
         self.memory_bytes = int(MEMORY_SHARE * psutil.virtual_memory().total / engine.workers)

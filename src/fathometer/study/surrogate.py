@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fathometer.data.rows import Rows
+from fathometer.study.facts import with_facts
 from fathometer.study.questions import CLOCK, Asked, askable, best_cut, plainly
 from fathometer.task import Prediction, Task
 
@@ -74,6 +75,7 @@ def measure_surrogate(
 
     [1] Wilson (1927). https://doi.org/10.1080/01621459.1927.10502953
     """
+    learned, test = with_facts(learned), with_facts(test)  # worked out once, and asked about often
     tree = grow(task, learned, answers)
     own = tree.predict(test)
     prediction: Prediction = own if task.outputs > 1 else own[:, 0]

@@ -1,0 +1,263 @@
+"""Rows shown as examples of right and wrong answers, each with what the answer rests on."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from fathometer.core.pictures import Picture, PictureArray
+from fathometer.data.rows import Rows
+from fathometer.learner import Model
+from fathometer.study.bench import Bench, Floats, NotMeasuredError, guarded
+from fathometer.study.facts import is_unstructured
+from fathometer.study.occlusion import (
+    EXCERPT,
+    Weights,
+    excerpt,
+    grid_of,
+    pieces_of,
+    shown_picture,
+    weigh,
+    without_patches,
+    without_pieces,
+)
+from fathometer.study.picks import answer_codes
+from fathometer.study.thumbnails import as_png, filter_pictures, gradient_drawing, thumbnails
+
+SHOWN = 2  # columns of words or pictures, at most
+CELLS = 6  # other cells told of a row
+CELL_LENGTH = 40  # characters
+MOST_CHARACTERS = 80_000  # of one competitor's thumbnails; three such families are about 250 kB
+ASKED_PER_ROW = 45  # answers that one example takes, about
+TIME_SHARE = 0.5  # of the seconds left when examples are begun may go into what answers rest on
+LEAST_CHANGE = 1e-4  # of a probability, or of the spread of the answers: below it nothing rests on a part
+DRAWN_SIDE = 96  # of the picture whose gradients are drawn
+
+
+@dataclass
+class _Example:
+    """A row while its parts are weighed. whole: probability of the answer, or the answer; code: its place."""
+
+    row: Rows
+    code: int
+    whole: float
+    told: dict[str, Any]
+
+
+def make_examples(
+    bench: Bench, picks: Sequence[Mapping[str, Any]], competitor: str, importance: Sequence[Mapping[str, Any]]
+) -> dict[str, Any]:
+    """The chosen rows with truth, answer, probability, what is seen of them and what the answer rests on.
+
+    Args:
+        picks: `Pick.to_json`. importance: as measured, to show first the columns that matter.
+
+    Returns:
+        "columns" shown, "rows", "filters" and "gradients"; empty where no column holds words or pictures.
+    """
+    columns = _shown_columns(bench.rows, importance)
+    if not columns or not picks:
+        return {}
+    chosen: dict[int, list[dict[str, str]]] = {}
+    for pick in picks:
+        why = {"why": str(pick["why"]), "against": str(pick["against"])}
+        chosen.setdefault(int(pick["row"]), []).append(why)
+    places = np.array(list(chosen), dtype=np.intp)
+    rows = bench.rows.take(places)
+    found = _told(bench, rows, places, list(chosen.values()))
+    others = [name for name in _by_importance(bench.rows, importance) if name not in columns][:CELLS]
+    for one in found:
+        one.told["cells"] = {name: _cell(one.row, name) for name in others}
+    weighed = _weigh_all(bench, found, columns, _least_change(bench, found))
+    if weighed < len(found) * len(columns):
+        bench.skipped["what examples rest on"] = (
+            f"out of time: told of {weighed:,} of {len(found) * len(columns):,} of them"
+        )
+    _add_thumbnails(found)
+    made: dict[str, Any] = {"columns": columns, "rows": [one.told for one in found]}
+    if any(isinstance(bench.rows.column(name).array, PictureArray) for name in columns):
+        made |= _beside_pictures(bench, found, competitor)
+    return made
+
+
+def seconds_for(bench: Bench, picks: Sequence[Any]) -> float:
+    """About how long examples will take; 0 where there will be none."""
+    if not picks or not any(map(is_unstructured, bench.rows.kinds.values())):
+        return 0.0
+    return bench.needed(len(picks) * ASKED_PER_ROW)
+
+
+def _by_importance(rows: Rows, importance: Sequence[Mapping[str, Any]]) -> list[str]:
+    ranked = [str(item["column"]) for item in importance if item["column"] in rows.kinds]
+    return list(dict.fromkeys([*ranked, *rows.kinds]))
+
+
+def _shown_columns(rows: Rows, importance: Sequence[Mapping[str, Any]]) -> list[str]:
+    """The columns of words and pictures, the most important first."""
+    shown = [name for name in _by_importance(rows, importance) if _can_be_shown(rows, name)]
+    return shown[:SHOWN]
+
+
+def _can_be_shown(rows: Rows, name: str) -> bool:
+    return rows.kinds[name] == "text" or isinstance(rows.column(name).array, PictureArray)
+
+
+def _told(
+    bench: Bench, rows: Rows, places: npt.NDArray[np.intp], chosen: list[list[dict[str, str]]]
+) -> list[_Example]:
+    """What is known of every row before its parts are weighed."""
+    answers = bench.ask(rows)
+    codes = answer_codes(bench.task, answers)
+    labels = getattr(bench.task, "labels", ())
+    found = []
+    for position, (place, why) in enumerate(zip(places.tolist(), chosen, strict=True)):
+        row = rows.take(np.array([position], dtype=np.intp))
+        told: dict[str, Any] = {"row": place, "chosen": why}
+        if labels:
+            code, truth = int(codes[position]), int(rows.answers[position])
+            whole = float(answers[position, code])
+            told |= {"truth": labels[truth], "answer": labels[code], "right": truth == code}
+            told["probability"] = round(whole, 4)
+        else:
+            code, whole = 0, float(answers[position])
+            told |= {"truth": float(rows.answers[position]), "answer": whole, "right": None}
+            told["probability"] = None
+        found.append(_Example(row, code, whole, told | {"shown": []}))
+    return found
+
+
+def _least_change(bench: Bench, found: list[_Example]) -> float:
+    if bench.task.outputs > 1:
+        return LEAST_CHANGE
+    return LEAST_CHANGE * float(np.std([one.whole for one in found]))
+
+
+def _weigh_all(bench: Bench, found: list[_Example], columns: list[str], least: float) -> int:
+    """Add to every example what is seen of it; returns of how many it is told what the answer rests on."""
+    stop = bench.clock.left() * (1 - TIME_SHARE)
+    weighed, is_over = 0, False
+    for column in columns:
+        for one in found:
+            is_over = is_over or bench.clock.left() <= stop
+            is_picture = isinstance(one.row.column(column).array, PictureArray)
+            see = partial(_picture if is_picture else _text, bench, one, column, least)
+            shown, reason = guarded(partial(see, not is_over))
+            if reason:
+                is_over = is_over or reason.startswith("out of time")
+                shown, _ = guarded(partial(see, False))
+            weighed += bool(shown and shown["largest"] is not None)
+            one.told["shown"].append(shown or {"column": column, "is": "missing", "largest": None})
+    return weighed
+
+
+def _text(bench: Bench, one: _Example, column: str, least: float, is_weighed: bool) -> dict[str, Any]:
+    text = one.row.column(column).iloc[0]
+    pieces = pieces_of(text) if isinstance(text, str) else []
+    if not pieces:
+        return {"column": column, "is": "missing", "largest": 0.0}
+    weights = None
+    if is_weighed:
+        weights = _weights(bench, one, without_pieces(one.row, column, pieces), least)
+    scaled = np.zeros(len(pieces)) if weights is None else weights.scaled
+    start, end = excerpt(pieces, scaled)
+    parts = [[piece[:EXCERPT], float(weight)] for piece, weight in zip(pieces, scaled, strict=True)]
+    is_cut = [start > 0, end < len(pieces) or any(len(piece) > EXCERPT for piece in pieces[start:end])]
+    return {
+        "column": column,
+        "is": "text",
+        "parts": parts[start:end],
+        "cut": is_cut,
+        "largest": None if weights is None else _short(weights.largest),
+    }
+
+
+def _picture(bench: Bench, one: _Example, column: str, least: float, is_weighed: bool) -> dict[str, Any]:
+    picture = shown_picture(one.row, column)
+    if picture is None:
+        return {"column": column, "is": "missing", "largest": 0.0}
+    weights, grid = None, grid_of(one.row.column(column).array)
+    if is_weighed:
+        weights = _weights(bench, one, without_patches(one.row, column), least)
+    height, width, _ = picture.pixels.shape
+    return {
+        "column": column,
+        "is": "picture",
+        "png": picture,  # made small below, when it is known how many there are
+        "size": [height, width],
+        "weights": None if weights is None else weights.scaled.reshape(grid).tolist(),
+        "largest": None if weights is None else _short(weights.largest),
+    }
+
+
+def _weights(bench: Bench, one: _Example, changed: Rows, least: float) -> Weights:
+    answers = bench.ask(changed)
+    without: Floats = answers[:, one.code] if answers.ndim > 1 else answers
+    return weigh(one.whole, without, least)
+
+
+def _short(value: float) -> float:
+    return float(f"{value:.4g}")
+
+
+def _add_thumbnails(found: list[_Example]) -> None:
+    """Put a PNG in base64 in the place of every picture."""
+    shown = [part for one in found for part in one.told["shown"] if part["is"] == "picture"]
+    small = thumbnails([part["png"].pixels for part in shown], MOST_CHARACTERS)
+    for part, png in zip(shown, small, strict=True):
+        part["png"] = png
+
+
+def _beside_pictures(bench: Bench, found: list[_Example], competitor: str) -> dict[str, Any]:
+    """What the two families begin with: filters that a network has learned, directions of edges for the others."""
+    if competitor == "deep":
+        filters, reason = guarded(partial(_filters, bench.members))
+        if reason:
+            bench.skipped["filters"] = reason
+        return {"filters": filters or []}
+    if competitor == "classical":
+        pixels = next(_pictures(found), None)
+        if pixels is not None:
+            return {"gradients": {"png": as_png(pixels, DRAWN_SIDE), "cells": gradient_drawing(pixels)}}
+    return {}
+
+
+def _pictures(found: list[_Example]) -> Iterator[Any]:
+    for one in found:
+        for name in one.row.kinds:
+            if isinstance(one.row.column(name).array, PictureArray):
+                picture = shown_picture(one.row, name)
+                if isinstance(picture, Picture):
+                    yield picture.pixels
+
+
+def _filters(members: Sequence[tuple[Model, float]]) -> list[str]:
+    """The first layer of the network that counts most among those that have one.
+
+    A network on pictures offers it as a method, or its module as a function of the model, `first_filters`: weights
+    (filters, height, width, channels).
+    """
+    for model, _ in sorted(members, key=lambda member: -member[1]):
+        offered = getattr(model, "first_filters", None)
+        if offered is None:
+            module = sys.modules.get(type(model).__module__)
+            function = getattr(module, "first_filters", None)
+            offered = None if function is None else partial(function, model)
+        filters = None if offered is None else offered()
+        if filters is not None:
+            return filter_pictures(np.asarray(filters, dtype=np.float64))
+    raise NotMeasuredError("no network that looks at pictures through filters is among its models")
+
+
+def _cell(row: Rows, name: str) -> str:
+    """One cell for people, in short."""
+    value = row.column(name).iloc[0]
+    if row.column(name).isna().iloc[0]:
+        return ""
+    text = f"{value:.6g}" if isinstance(value, float) else str(value)
+    return text if len(text) <= CELL_LENGTH else f"{text[: CELL_LENGTH - 1]}…"
