@@ -61,6 +61,7 @@ def zip_bytes() -> bytes:
         ("a.parquet", parquet_bytes()),
         ("a.feather", feather_bytes()),
         ("a.parquet.gz", gz(parquet_bytes())),
+        ("misnamed-zip.csv", zip_bytes()),
         ("a.jsonl", b'{"name":"Ann","age":31}\n{"name":"Bob","age":44}\n'),
         ("a.json", b'[{"name":"Ann","age":31},{"name":"Bob","age":44}]'),
     ],
@@ -129,7 +130,6 @@ def test_a_missing_file_is_said_with_the_closest_name(tmp_path: Path) -> None:
         (b"\xd0\xcf\x11\xe0 not a workbook", "damaged"),
         (gz(CSV)[:-9], "damaged"),
         (gz(gz(CSV)), "twice"),
-        (zip_bytes(), "zip archive"),
         (b'{"a": 1}\n{"a": ', "line 2"),
     ],
 )
@@ -146,7 +146,6 @@ def test_what_is_no_table_is_refused_in_a_sentence(tmp_path: Path, raw: bytes, w
         (5, "got a int"),
         (None, "got a NoneType"),
         ("https://example.org/a.csv", "Download"),
-        (".", "folder"),
         ("a\0b.csv", "no file"),
         (pd.DataFrame(), "no columns"),
         (pd.DataFrame(np.zeros((1, 20_001))), "20,000 columns"),

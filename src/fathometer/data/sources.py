@@ -1,4 +1,5 @@
-"""Read a table from wherever it is: text files of any dialect, workbooks, parquet, JSON records, frames, SQL.
+"""Read a table from wherever it is: text files of any dialect, workbooks, parquet, JSON records, frames, SQL; and
+folders, zip archives and idx files of pictures and texts.
 
 >>> import pandas as pd
 >>> read_table(pd.DataFrame({"age": [31, 44]})).origin
@@ -7,7 +8,10 @@
 
 from __future__ import annotations
 
+import posixpath
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,15 +20,20 @@ import pyarrow
 import pyarrow.feather
 import pyarrow.parquet
 
+from fathometer.core.attachments import Attachment
+from fathometer.data.attached import ArchiveFiles, Files, FolderFiles, attach
 from fathometer.data.column_names import tidy_names
 from fathometer.data.csv_reading import Wanted, read_csv
 from fathometer.data.databases import is_database_url, query_database
 from fathometer.data.encodings import decode
+from fathometer.data.folders import files_as_table, layout_of, media_of, table_among
+from fathometer.data.idx import idx_table, is_idx, is_idx_name, pair_of, pair_to_train
+from fathometer.data.listing import Entry, Listing, is_picture, list_archive, list_folder
 from fathometer.data.outputs import write_table
 from fathometer.data.records import looks_like_records, read_records
 from fathometer.data.spreadsheets import SheetWanted, read_workbook
 from fathometer.data.table import Dialect, Table, refuse_too_wide
-from fathometer.data.unpacking import packed_as, read_bytes, refuse_zip_bomb
+from fathometer.data.unpacking import packed_as, read_attached, read_bytes, refuse_zip_bomb
 from fathometer.errors import UnreadableData, UserError, did_you_mean
 
 __all__ = ["Dialect", "ReadOptions", "Table", "read_table", "write_table"]
@@ -43,6 +52,7 @@ NOT_TABLES = {
     b"\x89HDF": "an HDF5 file; save the table as parquet or csv",
     b"\x93NUMPY": "a NumPy array; save it as csv",
 }
+WORKBOOK_MARKS = ("content.xml", "[Content_Types].xml")
 DELIMITER_WORDS = {
     "tab": "\t",
     "\\t": "\t",
@@ -64,6 +74,7 @@ class ReadOptions:
     sheet: which sheet of a workbook.
     skip_lines: how many lines (or rows of a sheet) come before the table.
     query: what to ask a database.
+    files: the folder (or zip archive) below which files lie that cells name; "none": no cell names a file.
     """
 
     delimiter: str | None = None
@@ -72,13 +83,14 @@ class ReadOptions:
     sheet: str | None = None
     skip_lines: int | None = None
     query: str | None = None
+    files: str | None = None
 
 
 def read_table(source: Any, options: ReadOptions | None = None) -> Table:
     """The table a source holds.
 
-    source: a path, a database's address (with `options.query`), or a frame (pandas; or polars, pyarrow and
-        whatever else has `to_pandas`).
+    source: a path of a file, a folder or a zip archive, a database's address (with `options.query`), or a frame
+        (pandas; or polars, pyarrow and whatever else has `to_pandas`).
 
     Raises:
         UnreadableData: the source cannot be read as a table; the message says why.
@@ -87,13 +99,14 @@ def read_table(source: Any, options: ReadOptions | None = None) -> Table:
     """
     options = options or ReadOptions()
     if isinstance(source, pd.DataFrame):
-        return _from_frame(source, "DataFrame")
+        return _with_files(_from_frame(source, "DataFrame"), options, Path())
     if hasattr(source, "to_pandas"):
-        return _from_frame(_as_pandas(source), "DataFrame")
+        return _with_files(_from_frame(_as_pandas(source), "DataFrame"), options, Path())
     if isinstance(source, str) and is_database_url(source):
-        return _from_frame(query_database(source, options.query), "query")
+        return _with_files(_from_frame(query_database(source, options.query), "query"), options, Path())
     if isinstance(source, str | Path):
-        return _from_file(_existing(source), options)
+        path = _existing(source)
+        return _from_folder(path, options) if path.is_dir() else _from_file(path, options)
     raise UnreadableData(
         f"Expected a path, a database's address or a DataFrame, but got a {type(source).__name__}."
     )
@@ -104,23 +117,107 @@ def _existing(source: str | Path) -> Path:
         raise UnreadableData("Nothing is fetched from the network. Download the file and give its path.")
     path = Path(source).expanduser()
     try:
-        if path.is_dir():
-            raise UnreadableData(f"Expected a file, but {path} is a folder. Name the file in it.")
         if not path.exists():
             folder = path.parent
             names = [other.name for other in folder.iterdir()] if folder.is_dir() else []
             raise UnreadableData(f"There is no file {str(path)!r}.{did_you_mean(path.name, names)}")
     except (OSError, ValueError) as error:
         raise UnreadableData("The path is malformed or may not be read.") from error
-    if not path.is_file():
-        raise UnreadableData(f"Expected a file, but {path} is none.")
+    if not path.is_file() and not path.is_dir():
+        raise UnreadableData(f"Expected a file or a folder, but {path} is neither.")
     return path
 
 
+def _from_folder(path: Path, options: ReadOptions) -> Table:
+    return _from_listing(list_folder(path), options, partial(FolderFiles, path))
+
+
 def _from_file(path: Path, options: ReadOptions) -> Table:
+    if is_picture(path.name):
+        return _from_picture(path)
+    if _is_archive(path):
+        listing = list_archive(path)
+        if not any(entry.name in WORKBOOK_MARKS for entry in listing.entries):
+            return _from_listing(listing, options, partial(ArchiveFiles, listing))
     raw, notes = read_bytes(path)
+    if is_idx(raw):
+        return _from_idx(path, raw)
     table = _from_bytes(raw, path.name, options)
-    return replace(table, notes=(*notes, *table.notes))
+    return _with_files(replace(table, notes=(*notes, *table.notes)), options, path.parent)
+
+
+def _is_archive(path: Path) -> bool:
+    """Whether a file is a zip archive, of whatever name; workbooks are, too."""
+    try:
+        with path.open("rb") as stream:
+            return stream.read(4) in (b"PK\x03\x04", b"PK\x05\x06")
+    except OSError as error:
+        raise UnreadableData(f"The file {path.name} cannot be read: {error.strerror}.") from error
+
+
+def _from_picture(path: Path) -> Table:
+    """A table of one row: something to be answered."""
+    entry = Entry(path.name, Attachment(path.resolve()))
+    return files_as_table(Listing(path, (entry,)))
+
+
+def _from_idx(path: Path, raw: bytes) -> Table:
+    """One idx file and the one that belongs to it, from the same folder."""
+    beside = FolderFiles(path.parent)
+    pair = pair_of(path.name, raw, beside.names())
+    if pair.images is None:
+        raise UnreadableData(f"Expected the idx file of pictures beside {path.name}, but it is not there.")
+    parts = {path.name: raw}
+    for name in (pair.images, pair.labels):
+        file = beside.direct(name) if name is not None and name not in parts else None
+        if file is not None:
+            parts[file.path.name] = read_attached(file)[0]
+    labels = None if pair.labels is None else parts[pair.labels]
+    return idx_table(parts[pair.images], labels, pair, path.name)
+
+
+def _from_listing(listing: Listing, options: ReadOptions, files: Callable[[str], Files]) -> Table:
+    """What a folder or an archive holds: idx files, a table (perhaps with the files that it names), or files.
+
+    files: gives where named files may lie, from the folder in which the table does.
+    """
+    idx = {entry.name: entry for entry in listing.entries if is_idx_name(entry.name)}
+    if any("images" in name.lower() for name in idx):
+        pair, notes = pair_to_train(idx)
+        images, labels = (None if name is None else read_attached(idx[name].attachment)[0] for name in pair)
+        table = idx_table(images or b"", labels, pair, listing.title)
+        return replace(table, notes=(*notes, *table.notes))
+    media = media_of(listing)
+    entry = table_among(listing, media)
+    if entry is None:
+        return files_as_table(listing, options.encoding)
+    raw, notes = read_attached(entry.attachment)
+    table = _from_bytes(raw, posixpath.basename(entry.name), options)
+    table = replace(
+        table, notes=(*listing.notes, f"The table {entry.name!r} was read.", *notes, *table.notes)
+    )
+    if options.files is not None:
+        return _with_files(table, options, listing.root)
+    attached = attach(table, files(posixpath.dirname(entry.name)), options.encoding)
+    if attached.frame is table.frame and layout_of(media).classes is not None:
+        table = files_as_table(listing, options.encoding)
+        unused = f"The table {entry.name!r} names none of the files and was left out."
+        return replace(table, notes=(*table.notes, unused))
+    return attached
+
+
+def _with_files(table: Table, options: ReadOptions, folder: Path) -> Table:
+    """The table with the files that its cells name, which lie below this folder unless the user says otherwise."""
+    if options.files == "none":
+        return table
+    if options.files is None:
+        return attach(table, FolderFiles(folder), options.encoding)
+    path = _existing(options.files)
+    if path.is_dir():
+        return attach(table, FolderFiles(path), options.encoding)
+    if not _is_archive(path):
+        raise UnreadableData(f"Expected a folder or a zip archive of files, but {path} is neither.")
+    return attach(table, ArchiveFiles(list_archive(path)), options.encoding)
 
 
 def _from_bytes(raw: bytes, name: str, options: ReadOptions) -> Table:
@@ -147,9 +244,9 @@ def _from_bytes(raw: bytes, name: str, options: ReadOptions) -> Table:
 def _from_workbook(raw: bytes, name: str, options: ReadOptions) -> Table:
     if raw.startswith(b"PK"):
         members = refuse_zip_bomb(raw, name)
-        if not any(member in ("content.xml", "[Content_Types].xml") for member in members):
+        if not any(member in WORKBOOK_MARKS for member in members):
             raise UnreadableData(
-                f"Expected a table, but {name} is a zip archive. Unpack it and name a file of it."
+                f"Expected a table, but {name} is a zip archive within another. Unpack it first."
             )
     return read_workbook(raw, name, SheetWanted(options.sheet, options.header, options.skip_lines))
 

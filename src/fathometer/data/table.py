@@ -44,12 +44,16 @@ class Table:
     notes: everything that was decided or repaired, one plain sentence each.
     origin: for people: the file's name, "DataFrame" or "query".
     dialect: how the file was written, for csv and its kin.
+    target: the column that the source itself says is to be predicted: the folders' names, an idx file's labels.
+    row_names: (rows,) the file each row is, within the folder or archive; None where rows are no files.
     """
 
     frame: pd.DataFrame
     notes: tuple[str, ...]
     origin: str
     dialect: Dialect | None = None
+    target: str | None = None
+    row_names: tuple[str, ...] | None = None
 
 
 def without_empty(table: Table, named: list[bool]) -> Table:

@@ -13,6 +13,7 @@ from typing import IO
 
 import psutil
 
+from fathometer.core.attachments import Attachment, UnreadableAttachmentError
 from fathometer.errors import UnreadableData
 
 CHUNK_BYTES = 1 << 20
@@ -50,6 +51,21 @@ def read_bytes(path: Path) -> tuple[bytes, tuple[str, ...]]:
     return unpack(raw, packing, path.name), (f"The file was unpacked ({packing}).",)
 
 
+def read_attached(file: Attachment) -> tuple[bytes, tuple[str, ...]]:
+    """What `read_bytes` gives, also of a member of a zip archive."""
+    if not file.member:
+        return read_bytes(file.path)
+    most = min(INFLATED_LIMIT, psutil.virtual_memory().available // MEMORY_PER_BYTE)
+    try:
+        raw = file.read(most)
+    except UnreadableAttachmentError as error:
+        raise UnreadableData(f"{file.name} in {file.path.name} cannot be read: {error}.") from error
+    packing = packed_as(raw)
+    if packing is None:
+        return raw, ()
+    return unpack(raw, packing, file.name), (f"The file was unpacked ({packing}).",)
+
+
 def packed_as(raw: bytes) -> str | None:
     """gz, bz2 or xz, as the first bytes say; None for anything else."""
     return next((name for magic, name in MAGIC.items() if raw.startswith(magic)), None)
@@ -79,9 +95,13 @@ def _opened(raw: bytes, packing: str) -> IO[bytes]:
     return bz2.BZ2File(source) if packing == "bz2" else lzma.LZMAFile(source)
 
 
-def refuse_bomb(packed: int, inflated: int, name: str) -> None:
-    """Raise UnreadableData where unpacking gives absurdly much."""
-    if inflated > INFLATED_LIMIT or (inflated > RATIO_MATTERS_ABOVE and inflated > RATIO_LIMIT * packed):
+def refuse_bomb(packed: int, inflated: int, name: str, *, most: int | None = INFLATED_LIMIT) -> None:
+    """Raise UnreadableData where unpacking gives absurdly much.
+
+    most: bytes that are too many however they were packed; None where they are never unpacked all at once.
+    """
+    is_too_much = most is not None and inflated > most
+    if is_too_much or (inflated > RATIO_MATTERS_ABOVE and inflated > RATIO_LIMIT * packed):
         raise UnreadableData(
             f"The file {name} of {packed / 1e6:,.1f} MB unpacks to more than {inflated / 1e6:,.0f} MB and is "
             "taken for a decompression bomb. Unpack it yourself if it is meant to be so."
