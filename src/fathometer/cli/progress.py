@@ -172,7 +172,7 @@ def show_inspection(inspection: Inspection) -> None:
         table.add_row(
             Text(clean(column.name, 60)),
             kind,
-            f"{facts['distinct']:,}",
+            _different(facts),
             missing,
             Text(clean(_holds(facts), 70)),
         )
@@ -190,6 +190,12 @@ def show_inspection(inspection: Inspection) -> None:
         )
 
 
+def _different(facts: Mapping[str, Any]) -> str:
+    """How many different values there are; of a column that takes long to read, among those looked at."""
+    looked_at = f" of {facts['looked_at']:,}" if "looked_at" in facts else ""
+    return f"{facts['distinct']:,}{looked_at}"
+
+
 def _holds(facts: Mapping[str, Any]) -> str:
     """A column's values in a few words."""
     if "commonest" in facts:
@@ -198,7 +204,10 @@ def _holds(facts: Mapping[str, Any]) -> str:
         return f"{facts['low']:g} to {facts['high']:g}, mean {facts['mean']:.4g}"
     if facts.get("low") is not None:
         return f"{facts['low']} to {facts['high']}"
-    if "mean_words" in facts:
+    if facts.get("height"):
+        colour = "colour" if facts["channels"] == 3 else "grey"
+        return f"{facts['width']} x {facts['height']} pixels, {colour}"
+    if facts.get("mean_words") is not None:
         return f"{facts['mean_words']:.0f} words on average"
     return ""
 

@@ -191,6 +191,8 @@ def learn_column(cells: pd.Series, asked: str | None = None) -> Column:
     looked_at = _cells_looked_at(cells, kind)
     summary = kind.summary(kind.read(looked_at, reading))
     is_sampled = len(looked_at) < len(cells)
+    if is_sampled:
+        summary = summary | {"looked_at": len(looked_at)}
     why = _why(str(cells.name), name, asked is not None, summary, kind.describe(reading), is_sampled)
     return Column(str(cells.name), name, reading, summary, asked is None, why)
 

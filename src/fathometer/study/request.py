@@ -62,7 +62,9 @@ class Request:
                 "A favourable answer is compared between groups. Name their column with --sensitive too."
             )
         if "none" in self.pretrained and len(self.pretrained) > 1:
-            raise UserError("--pretrained none means that no encoder is used, so no other can be named beside it.")
+            raise UserError(
+                "--pretrained none means that no encoder is used, so no other can be named beside it."
+            )
         if self.seed < 0:
             raise UserError(f"A seed is a whole number, 0 or larger; got {self.seed}.")
         known = LEARNERS.names()
