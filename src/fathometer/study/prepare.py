@@ -11,6 +11,8 @@ import pandas as pd
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
+from fathometer.data.encoder_files import Encoder
+from fathometer.data.encoders import find_encoders
 from fathometer.data.groups import Groups, groups_of
 from fathometer.data.metrics import METRICS
 from fathometer.data.oddities import unread_cells
@@ -53,6 +55,7 @@ class Understood:
     audit: Audit
     table_rows: int
     unreadable: str = ""
+    encoders: tuple[Encoder, ...] = ()
 
 
 def understand(table: Table, request: Request) -> Understood:
@@ -110,7 +113,16 @@ def understand(table: Table, request: Request) -> Understood:
         audit=found,
         table_rows=len(table.frame),
         unreadable=unreadable,
+        encoders=_encoders(request, schema),
     )
+
+
+def _encoders(request: Request, schema: Schema) -> tuple[Encoder, ...]:
+    """The pre-trained encoders of the words and pictures in these columns."""
+    kinds = {kind for kind in schema.kinds.values() if KINDS.get(kind).unstructured}
+    if not kinds and not request.pretrained:
+        return ()
+    return find_encoders(request.pretrained, kinds)
 
 
 def _holding_nothing(rows: Rows) -> npt.NDArray[np.bool_]:
@@ -155,6 +167,7 @@ def as_facts(table: Table, understood: Understood, request: Request) -> dict[str
             }
         ),
         "recipes": request.recipes,
+        "encoders": [asdict(encoder) for encoder in understood.encoders],
         "task": understood.task.to_json(),
         "target": understood.target.to_json(),
         "schema": understood.schema.to_json(),
@@ -176,7 +189,15 @@ def sentences(table: Table, understood: Understood) -> list[str]:
     told = [*table.notes, *filter(None, [understood.unreadable])]
     told += [*understood.target.sentences, understood.metric_reason]
     told.append(f"Judged {understood.splits.sentence}.")
-    return told
+    return told + [_told_encoder(encoder) for encoder in understood.encoders]
+
+
+def _told_encoder(encoder: Encoder) -> str:
+    licence = f"licence {encoder.licence}" if encoder.licence else "no licence stated"
+    return (
+        f"A pre-trained model for {encoder.kind} is tried as a third family: {encoder.name} "
+        f"({encoder.size_bytes / 1e6:,.0f} MB, {licence}). Without it: --pretrained none."
+    )
 
 
 def _task(target: Target, cells: pd.Series, request: Request) -> tuple[Task, str]:
