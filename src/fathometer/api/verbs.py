@@ -19,6 +19,7 @@ from fathometer.api.records import Inspection, Study
 from fathometer.bundle import Bundle, open_bundle
 from fathometer.core.cost import allowed_cores, cpu_seconds, machine, versions
 from fathometer.core.files import write_json, writing_to
+from fathometer.data.finding import quoted_names
 from fathometer.data.outputs import write_table
 from fathometer.data.schema import Schema, learn_schema
 from fathometer.data.sentences import counted
@@ -64,7 +65,7 @@ class Start:
 
 def compare(
     data: Any,
-    target: str,
+    target: str | None = None,
     *,
     budget: str | float = "5m",
     out: str | Path | None = None,
@@ -90,8 +91,9 @@ def compare(
     """Train classical ML and deep learning on the data under one fair budget, and judge.
 
     Args:
-        data: a file (csv, tsv, xlsx, ods, parquet, json lines, gz of these), a DataFrame, or a database address.
-        target: the column to predict.
+        data: a file (csv, tsv, xlsx, ods, parquet, json lines, gz of these), a folder or zip archive of pictures or
+            texts, idx files, a DataFrame, or a database address.
+        target: the column to predict; needed unless the data says it by class folders or labels of its own.
         budget: wall time for everything, as "90s", "5m", "1h".
         out: folder for the run; `runs/<name>-<time>` unless given.
         kinds: column -> kind, where the guess is wrong. drop, keep: columns to leave out, or to keep all the same.
@@ -116,7 +118,7 @@ def compare(
     _check_model_size(model)
     _check_places(workers, out)
     request = Request(
-        target,
+        target or "",
         dict(kinds or {}),
         tuple(drop),
         tuple(keep),
@@ -133,6 +135,8 @@ def compare(
     )
     request.check()
     table = read_table(data, read or ReadOptions())
+    request = replace(request, target=_target_of(table, target))
+    request.check()
     understood = understand(table, request)
     folder = Path(out) if out is not None else _new_folder(table.origin)
     chosen = _engine(engine, workers, folder)
@@ -239,8 +243,12 @@ def inspect(
     metric: str | None = None,
     read: ReadOptions | None = None,
 ) -> Inspection:
-    """What the data is: kinds of columns and, with a target, the task and the audit. Trains nothing."""
+    """What the data is: kinds of columns and, with a target, the task and the audit. Trains nothing.
+
+    The target is the column that the data itself says is to be predicted, unless one is given.
+    """
     table = read_table(data, read or ReadOptions())
+    target = target or table.target
     if target is None:
         return Inspection(table, None, _schema_only(table, kinds or {}, drop))
     request = Request(target, dict(kinds or {}), tuple(drop), tuple(keep), group, time_column, task, metric)
@@ -264,7 +272,8 @@ def predict(
         out: also write them there: csv, parquet, json or jsonl by ending.
 
     Returns:
-        `prediction`, and for classes one `probability_<label>` each; `.attrs["notes"]` holds sentences about how the
+        `prediction`, and for classes one `probability_<label>` each, after the name of the `file` where the data is a
+        folder or an archive of files; `.attrs["notes"]` holds sentences about how the
         rows were read: rows left out as broken or empty, cells that could not be read and count as missing.
     """
     bundle = open_model(model)
@@ -280,6 +289,8 @@ def predict(
         f"{counted(count, 'cell')} of {name!r} could not be read, and count as missing."
         for name, count in unread.items()
     ]
+    if table.row_names is not None:
+        answers.insert(0, "file", list(table.row_names))
     answers.attrs["notes"] = [*table.notes, *notes]
     if out is not None:
         write_table(answers, Path(out))
@@ -363,6 +374,24 @@ def _advice(folder: Path) -> str:
     return (
         f"Free space or get the right to write there, then go on with --resume {folder}; or name another folder "
         "with --out."
+    )
+
+
+def _target_of(table: Table, asked: str | None) -> str:
+    """The column to predict: the one asked for, or the one the data says.
+
+    Raises:
+        UserError: neither.
+    """
+    if asked or table.target:
+        return str(asked or table.target)
+    if table.row_names is not None:
+        raise UserError(
+            f"The files of {table.origin} lie in no class folders, so there is nothing to predict. Put the files of "
+            "each class into a folder of its own, or give a table of their names and answers too."
+        )
+    raise UserError(
+        f"Say what to predict: --target COLUMN. Columns: {quoted_names(list(table.frame.columns), 20)}."
     )
 
 

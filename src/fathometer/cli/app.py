@@ -27,7 +27,15 @@ app = typer.Typer(
 )
 
 Data = Annotated[
-    str, typer.Argument(help="A file (csv, tsv, xlsx, ods, parquet, json lines, gz) or a database address.")
+    str,
+    typer.Argument(
+        help="A file (csv, tsv, xlsx, ods, parquet, json lines, gz, idx), a folder or zip of pictures or texts, or a "
+        "database address."
+    ),
+]
+Target = Annotated[
+    str | None,
+    typer.Option("--target", "-t", help="The column to predict. [the class, where folders are classes]"),
 ]
 Kinds = Annotated[
     list[str], typer.Option("--kind", help="COLUMN=number|category|moment|text, where the guess is wrong.")
@@ -47,6 +55,12 @@ Header = Annotated[
 ]
 Sheet = Annotated[str | None, typer.Option(help="Sheet of a workbook.")]
 Query = Annotated[str | None, typer.Option(help="SQL, where the data is a database address.")]
+Files = Annotated[
+    str | None,
+    typer.Option(
+        help="Folder or zip with the files that cells name; none: cells name no files. [the table's folder]"
+    ),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON and nothing else.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")]
 
@@ -67,7 +81,7 @@ def about(
 @app.command()
 def compare(
     data: Annotated[str | None, typer.Argument(help="The data; not with --resume or --replay.")] = None,
-    target: Annotated[str | None, typer.Option("--target", "-t", help="The column to predict.")] = None,
+    target: Target = None,
     budget: Annotated[
         str | None, typer.Option("--budget", "-b", help="Wall time for everything: 90s, 5m, 1h. [5m]")
     ] = None,
@@ -105,6 +119,7 @@ def compare(
     header: Header = None,
     sheet: Sheet = None,
     query: Query = None,
+    files: Files = None,
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
@@ -124,7 +139,7 @@ def compare(
         else:
             study = api.compare(
                 _needed(data, "DATA", "a file to learn from"),
-                _needed(target, "--target", "the column to predict"),
+                target,
                 budget=budget or "5m",
                 out=out,
                 kinds=_pairs(kind),
@@ -142,7 +157,12 @@ def compare(
                 workers=workers,
                 model=model,
                 read=api.ReadOptions(
-                    delimiter=delimiter, encoding=encoding, header=header, sheet=sheet, query=query
+                    delimiter=delimiter,
+                    encoding=encoding,
+                    header=header,
+                    sheet=sheet,
+                    query=query,
+                    files=files,
                 ),
                 watcher=screen.watch,
             )
@@ -154,7 +174,7 @@ def compare(
 @app.command()
 def inspect(
     data: Data,
-    target: Annotated[str | None, typer.Option("--target", "-t", help="The column to predict.")] = None,
+    target: Target = None,
     kind: Kinds = [],  # noqa: B006
     drop: Drop = [],  # noqa: B006
     keep: Keep = [],  # noqa: B006
@@ -167,12 +187,15 @@ def inspect(
     header: Header = None,
     sheet: Sheet = None,
     query: Query = None,
+    files: Files = None,
 ) -> None:
     """Say what the data is: kinds of columns, gaps, duplicates, leaks. Trains nothing."""
     import fathometer.api as api
     from fathometer.cli.progress import show_inspection
 
-    options = api.ReadOptions(delimiter=delimiter, encoding=encoding, header=header, sheet=sheet, query=query)
+    options = api.ReadOptions(
+        delimiter=delimiter, encoding=encoding, header=header, sheet=sheet, query=query, files=files
+    )
     found = api.inspect(
         data,
         target,
@@ -203,11 +226,14 @@ def predict(
     header: Header = None,
     sheet: Sheet = None,
     query: Query = None,
+    files: Files = None,
 ) -> None:
     """Answer the rows of a file with a model, in their order."""
     import fathometer.api as api
 
-    options = api.ReadOptions(delimiter=delimiter, encoding=encoding, header=header, sheet=sheet, query=query)
+    options = api.ReadOptions(
+        delimiter=delimiter, encoding=encoding, header=header, sheet=sheet, query=query, files=files
+    )
     answers = api.predict(model, data, family=family, out=out, read=options)
     for note in answers.attrs["notes"]:
         typer.echo(clean(note), err=True)

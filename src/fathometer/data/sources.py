@@ -193,9 +193,8 @@ def _from_listing(listing: Listing, options: ReadOptions, files: Callable[[str],
         return files_as_table(listing, options.encoding)
     raw, notes = read_attached(entry.attachment)
     table = _from_bytes(raw, posixpath.basename(entry.name), options)
-    table = replace(
-        table, notes=(*listing.notes, f"The table {entry.name!r} was read.", *notes, *table.notes)
-    )
+    notes = (*listing.notes, f"The table {entry.name!r} was read.", *notes, *table.notes)
+    table = replace(table, origin=listing.title, notes=notes)
     if options.files is not None:
         return _with_files(table, options, listing.root)
     attached = attach(table, files(posixpath.dirname(entry.name)), options.encoding)
