@@ -118,6 +118,16 @@ def recalled_rows(
         return store.rows(store.find(digests))
 
 
+def remembered(name: str, digests: Digests) -> npt.NDArray[np.bool_]:
+    """(rows,) which of these have a row under this name already."""
+    folder = _place.get()
+    if folder is None or not (folder / f"{name}.keys").exists():
+        return np.zeros(len(digests), dtype=bool)
+    with _locked(folder / f"{name}.lock"):
+        known = np.fromfile(folder / f"{name}.keys", dtype=np.uint64)
+    return np.isin(digests, known)
+
+
 def _made_in_parts(
     digests: Digests,
     width: int,

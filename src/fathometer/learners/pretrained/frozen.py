@@ -1,0 +1,96 @@
+"""A linear model on what a pre-trained encoder says of each value; the encoder stays as it is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+
+from fathometer.core.files import State, read_state, write_state
+from fathometer.data.rows import Rows
+from fathometer.learner import Facts, Learner, Model, Run
+from fathometer.learners._encoded import Encoded, chosen_source, planned, presets_of, read_by, thinned
+from fathometer.learners._linear import best_strength, solve, weighed
+from fathometer.learners._loop import seeded
+from fathometer.learners._sklearn import CHUNK_ROWS
+from fathometer.task import Prediction, Task
+
+TOKENS_A_SECOND = 4_000 * 91e6  # of an encoder of so many bytes, on a slow processor's core
+TOKENS_LEAST = 24  # of a text, when time is short
+TOKENS_OF_PICTURE = 200
+
+
+@dataclass(frozen=True)
+class FrozenModel(Model):
+    """The matrix of embeddings and features, and weights over it."""
+
+    encoded: Encoded
+    parts: State
+
+    def predict(self, rows: Rows) -> Prediction:
+        starts = range(0, max(len(rows), 1), CHUNK_ROWS)
+        every = np.arange(len(rows))
+        chunks = [rows.take(every[start : start + CHUNK_ROWS]) for start in starts]
+        return np.concatenate([weighed(self.encoded.rows(chunk), self.parts) for chunk in chunks])
+
+    def save(self, folder: Path) -> None:
+        write_state(folder, "model", {"encoded": self.encoded.state(), "parts": self.parts})
+
+
+@dataclass(frozen=True)
+class Frozen(Learner):
+    """Logistic or ridge regression on embeddings; the penalty's strength is chosen on the validation rows.
+
+    encoder: its digest; the installed encoder of texts where empty. folder, form: of its files. engineered: whether the
+    engineered features of what it reads are used too. strengths: inverse penalties tried.
+    """
+
+    family = "pretrained"
+    title = "frozen encoder with a linear head"
+    presets: ClassVar[Any] = ((1, {}),)
+    encoder: str = ""
+    folder: str = ""
+    form: str = ""
+    engineered: bool = False
+    strengths: tuple[float, ...] = (0.0003, 0.001, 0.003, 0.01, 0.03, 0.1)
+
+    @classmethod
+    def presets_for(cls, facts: Facts) -> tuple[tuple[int, Mapping[str, Any]], ...]:
+        return presets_of(facts, (1, {}), (5, {"engineered": True}))
+
+    @classmethod
+    def unsuited(cls, facts: Facts) -> str | None:
+        fitting = [one for one in facts.encoders if one.kind in facts.kinds]
+        if not fitting:
+            return "there is no pre-trained encoder for any column"
+        tokens = TOKENS_LEAST if fitting[0].kind == "text" else TOKENS_OF_PICTURE
+        seconds = facts.rows * tokens * min(one.size_bytes for one in fitting) / TOKENS_A_SECOND
+        if seconds > 4 * facts.seconds:
+            return f"reading the rows with the pre-trained encoder would take about {seconds:,.0f} seconds"
+        return None
+
+    def fit(self, train: Rows, valid: Rows, task: Task, run: Run) -> FrozenModel:
+        with seeded(run):
+            source = chosen_source(self.encoder, self.folder, self.form)
+            columns = read_by(source, train)
+            reading = planned(source, columns, train, valid, run)
+            if reading is not None:
+                train = thinned(train, reading.share, task, run.seed)
+                valid = thinned(valid, reading.share, task, run.seed)
+            encoding = None if reading is None else reading.encoding
+            encoded, rows = Encoded.fit(train, encoding, columns, self.engineered, task, run.seed)
+            checked = encoded.rows(valid)
+            return best_strength(
+                self.strengths,
+                lambda strength: FrozenModel(encoded, solve(rows, train.answers, task, strength)),
+                lambda model: task.fitting_loss(valid.answers, weighed(checked, model.parts)),
+                run,
+            )
+
+    @classmethod
+    def load(cls, folder: Path) -> FrozenModel:
+        state = read_state(folder, "model")
+        return FrozenModel(Encoded.from_state(state["encoded"], folder), state["parts"])
