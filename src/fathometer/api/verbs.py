@@ -79,6 +79,7 @@ def compare(
     margin: float | None = None,
     sensitive: str | None = None,
     favourable: str | None = None,
+    pretrained: Sequence[str] = (),
     learners: Sequence[str] = (),
     recipes: int | None = None,
     seed: int = 0,
@@ -102,6 +103,8 @@ def compare(
         task, metric, margin: found out unless given. margin is in points, or per cent for losses.
         sensitive: a column by whose groups the answers of both families are compared; favourable: the answer people
             hope for, the rarer of two classes unless given.
+        pretrained: encoders for words and pictures, by folder or by the name of one that was downloaded before; they
+            make a third family. What is installed unless given; "none" for none.
         learners: only these; all unless given. seed: all randomness comes from it.
         recipes: at most so many of each family, each once over the folds, and no search: a short plan that ends before
             the budget, and so does not depend on the clock.
@@ -132,6 +135,7 @@ def compare(
         recipes,
         sensitive,
         favourable,
+        tuple(pretrained),
     )
     request.check()
     table = read_table(data, read or ReadOptions())

@@ -104,6 +104,10 @@ def compare(
     favourable: Annotated[
         str | None, typer.Option(help="The answer people hope for. [the rarer of two]")
     ] = None,
+    pretrained: Annotated[
+        list[str],
+        typer.Option(help="A pre-trained encoder of words or pictures: folder or downloaded name; none: none."),
+    ] = [],  # noqa: B006
     learner: Annotated[list[str], typer.Option("--learner", help="Only these learners.")] = [],  # noqa: B006
     seed: Annotated[int, typer.Option(help="All randomness comes from it.")] = 0,
     workers: Annotated[int | None, typer.Option(help="Trials at a time. [one per core]")] = None,
@@ -152,6 +156,7 @@ def compare(
                 margin=margin,
                 sensitive=sensitive,
                 favourable=favourable,
+                pretrained=pretrained,
                 learners=learner,
                 seed=seed,
                 workers=workers,
