@@ -115,6 +115,53 @@ class Figure:
 
 
 @dataclass(frozen=True)
+class Thumbnail:
+    """A small picture. png: in base64. alt: what it shows, in words. over: a drawing laid over it.
+
+    width, height: of the whole picture, whatever the size of the thumbnail. is_coarse: its few pixels are to be seen.
+    """
+
+    png: str
+    alt: str
+    width: int
+    height: int
+    over: Element | None = None
+    is_coarse: bool = False
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """A drawing that stands by itself, as large as a thumbnail."""
+
+    drawn: Element
+
+
+@dataclass(frozen=True)
+class Marked:
+    """A text out of people's data, in parts with how much each mattered: a step from -3 to 3."""
+
+    parts: tuple[tuple[str, int], ...]
+
+
+@dataclass(frozen=True)
+class Card:
+    """One example: what is seen of it, and what is said of it. style: "right", "wrong" or plain."""
+
+    shown: tuple[Thumbnail | Drawing | Marked, ...]
+    lines: tuple[Words, ...]
+    style: str = ""
+
+
+@dataclass(frozen=True)
+class Gallery:
+    """Examples side by side, in titled columns; and the same as a table, for those who see no pictures."""
+
+    title: str
+    columns: tuple[tuple[str, tuple[Card, ...]], ...]
+    table: Table
+
+
+@dataclass(frozen=True)
 class Folded:
     """What is opened on demand. is_long: stays closed on paper."""
 
@@ -131,7 +178,7 @@ class Portion:
     blocks: tuple[Block, ...]
 
 
-Block = Paragraph | Bullets | Terms | Commands | Table | Figure | Folded | Portion
+Block = Paragraph | Bullets | Terms | Commands | Table | Figure | Gallery | Folded | Portion
 
 
 @dataclass(frozen=True)

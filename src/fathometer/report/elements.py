@@ -6,6 +6,7 @@ or fetch something is refused outright: scripts, handlers, inline styles, and ad
 
 from __future__ import annotations
 
+import base64
 import re
 from dataclasses import dataclass
 from functools import cache
@@ -13,13 +14,15 @@ from html import escape
 
 from fathometer.report.plain import visible
 
-VOID = frozenset({"meta", "br", "hr", "col"})
+VOID = frozenset({"meta", "br", "hr", "col", "img"})
 REFUSED = frozenset(
     {"script", "iframe", "object", "embed", "link", "base", "form", "img", "image", "use", "a"}
 )
 ADDRESSES = frozenset({"href", "src", "action", "formaction", "data", "srcdoc", "style", "xlink:href"})
 TAG = re.compile(r"[a-z][a-zA-Z0-9]*")
 ATTRIBUTE = re.compile(r"[a-z][a-zA-Z0-9-]*")
+PNG_SIGNATURE, PNG_HEAD = b"\x89PNG\r\n\x1a\n", 24  # bytes up to its width and height
+PICTURE_MOST, PICTURE_SIDE = 100_000, 1_024  # characters, pixels
 
 Attribute = str | float | int | None
 
@@ -66,6 +69,29 @@ def jump(target: str, *children: Element | str, **attributes: Attribute) -> Elem
     """A link to a place on this page."""
     made = _made("a", children, attributes)
     return Element("a", (("href", f"#{target}"), *made.attributes), made.children)
+
+
+def picture(png: str, alt: str, **attributes: Attribute) -> Element:
+    """A picture that is in the page itself.
+
+    Args:
+        png: a small PNG in base64.
+
+    Raises:
+        ValueError: it is anything else.
+    """
+    try:
+        raw = base64.b64decode(png, validate=True)
+    except ValueError as error:
+        raise ValueError("a picture is not written in base64") from error
+    sides = [int.from_bytes(raw[start : start + 4], "big") for start in (16, 20)]
+    is_small = len(png) <= PICTURE_MOST and all(0 < side <= PICTURE_SIDE for side in sides)
+    if not raw.startswith(PNG_SIGNATURE) or len(raw) <= PNG_HEAD or not is_small:
+        raise ValueError("a picture is not a small PNG")
+    made = _made("img", (), attributes)
+    # no two slashes: nothing in the page may look like an address
+    source = f"data:image/png;base64,{png.replace('//', '/%2F')}"
+    return Element("img", (("src", source), ("alt", alt), *made.attributes), ())
 
 
 def style_sheet(text: str) -> StyleSheet:

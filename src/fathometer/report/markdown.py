@@ -13,6 +13,7 @@ from fathometer.report.document import (
     Document,
     Figure,
     Folded,
+    Gallery,
     Jump,
     Mark,
     Name,
@@ -95,6 +96,8 @@ def _block(block: Block) -> Iterator[str]:
             if not is_empty(block.caption):
                 yield from (_words(block.caption), "")
             yield from _table(block.table)
+        case Gallery():
+            yield from (f"**{escaped(block.title)}**", "", *_table(block.table))
         case Folded():
             yield from (f"**{escaped(block.summary)}**", "")
             for inner in block.blocks:

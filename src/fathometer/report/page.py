@@ -14,6 +14,7 @@ from fathometer.report.document import (
     Document,
     Figure,
     Folded,
+    Gallery,
     Jump,
     Mark,
     Name,
@@ -30,6 +31,7 @@ from fathometer.report.document import (
     parts_of,
 )
 from fathometer.report.elements import Element, element, jump, style_sheet
+from fathometer.report.gallery import gallery
 from fathometer.report.plain import SENTENCE_LENGTH, clean, shortened
 
 SMALL = 8  # rows: a table up to here is kept on one sheet of paper
@@ -106,6 +108,8 @@ def _block(block: Block) -> Iterator[Element]:
             yield _table(block)
         case Figure():
             yield _figure(block)
+        case Gallery():
+            yield gallery(block, _words, _table(block.table))
         case Folded():
             yield element(
                 "details",

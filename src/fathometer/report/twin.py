@@ -13,6 +13,7 @@ from fathometer.report.document import (
     Document,
     Figure,
     Folded,
+    Gallery,
     Jump,
     Paragraph,
     Portion,
@@ -73,6 +74,8 @@ def _block(block: Block) -> dict[str, Any]:
                 "caption": _text(block.caption),
                 "table": _table(block.table),
             }
+        case Gallery():
+            return {"is": "gallery", "title": clean(block.title), "table": _table(block.table)}
         case Folded():
             inner = [_block(one) for one in block.blocks]
             return {"is": "folded", "summary": clean(block.summary), "blocks": inner}

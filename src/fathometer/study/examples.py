@@ -223,7 +223,8 @@ def _beside_pictures(bench: Bench, found: list[_Example], competitor: str) -> di
     if competitor == "classical":
         pixels = next(_pictures(found), None)
         if pixels is not None:
-            return {"gradients": {"png": as_png(pixels, DRAWN_SIDE), "cells": gradient_drawing(pixels)}}
+            drawn = {"png": as_png(pixels, DRAWN_SIDE, 64), "size": list(pixels.shape[:2])}
+            return {"gradients": drawn | {"cells": gradient_drawing(pixels)}}
     return {}
 
 

@@ -1,0 +1,69 @@
+"""Examples as cards side by side: pictures with what mattered drawn over them, texts with the words that did."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from fathometer.report.document import Card, Drawing, Gallery, Marked, Thumbnail, Words
+from fathometer.report.elements import Element, element, picture
+from fathometer.report.plain import clean
+
+SIDE = 128  # pixels of the longer side of a thumbnail on the page
+STEPS = 3
+
+Written = Callable[[Words], Iterable[Element | str]]
+
+
+def gallery(found: Gallery, written: Written, table: Element) -> Element:
+    """The cards in their columns, and the table that says the same."""
+    columns = [
+        element(
+            "div",
+            element("p", clean(title), class_="column-title") if title else None,
+            element("ul", *(_card(card, written) for card in cards), class_="cards"),
+            class_="column",
+        )
+        for title, cards in found.columns
+    ]
+    said = element("details", element("summary", "The same as a table"), table, class_="long")
+    return element(
+        "div",
+        element("h3", clean(found.title)),
+        element("div", *columns, class_="columns"),
+        said,
+        class_="gallery",
+    )
+
+
+def _card(card: Card, written: Written) -> Element:
+    has_text = any(isinstance(one, Marked) for one in card.shown)
+    style = " ".join(filter(None, ("card", card.style, "wordy" if has_text else "")))
+    seen = [_shown(one) for one in card.shown]
+    said = [element("p", *written(line)) for line in card.lines]
+    return element("li", *(() if not seen else (element("div", *seen, class_="seen"),)), *said, class_=style)
+
+
+def _shown(one: Thumbnail | Drawing | Marked) -> Element:
+    match one:
+        case Thumbnail():
+            return _thumbnail(one)
+        case Drawing():
+            return element("div", one.drawn, class_="thumb")
+        case Marked():
+            # <bdi>: a text written from right to left must not turn what stands around it
+            return element("bdi", *(_part(text, step) for text, step in one.parts), class_="excerpt")
+
+
+def _thumbnail(one: Thumbnail) -> Element:
+    longest = max(one.width, one.height, 1)
+    width, height = (max(1, round(SIDE * side / longest)) for side in (one.width, one.height))
+    style = "coarse" if one.is_coarse else None
+    shown = picture(one.png, clean(one.alt), width=float(width), height=float(height), class_=style)
+    return element("div", shown, one.over, class_="thumb")
+
+
+def _part(text: str, step: int) -> Element | str:
+    if not step:
+        return text
+    side = "for" if step > 0 else "against"
+    return element("mark", text, class_=f"{side}-{min(abs(step), STEPS)}")
