@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -78,6 +79,55 @@ def outcome(
     trials = tuple(a_trial(family, f"f{k}") for k in range(folds) for family in NAMES[:3])
     own = np.arange(len(target)) if clusters is None else clusters
     return Outcome(run, task, target, own, trials, results)
+
+
+ENCODER = {
+    "name": "/models/small-encoder",
+    "kind": "text",
+    "folder": "/models/small-encoder",
+    "form": "onnx",
+    "digest": "ab" * 32,
+    "licence": "Apache-2.0",
+    "size_bytes": 90_000_000,
+    "learned_from": "a billion pairs of sentences",
+    "width": 384,
+}
+
+
+def with_pretrained(
+    made: Outcome, predicted: Mapping[int, npt.NDArray[np.float64]], *, lacks: int = 0, **encoder: Any
+) -> Outcome:
+    """A third competitor: `predicted` for every row, by divisor; it has all folds but the last few it `lacks`."""
+
+    def fold_of(fold: FoldResult, divisor: int) -> FoldResult:
+        said = predicted[divisor][fold.rows]
+        own = ((f"{fold.fold.partition('@')[0]}-pretrained", 1.0),)
+        return replace(
+            fold, prediction=said, losses=made.task.losses(made.target[fold.rows], said), members=own
+        )
+
+    whole = made.results["deep"]
+    mine = tuple(fold_of(fold, 1) for fold in whole[: len(whole) - lacks])
+    anchors = dict(made.anchors)
+    if made.anchors:
+        anchors["pretrained"] = {
+            divisor: tuple(fold_of(fold, divisor) for fold in folds)
+            for divisor, folds in made.anchors["deep"].items()
+            if divisor in predicted
+        }
+    digest = ENCODER["digest"]
+    trials = tuple(
+        a_trial("pretrained", fold.fold, settings={"encoder": digest, "folder": "/models"}, model_bytes=1_000)
+        for fold in mine
+    )
+    return replace(
+        made,
+        run={**made.run, "encoders": [{**ENCODER, **encoder}]},
+        results={**made.results, "pretrained": mine},
+        anchors=anchors,
+        trials=(*made.trials, *trials),
+        families=("classical", "deep", "pretrained"),
+    )
 
 
 def by_errors(

@@ -12,6 +12,7 @@ from fathometer.data.thinning import RAW, place
 from fathometer.study.budget import FAMILIES
 from fathometer.study.ledger import Trial
 from fathometer.study.outcome import Outcome
+from fathometer.study.run import structured_columns
 from fathometer.task import Prediction
 from fathometer.verdict.posterior import spread_of
 
@@ -65,11 +66,24 @@ def ablation(outcome: Outcome, predictions: Callable[[Trial], Mapping[str, Predi
         families[family] = _engineered(outcome, pairs, tests, predictions)
     if not families:
         return None
-    sentence = (
+    return Ablation(max(divisors), min(counts), families, _sentence(outcome))
+
+
+def _sentence(outcome: Outcome) -> str:
+    """What raw and engineered mean for these columns, and whose engineered features were left out."""
+    columns = outcome.run.get("schema", {}).get("columns", [])
+    structured = structured_columns(outcome.run) if columns else 0
+    if columns and not structured:
+        return (
+            "Raw: a picture as its pixels, a text as its place in the alphabet. Engineered: what classical learners "
+            "get here of words and pictures. Deep learning reads these as they are, so there is nothing to leave out, "
+            "and this speaks of classical ML alone."
+        )
+    told = (
         "Raw: every column as one plain number (dates as seconds, categories and texts as their place in the "
         "alphabet). Engineered: as every learner gets them here, dates in parts, categories and texts encoded."
     )
-    return Ablation(max(divisors), min(counts), families, sentence)
+    return told if structured == len(columns) else f"{told} Pictures are raw as their pixels."
 
 
 def _engineered(

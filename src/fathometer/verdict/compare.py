@@ -57,8 +57,11 @@ def score(outcome: Outcome, name: str) -> Score:
 
 
 def contrast(outcome: Outcome, first: str, second: str) -> Contrast:
-    """The gap between two competitors on the same test rows; above 0 when the second is better."""
-    ones, others = outcome.results[first], outcome.results[second]
+    """The gap between two competitors on the same test rows; above 0 when the second is better.
+
+    A pre-trained model may lack folds of repeats; the others are then compared with it on those that it has.
+    """
+    ones, others = _common(outcome.results[first], outcome.results[second])
     measure, margin = outcome.task.measure, outcome.task.margin
     means = [(float(a.losses.mean()), float(b.losses.mean())) for a, b in zip(ones, others, strict=True)]
     level = sum(a + b for a, b in means) / (2 * len(means))
@@ -70,6 +73,15 @@ def contrast(outcome: Outcome, first: str, second: str) -> Contrast:
     return Contrast(
         first, second, spread.mean, low, high, measure.gap_unit, margin, belief, spread, len(ones)
     )
+
+
+def _common(
+    ones: tuple[FoldResult, ...], others: tuple[FoldResult, ...]
+) -> tuple[tuple[FoldResult, ...], tuple[FoldResult, ...]]:
+    """The folds that both have, in the same order."""
+    names = {fold.fold for fold in ones} & {fold.fold for fold in others}
+    first, second = (tuple(fold for fold in folds if fold.fold in names) for folds in (ones, others))
+    return first, second
 
 
 def _spread(outcome: Outcome, values: list, results: tuple[FoldResult, ...]) -> Spread:  # type: ignore[type-arg]

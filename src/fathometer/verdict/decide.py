@@ -11,12 +11,14 @@ import numpy as np
 import numpy.typing as npt
 
 from fathometer.data.sentences import counted
+from fathometer.study.budget import PRETRAINED
 from fathometer.study.outcome import Outcome
 from fathometer.verdict.axes import Standing
 from fathometer.verdict.compare import Contrast, contrast
 from fathometer.verdict.forecast import more_rows
 from fathometer.verdict.outlook import LearningCurve, Outlook
 from fathometer.verdict.posterior import FOLDS_LEAST, Belief, Spread, believe, t_cumulative
+from fathometer.verdict.pretrained import PretrainedView, pretrained_view
 from fathometer.verdict.wording import (
     COSTS_APART,
     TITLES,
@@ -46,11 +48,13 @@ class Verdict:
     """What to do.
 
     answer: "classical", "deep", "together", "tie", "no_signal", "leaning_classical", "leaning_deep", "leaning_tie",
-        or "cannot_tell".
+        "cannot_tell", or "pretrained" where a pre-trained model is better than the better of the two.
     sentence: the answer in words. p_deep, p_tie, p_classical: probabilities that deep learning is better by more
         than the margin, that the difference is within it, and that classical ML is better by more.
     use: which competitor's model to use. weak: why no winner may be named, or nothing. next_step: what would decide.
     more_rows: what more data would change, in words; empty where nothing was asked of the curves.
+    pretrained: the pre-trained model against the better of the two, where the run has one; all the rest but `answer`,
+        `sentence`, `use` and `signal` is of the two.
     """
 
     answer: str
@@ -65,6 +69,7 @@ class Verdict:
     together: Contrast | None
     signal: Mapping[str, float]
     more_rows: str = ""
+    pretrained: PretrainedView | None = None
 
 
 def decide(
@@ -88,7 +93,7 @@ def decide(
     answer = _answer(families, together, signal, weak)
     use = _use(answer, better, table)
     belief = families.belief
-    return Verdict(
+    verdict = Verdict(
         answer=answer,
         sentence=sentence(answer, outcome, families, together, table, use, bool(weak)),
         p_deep=belief.above,
@@ -102,6 +107,31 @@ def decide(
         signal=signal,
         more_rows=more_rows(answer, outcome, outlook, curves or {}),
     )
+    return _with_pretrained(verdict, outcome, table, better)
+
+
+def _with_pretrained(
+    verdict: Verdict, outcome: Outcome, table: Mapping[str, Standing], better: str
+) -> Verdict:
+    """The verdict on the two, and on the pre-trained model beside them; the same verdict where there is none.
+
+    It is the answer where it is better than the better of the two as surely as a winner between them must be.
+    """
+    if PRETRAINED not in outcome.results:
+        return verdict
+    own = _signal(outcome, PRETRAINED)
+    may_pay = own >= SIGNAL and not _weak(outcome)
+    view = pretrained_view(outcome, table, better, verdict.answer, pays_at=WINNER, may_pay=may_pay)
+    verdict = replace(verdict, signal={**verdict.signal, PRETRAINED: own}, pretrained=view)
+    if may_pay and view.p_better >= WINNER:
+        without = verdict.sentence[:1].lower() + verdict.sentence[1:]
+        said = f"{view.sentence} Without it: {without}"
+        return replace(verdict, answer=PRETRAINED, sentence=said, use=PRETRAINED, weak=(), next_step="")
+    if verdict.answer == "no_signal" and own >= NO_SIGNAL:
+        said = f"Cannot tell on this budget: neither family beats the baseline. {view.sentence}"
+        step = "A longer budget, or more rows, would tell whether the pre-trained model is better."
+        return replace(verdict, answer="cannot_tell", sentence=said, use=PRETRAINED, next_step=step)
+    return replace(verdict, sentence=f"{verdict.sentence} {view.sentence}")
 
 
 def _nothing_yet(outcome: Outcome) -> Verdict:

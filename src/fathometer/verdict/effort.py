@@ -12,7 +12,6 @@ import numpy as np
 from fathometer.data.metrics import METRICS
 from fathometer.data.sentences import counted
 from fathometer.data.thinning import is_whole
-from fathometer.study.budget import FAMILIES
 from fathometer.study.ledger import Trial
 from fathometer.study.outcome import Outcome
 from fathometer.study.request import Request
@@ -59,7 +58,7 @@ def effort(outcome: Outcome) -> Effort:
         family: [
             t for t in outcome.trials if t.family == family and t.stage not in ASIDE and is_whole(t.fold)
         ]
-        for family in FAMILIES
+        for family in outcome.families
     }
     families = {family: _family(outcome, trials) for family, trials in mine.items()}
     return Effort(by_hand(asked), _automatic(outcome, asked, families), families)

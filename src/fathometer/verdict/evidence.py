@@ -7,13 +7,14 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from fathometer.study.budget import TRAINING_ENDS
+from fathometer.study.budget import PRETRAINED, TRAINING_ENDS
 from fathometer.study.ledger import Ledger
 from fathometer.study.outcome import Outcome, measure
 from fathometer.study.run import read_measures
 from fathometer.verdict.ablation import Ablation, ablation
 from fathometer.verdict.axes import Standing, standings
 from fathometer.verdict.calibration import Calibration, calibrations
+from fathometer.verdict.catching_up import catch_up, more_rows_of
 from fathometer.verdict.compare import contrast
 from fathometer.verdict.decide import Verdict, decide
 from fathometer.verdict.effort import Effort, effort
@@ -85,10 +86,11 @@ def gather(folder: Path, outcome: Outcome) -> Evidence:
     table = standings(outcome)
     curves, outlook = foresee(outcome, contrast(outcome, "classical", "deep"))
     predictions = Ledger(folder).predictions
+    verdict, curves = _looking_ahead(outcome, decide(outcome, table, outlook, curves), curves)
     return Evidence(
         outcome=outcome,
         table=table,
-        verdict=decide(outcome, table, outlook, curves),
+        verdict=verdict,
         curves=curves,
         outlook=outlook,
         calibration=calibrations(outcome),
@@ -102,6 +104,19 @@ def gather(folder: Path, outcome: Outcome) -> Evidence:
         odds=_odds(outcome),
         measures=read_measures(folder),
     )
+
+
+def _looking_ahead(
+    outcome: Outcome, verdict: Verdict, curves: dict[str, LearningCurve]
+) -> tuple[Verdict, dict[str, LearningCurve]]:
+    """What more rows would do to the lead of the pre-trained model, in the verdict; its curve beside the others."""
+    view = verdict.pretrained
+    if view is None:
+        return verdict, curves
+    curve, found = catch_up(outcome, view.against)
+    said = " ".join(filter(None, (verdict.more_rows, more_rows_of(found, view.against))))
+    verdict = replace(verdict, more_rows=said, pretrained=replace(view, outlook=found))
+    return verdict, curves if curve is None else {**curves, PRETRAINED: curve}
 
 
 def _earlier(folder: Path, outcome: Outcome) -> tuple[Earlier, ...]:

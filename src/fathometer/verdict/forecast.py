@@ -98,7 +98,8 @@ def _overtaking(crossover: Crossover, outlook: Outlook) -> str:
     leader, behind = opened(TITLES[crossover.leader]), TITLES[OTHER[crossover.leader]]
     by = crossover.p_by.get(int(FACTOR_MOST), 0.0)
     if by >= LIKELY and crossover.median_rows is not None:
-        near = f"{_rows(crossover.median_rows)} rows to learn from ({_interval(crossover, outlook)})"
+        interval = interval_told(crossover, FACTOR_MOST * outlook.rows)
+        near = f"{rows_told(crossover.median_rows)} rows to learn from ({interval})"
         told = f"{opened(behind)} would overtake near {near}."
     elif by < UNLIKELY:
         told = (
@@ -111,13 +112,14 @@ def _overtaking(crossover: Crossover, outlook: Outlook) -> str:
     past = crossover.overtook
     if past is None or past.high >= EARLIER * outlook.rows:
         return told
-    return f"{told} {leader} overtook near {_rows(past.rows)} rows [{_rows(past.low)}, {_rows(past.high)}]."
+    return f"{told} {leader} overtook near {rows_told(past.rows)} rows [{rows_told(past.low)}, {rows_told(past.high)}]."
 
 
-def _interval(crossover: Crossover, outlook: Outlook) -> str:
-    beyond = f"beyond {_rows(FACTOR_MOST * outlook.rows)}"
+def interval_told(crossover: Crossover, rows_most: float) -> str:
+    """Between which rows the crossover lies; `rows_most`: nothing is said beyond."""
+    beyond = f"beyond {rows_told(rows_most)}"
     low, high = (
-        _rows(end) if end is not None else beyond for end in (crossover.low_rows, crossover.high_rows)
+        rows_told(end) if end is not None else beyond for end in (crossover.low_rows, crossover.high_rows)
     )
     return f"80 % interval {low} to {high}"
 
@@ -130,7 +132,7 @@ def _chance(p: float) -> str:
     return chance(p).removeprefix("= ")
 
 
-def _rows(value: float) -> str:
+def rows_told(value: float) -> str:
     """Two leading digits: more a forecast is not worth."""
     if value < 10 or not math.isfinite(value):
         return f"{value:.0f}"

@@ -9,6 +9,7 @@ from typing import Any
 
 from fathometer.study.ledger import Trial
 from fathometer.verdict.axes import Attempt
+from fathometer.verdict.decide import Verdict
 from fathometer.verdict.evidence import Evidence
 from fathometer.verdict.reasons import find_reasons
 from fathometer.verdict.wording import busy
@@ -58,7 +59,7 @@ def as_json(
             "margin": outcome.task.margin,
             "gap_unit": outcome.task.measure.gap_unit,
         },
-        "verdict": {**asdict(verdict), "weak": list(verdict.weak), "signal": dict(verdict.signal)},
+        "verdict": _verdict(verdict),
         "table": {name: asdict(standing) for name, standing in table.items()},
         "not_tried": [{"learner": name, "why": why} for name, why in outcome.not_tried],
         "leaderboard": [asdict(attempt) for attempt in attempts],
@@ -75,8 +76,17 @@ def as_json(
             for name, folds in outcome.results.items()
         },
     }
-    cleaned: dict[str, Any] = _finite(result | _measured(evidence))
+    encoders = {"encoders": list(run["encoders"])} if run.get("encoders") else {}
+    cleaned: dict[str, Any] = _finite(result | encoders | _measured(evidence))
     return cleaned
+
+
+def _verdict(verdict: Verdict) -> dict[str, Any]:
+    """The verdict; `pretrained` only where the run has such a model."""
+    told = {**asdict(verdict), "weak": list(verdict.weak), "signal": dict(verdict.signal)}
+    if verdict.pretrained is None:
+        del told["pretrained"]
+    return told
 
 
 def _measured(evidence: Evidence) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from fathometer.task import Prediction
 from fathometer.verdict.compare import contrast, score
 
 NAME = "transparent"
-RIVALS = ("classical", "deep", "together")
+RIVALS = ("classical", "deep", "together", "pretrained")
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ def simplicity(
     Args:
         transparent: names of learners. predictions: a finished trial's "valid" and "test" predictions.
     """
-    chosen = {fold: trial for fold in _folds(outcome) if (trial := _best(outcome, fold, transparent))}
+    chosen = {fold: trial for fold in _common_folds(outcome) if (trial := _best(outcome, fold, transparent))}
     if not chosen:
         return None
     shared = {
@@ -59,7 +59,8 @@ def simplicity(
         for fold in next(iter(shared.values()))
     )
     both = replace(outcome, results={**shared, NAME: simple})
-    rival = min(RIVALS, key=lambda name: float(np.mean([fold.losses.mean() for fold in shared[name]])))
+    rivals = [name for name in RIVALS if name in shared]
+    rival = min(rivals, key=lambda name: float(np.mean([fold.losses.mean() for fold in shared[name]])))
     found, gap = score(both, NAME), contrast(both, NAME, rival)
     titles = Counter(trial.title for trial in chosen.values())
     return Simplicity(
@@ -74,8 +75,11 @@ def simplicity(
     )
 
 
-def _folds(outcome: Outcome) -> list[str]:
-    return [fold.fold for fold in next(iter(outcome.results.values()), ())]
+def _common_folds(outcome: Outcome) -> list[str]:
+    """The folds that every competitor has."""
+    names = [{fold.fold for fold in folds} for folds in outcome.results.values()]
+    first = next(iter(outcome.results.values()), ())
+    return [fold.fold for fold in first if all(fold.fold in one for one in names)]
 
 
 def _best(outcome: Outcome, fold: str, transparent: Collection[str]) -> Trial | None:

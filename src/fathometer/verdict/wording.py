@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from pathlib import PurePath
 
 from fathometer.data.sentences import counted
 from fathometer.study.outcome import Outcome
@@ -15,7 +16,10 @@ TITLES = {
     "deep": "deep learning",
     "together": "both together",
     "baseline": "the baseline",
+    "pretrained": "the pre-trained model",
 }
+LIKELIER = 0.5  # probability of being alike, from which that is what is said
+ENCODER_NAME_MOST = 60  # letters
 BUSY = 0.7  # share of its time below which a family was kept from working
 COSTS_APART = (
     1.5  # times: on a busy machine the same work differs by up to half, so costs closer than this are alike
@@ -73,6 +77,43 @@ def sentence(
         sure = f"P(better by more than {margin}) {chance(p)}"
         return f"Leaning to {TITLES[use]}: {sure}, {ahead} ({scores})."
     return f"Cannot tell on this budget: {_ahead(families)} ({scores})."
+
+
+def pretrained_pays(outcome: Outcome, found: Contrast, standing: Standing, names: Sequence[str]) -> str:
+    """The answer where the pre-trained model is the one to use."""
+    than = f"P(better than {TITLES[found.first]} by more than {exactly(found.margin, found.unit)})"
+    rows = f"at your {counted(int(outcome.run['data']['rows']), 'row')}"
+    score = f"{outcome.task.measure.title} {_score(standing, outcome.task.measure.unit)}"
+    ahead = f"ahead by {amount(found.gap, found.unit)} ({encoder_names(names)}{score})"
+    return f"A pre-trained model pays: {than} {chance(found.belief.above)} {rows}, {ahead}."
+
+
+def pretrained_aside(outcome: Outcome, found: Contrast, standing: Standing, names: Sequence[str]) -> str:
+    """What the pre-trained model is worth where it is not the answer."""
+    margin, belief = exactly(found.margin, found.unit), found.belief
+    score = (
+        f"({encoder_names(names)}{outcome.task.measure.title} {_score(standing, outcome.task.measure.unit)})"
+    )
+    other, by = TITLES[found.first], amount(found.gap, found.unit)
+    opening = "The pre-trained model"
+    if belief.within >= LIKELIER:
+        return (
+            f"{opening} is as good as {other}: P(difference within {margin}) {chance(belief.within)} {score}."
+        )
+    if found.gap == 0:
+        return f"{opening} and {other} are level as measured {score}."
+    side, word, p = (
+        ("ahead of", "better", belief.above) if found.gap > 0 else ("behind", "worse", belief.below)
+    )
+    sure = f"P({word} by more than {margin}) {chance(p)}"
+    return f"{opening} is {side} {other} by {by}: {sure} {score}."
+
+
+def encoder_names(names: Sequence[str]) -> str:
+    """Such as "all-MiniLM-L6-v2, "; of a folder its last part; nothing that a terminal would obey."""
+    last = [PurePath(name).name or name for name in names]
+    plain = ["".join(letter for letter in name if letter.isprintable())[:ENCODER_NAME_MOST] for name in last]
+    return "".join(f"{name}, " for name in plain if name.strip())
 
 
 def busy(outcome: Outcome, table: Mapping[str, Standing], ended: str) -> str:

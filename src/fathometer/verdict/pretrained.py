@@ -1,0 +1,74 @@
+"""The pre-trained model beside the two families: compared with the better of them, and never part of their comparison.
+
+Where both together are the answer between the two, the pre-trained is compared with these: what is to be used must
+beat what would be used without it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from fathometer.study.budget import PRETRAINED
+from fathometer.study.outcome import Outcome
+from fathometer.verdict.axes import Standing, encoders_of
+from fathometer.verdict.catching_up import CatchUp
+from fathometer.verdict.compare import Contrast, contrast
+from fathometer.verdict.wording import pretrained_aside, pretrained_pays
+
+
+@dataclass(frozen=True)
+class PretrainedView:
+    """What the pre-trained model is worth.
+
+    against: "classical", "deep" or "together". contrast: `gap` above 0 where the pre-trained is better; p_better,
+    p_same, p_worse: that it is better by more than the margin, within it, worse by more. between: the answer between
+    the two families alone. encoders: those that its models need, as the run's record describes them. outlook: of its
+    lead with more rows, where that was measured.
+    """
+
+    against: str
+    contrast: Contrast
+    p_better: float
+    p_same: float
+    p_worse: float
+    between: str
+    encoders: tuple[Mapping[str, Any], ...]
+    sentence: str
+    outlook: CatchUp | None = None
+
+
+def pretrained_view(
+    outcome: Outcome,
+    table: Mapping[str, Standing],
+    better: str,
+    between: str,
+    *,
+    pays_at: float,
+    may_pay: bool,
+) -> PretrainedView:
+    """The pre-trained against the better of the two, in an outcome that has one.
+
+    Args:
+        better: of the two, by score. between: the answer between the two alone. pays_at: probability of being better
+            by more than the margin, from which it is said to pay, if it `may_pay`.
+    """
+    against = "together" if between == "together" else better
+    found = contrast(outcome, against, PRETRAINED)
+    trials = {trial.key: trial for trial in outcome.trials}
+    members = [
+        trials[key] for fold in outcome.results[PRETRAINED] for key, _ in fold.members if key in trials
+    ]
+    encoders = encoders_of(outcome, members) or list(outcome.run.get("encoders") or ())
+    told = pretrained_pays if may_pay and found.belief.above >= pays_at else pretrained_aside
+    return PretrainedView(
+        against=against,
+        contrast=found,
+        p_better=found.belief.above,
+        p_same=found.belief.within,
+        p_worse=found.belief.below,
+        between=between,
+        encoders=tuple(encoders),
+        sentence=told(outcome, found, table[PRETRAINED], [str(one["name"]) for one in encoders]),
+    )
