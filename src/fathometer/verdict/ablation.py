@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -66,24 +66,24 @@ def ablation(outcome: Outcome, predictions: Callable[[Trial], Mapping[str, Predi
         families[family] = _engineered(outcome, pairs, tests, predictions)
     if not families:
         return None
-    return Ablation(max(divisors), min(counts), families, _sentence(outcome))
+    return Ablation(max(divisors), min(counts), families, _sentence(outcome, families))
 
 
-def _sentence(outcome: Outcome) -> str:
+def _sentence(outcome: Outcome, families: Collection[str]) -> str:
     """What raw and engineered mean for these columns, and whose engineered features were left out."""
-    columns = outcome.run.get("schema", {}).get("columns", [])
-    structured = structured_columns(outcome.run) if columns else 0
-    if columns and not structured:
+    kinds = {column["kind"] for column in outcome.run.get("schema", {}).get("columns", [])}
+    if kinds and "deep" not in families and not structured_columns(outcome.run):
         return (
             "Raw: a picture as its pixels, a text as its place in the alphabet. Engineered: what classical learners "
             "get here of words and pictures. Deep learning reads these as they are, so there is nothing to leave out, "
             "and this speaks of classical ML alone."
         )
-    told = (
+    pictures = " A picture is raw as its pixels." if "image" in kinds else ""
+    return (
         "Raw: every column as one plain number (dates as seconds, categories and texts as their place in the "
         "alphabet). Engineered: as every learner gets them here, dates in parts, categories and texts encoded."
+        f"{pictures}"
     )
-    return told if structured == len(columns) else f"{told} Pictures are raw as their pixels."
 
 
 def _engineered(

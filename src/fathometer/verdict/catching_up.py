@@ -29,7 +29,9 @@ from fathometer.verdict.outlook import FACTOR_MOST, Ahead, LearningCurve, Outloo
 from fathometer.verdict.wording import TITLES, chance
 
 ROUGH = ("rising", "rough")
-LEARNED_ELSEWHERE = "The forecast was learned on curves of models that were trained from scratch; a pre-trained one may differ."
+LEARNED_ELSEWHERE = (
+    "The forecast was learned on models that were trained from scratch; a pre-trained one may differ."
+)
 
 
 @dataclass(frozen=True)
