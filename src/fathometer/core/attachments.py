@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import functools
+import lzma
+import os
+import struct
 import zipfile
 import zlib
 from dataclasses import dataclass
@@ -12,8 +15,8 @@ SIZE_LIMIT = 200_000_000
 """Bytes of one attached file; a larger one is no cell of a table."""
 
 DAMAGED = (
-    *(zipfile.BadZipFile, zlib.error, EOFError, ValueError),
-    *(KeyError, NotImplementedError, RuntimeError),
+    *(zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error, EOFError, ValueError),
+    *(LookupError, NotImplementedError, RuntimeError),
 )
 """What Python's zip reader raises at damaged, cut, encrypted or exotic members."""
 
@@ -63,7 +66,8 @@ class Attachment:
         return _within(raw, limit)
 
     def _unpacked(self, limit: int) -> bytes:
-        archive = _archive(self.path)
+        state = self.path.stat()
+        archive = _archive(self.path, state.st_mtime_ns, state.st_size, os.getpid())
         # the size that a member claims may be a lie, so no more is read than is allowed
         with archive.open(self.member) as stream:
             return _within(stream.read(limit + 1), limit)
@@ -76,6 +80,10 @@ def _within(raw: bytes, limit: int) -> bytes:
 
 
 @functools.lru_cache(maxsize=4)
-def _archive(path: Path) -> zipfile.ZipFile:
-    """Opened once: reading its list of members takes longer than reading one."""
+def _archive(path: Path, changed: int, size: int, process: int) -> zipfile.ZipFile:
+    """Opened once: reading its list of members takes longer than reading one.
+
+    Once for each state of the file, which may be replaced by another of its name, and for each process, for two that
+    read by one handle get one another's bytes.
+    """
     return zipfile.ZipFile(path)

@@ -32,6 +32,7 @@ SEARCH_LIMIT = 1_000_000
 DISTINCT_SHARE = 0.9
 """Ids of pictures hardly ever repeat; ratings and counts do."""
 
+LEFT = "left as text"
 PICTURE_FOLDERS = ("images", "image", "imgs", "img", "photos", "photo", "pictures", "pics")
 
 
@@ -196,7 +197,7 @@ def attach(table: Table, files: Files, encoding: str | None = None) -> Table:
         if is_named is None:
             continue
         if _are_there(cells, is_named, files):
-            fate = "stay text" if is_named is is_picture else "count as missing"
+            fate = LEFT if is_named is is_picture else "taken as missing"
             columns[name], about = _attached(cells, files.find, files.title, fate)
             notes += about
             if is_named is is_text:
@@ -210,7 +211,7 @@ def attach(table: Table, files: Files, encoding: str | None = None) -> Table:
     if not columns:
         name, share = _ids(table.frame, files)
         if share > 0.5:
-            columns[name], about = _attached(table.frame[name], files.find_id, files.title, "stay text")
+            columns[name], about = _attached(table.frame[name], files.find_id, files.title, LEFT)
             notes += about
     if not columns:
         return replace(table, notes=(*table.notes, *notes))
@@ -237,12 +238,13 @@ def _attached(
         if file is None and not _is_absent(cell):
             lost.append(short(str(cell), 60))
         filled.append(cell if file is None else file)
-    notes = [
-        f"{counted(found, 'cell')} of {cells.name!r} name files below {where}, which were put in their place."
-    ]
+    one = f"names a file below {where}, which was put in its place"
+    many = f"name files below {where}, which were put in their place"
+    notes = [f"{counted(found, 'cell')} of {cells.name!r} {one if found == 1 else many}."]
     if lost:
+        verb = "names" if len(lost) == 1 else "name"
         notes.append(
-            f"{counted(len(lost), 'cell')} of {cells.name!r} name no file below {where}, or not one alone, and {fate}: "
+            f"{counted(len(lost), 'cell')} of {cells.name!r} {verb} no file below {where}, or not one alone; {fate}: "
             f"{listed(lost)}."
         )
     return pd.Series(filled, index=cells.index, name=cells.name, dtype=object), notes
@@ -257,7 +259,7 @@ def _texts(cells: pd.Series, encoding: str | None) -> tuple[pd.Series, list[str]
 
 def _file_names(cells: pd.Series) -> Callable[[str], bool] | None:
     """Whether most cells end as names of pictures, or of texts, do; None: neither."""
-    if not (pd.api.types.is_object_dtype(cells.dtype) or pd.api.types.is_string_dtype(cells.dtype)):
+    if not _holds_text(cells):
         return None
     sample = _sampled(cells)
     names = [name for name in map(_as_name, sample) if name]
@@ -272,11 +274,7 @@ def _ids(frame: pd.DataFrame, files: Files) -> tuple[str, float]:
     best = ("", 0.0)
     for name in frame.columns:
         cells = frame[name]
-        if not (
-            pd.api.types.is_integer_dtype(cells.dtype)
-            or pd.api.types.is_object_dtype(cells.dtype)
-            or pd.api.types.is_string_dtype(cells.dtype)
-        ):
+        if not (_holds_text(cells) or pd.api.types.is_integer_dtype(cells.dtype)):
             continue
         sample = [_as_name(cell) for cell in _sampled(cells)]
         if not sample or len(set(sample)) < DISTINCT_SHARE * len(sample):
@@ -284,6 +282,12 @@ def _ids(frame: pd.DataFrame, files: Files) -> tuple[str, float]:
         share = sum(bool(cell) and files.find_id(str(cell)) is not None for cell in sample) / len(sample)
         best = max(best, (name, share), key=lambda pair: pair[1])
     return best
+
+
+def _holds_text(cells: pd.Series) -> bool:
+    kind = cells.dtype
+    may_hold = pd.api.types.is_object_dtype(kind) or pd.api.types.is_string_dtype(kind)
+    return bool(may_hold) or isinstance(kind, pd.CategoricalDtype)
 
 
 def _sampled(cells: pd.Series) -> list[Any]:

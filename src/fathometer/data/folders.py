@@ -184,7 +184,8 @@ def _part_to_train(folders: Counter[str]) -> str | None:
 
 def _first(entry: Entry, prefix: str) -> str:
     """The name of the folder below the prefix in which a file lies, however deep; empty for none."""
-    return entry.name[len(prefix) :].rpartition("/")[0].partition("/")[0]
+    end = entry.name.find("/", len(prefix))
+    return "" if end < 0 else entry.name[len(prefix) : end]
 
 
 def _frame(noun: str, entries: Sequence[Entry], encoding: str | None) -> tuple[pd.DataFrame, tuple[str, ...]]:

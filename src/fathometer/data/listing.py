@@ -73,25 +73,26 @@ def is_table(name: str) -> bool:
     return name.lower().endswith(TABLES)
 
 
-def list_folder(folder: Path, most: int | None = None) -> Listing:
+def list_folder(path: Path, most: int | None = None) -> Listing:
     """The files below a folder. Links that lead out of it, and links to folders, are passed over.
 
     Raises:
         UnreadableData: it may not be read, or holds more files than anyone means.
     """
     most = FILE_LIMIT if most is None else most
-    root = os.path.realpath(folder)
+    root = os.path.realpath(path)
     found: list[Entry] = []
     passed: list[str] = []
     unread: list[str] = []
     waiting = [("", root)]
     while waiting:
         inside, place = waiting.pop()
+        folder = Path(place)
         try:
             entries = list(os.scandir(place))
         except OSError as error:
             if not inside:
-                raise UnreadableData(f"The folder {folder} cannot be read: {error.strerror}.") from error
+                raise UnreadableData(f"The folder {path} cannot be read: {error.strerror}.") from error
             unread.append(inside)
             continue
         for entry in entries:
@@ -101,11 +102,11 @@ def list_folder(folder: Path, most: int | None = None) -> Listing:
             if entry.is_symlink() and not _leads_to_file_below(entry.path, root):
                 passed.append(name)
             elif entry.is_file():
-                found.append(Entry(name, Attachment(Path(entry.path))))
+                found.append(Entry(name, Attachment(folder / entry.name)))  # faster than a path from scratch
             elif entry.is_dir():
                 waiting.append((f"{name}/", entry.path))
         if len(found) > most:
-            raise _too_many(folder.name or str(folder), most)
+            raise _too_many(path.name or str(path), most)
     notes = _about(passed, "link", "to a folder, or out of the folder") + _about(
         unread, "folder", "that may not be read"
     )
@@ -122,7 +123,7 @@ def list_archive(path: Path) -> Listing:
     try:
         refuse_too_large(_directory_bytes(path, size), MEMORY_PER_DIRECTORY_BYTE)
         with zipfile.ZipFile(path) as archive:
-            members = [member for member in archive.infolist() if not member.is_dir()]
+            members = [member for member in archive.infolist() if not member.filename.endswith("/")]
     except UNPACKING_ERRORS as error:
         raise UnreadableData(
             f"The file {path.name} is damaged or cut off: it cannot be unpacked. Fetch or pack it again."
@@ -149,7 +150,8 @@ def _sorted_out(path: Path, members: list[zipfile.ZipInfo]) -> Listing:
     doubled: list[str] = []
     for member in members:
         name = _member_name(member)
-        if any(_is_rubbish(part) for part in name.split("/") if part not in (".", "..")):
+        is_folder = name.endswith("/")  # written with the other slash
+        if is_folder or any(_is_rubbish(part) for part in name.split("/") if part not in (".", "..")):
             continue
         if _is_odd(name) or stat.S_ISLNK(member.external_attr >> 16):
             odd.append(name)

@@ -6,6 +6,7 @@ import bz2
 import gzip
 import io
 import lzma
+import struct
 import zipfile
 import zlib
 from pathlib import Path
@@ -24,8 +25,8 @@ MEMORY_PER_BYTE = 6
 """Memory needed to read a text file, per byte of it, as measured on a csv of 87 MB."""
 
 UNPACKING_ERRORS = (
-    *(zipfile.BadZipFile, zlib.error, lzma.LZMAError),
-    *(OSError, EOFError, ValueError, KeyError, NotImplementedError, RuntimeError),
+    *(zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error),
+    *(OSError, EOFError, ValueError, LookupError, NotImplementedError, RuntimeError),
 )
 """What Python's unpackers raise at damaged, cut, encrypted or exotic archives."""
 
