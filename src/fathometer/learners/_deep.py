@@ -158,7 +158,7 @@ class DeepModel(Model):
             "settings": self.learner.settings(),
             "inputs": self.inputs.state(),
             "scaling": self.scaling.state(),
-            "layout": _layout_state(self.layout),
+            "layout": layout_state(self.layout),
             "answers": self.answers.state(),
             "networks": len(self.trained.networks),
             "weights": weights,
@@ -212,7 +212,7 @@ def load_network(learner_class: type[DeepLearner], folder: Path) -> DeepModel:
     """The model that `DeepModel.save` wrote; it answers on the processor."""
     state = read_state(folder, FILE)
     learner = learner_class(**state["settings"])
-    layout = _layout_from_state(state["layout"])
+    layout = layout_from_state(state["layout"])
     answers = answers_from_state(state["answers"])
     networks = [learner.network(layout, answers.start()) for _ in range(state["networks"])]
     together = Together(networks, [1.0] * len(networks))
@@ -248,13 +248,15 @@ def most_epochs(rows: int) -> int:
     return int(min(max(64 * np.sqrt(2000 / max(rows, 1)), 24), 64))
 
 
-def _layout_state(layout: Layout) -> State:
+def layout_state(layout: Layout) -> State:
+    """A layout as data."""
     plain: State = {item.name: getattr(layout, item.name) for item in fields(layout)}
     plain["edges"] = [np.asarray(cuts, dtype=np.float64) for cuts in layout.edges]
     return plain
 
 
-def _layout_from_state(state: State) -> Layout:
+def layout_from_state(state: State) -> Layout:
+    """The layout that gave this state."""
     lists: dict[str, Any] = {key: tuple(state[key]) for key in ("sizes", "zero_seen")}
     plain = Layout(**{**state, **lists})
     return replace(plain, edges=tuple(tuple(cuts.tolist()) for cuts in state["edges"]))

@@ -1,0 +1,280 @@
+"""What every network that reads words and pictures themselves has in common."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from torch import nn
+
+from fathometer.core.files import read_state, write_state
+from fathometer.data.rows import Rows
+from fathometer.learner import Facts, Learner, Model, Run
+from fathometer.learners._answers import Answers, answers_for, answers_from_state
+from fathometer.learners._clock import Watch, coarse_is_faster
+from fathometer.learners._deep import Together, trained_together
+from fathometer.learners._loop import Examples, Lesson, Pace, outputs_of, seeded
+from fathometer.learners._raw_inputs import RawInputs
+from fathometer.learners._raw_network import RawNetwork, picture_readers
+from fathometer.learners._raw_picture_encoders import PictureReader, PictureRecipe
+from fathometer.learners._raw_pictures import Changes, Sight, may_be_mirrored
+from fathometer.learners._raw_word_encoders import WordReader, WordRecipe
+from fathometer.learners._raw_words import Vocabulary
+from fathometer.task import Prediction, Task
+
+FILE = "network"
+PICTURES, TEXTS = "image", "text"
+WORTH = 0.5  # share of the epochs wanted for which there must be time; below it the network is made smaller
+TIMED_BATCHES = 3
+SMALLEST_SIDE, FEWEST_FILTERS = 24, 12
+FEWEST_WORDS = 64
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a fit chose before its network was made. side: of pictures. filters: of the first layer of a picture encoder.
+
+    longest: words of a text. flip: whether pictures are mirrored.
+    """
+
+    side: int
+    filters: int
+    longest: int
+    flip: bool = False
+
+
+@dataclass(frozen=True)
+class RawLearner(Learner):
+    """A learner that trains one network on words, pictures and the features of all other columns.
+
+    rate, decay: highest learning rate, weight decay. smoothing: of labels. dropout: before the last layer.
+    side: of pictures at most. filters: of the first layer of the picture encoder. shift, zoom, erase, light: how
+    pictures are changed while learning (see `Changes`). flip: "yes", "no", or "auto": by whether mirrored training
+    pictures have the right neighbours. longest: words of a text that are read. forgetting: share of the words left out
+    while learning. epochs: at most; 0: by the number of rows. networks: trained at most, time allowing.
+    """
+
+    family: ClassVar[str] = "deep"
+    reads: ClassVar[str]
+    missing_column: ClassVar[Mapping[str, str]] = {
+        PICTURES: "there is no column of pictures",
+        TEXTS: "there is no column of texts",
+    }
+
+    rate: float = 0.01
+    decay: float = 0.05
+    smoothing: float = 0.0
+    dropout: float = 0.1
+    side: int = 64
+    filters: int = 32
+    shift: float = 0.08
+    zoom: float = 0.1
+    erase: float = 0.3
+    light: float = 0.1
+    flip: str = "auto"
+    longest: int = 256
+    forgetting: float = 0.1
+    epochs: int = 0
+    networks: int = 1
+
+    @classmethod
+    def unsuited(cls, facts: Facts) -> str | None:
+        """Only where there is a column of the kind it is made for."""
+        return None if cls.reads in facts.kinds else cls.missing_column[cls.reads]
+
+    def picture_recipe(self, sight: Sight, filters: int) -> PictureRecipe:
+        """How to build the encoder of a column of pictures."""
+        return PictureRecipe("compact", sight, filters)
+
+    def word_recipe(self, vocabulary: Vocabulary) -> WordRecipe:
+        """How to build the encoder of a column of texts."""
+        return WordRecipe("bag", vocabulary.size, 64, pairs=1 << 15, longest=vocabulary.longest)
+
+    @abstractmethod
+    def most_epochs(self, rows: int) -> int:
+        """Epochs that bring it to its best on so many rows."""
+
+    def fit(self, train: Rows, valid: Rows, task: Task, run: Run) -> Model:
+        """Train a network on the training rows; stop and keep its best epoch by the validation rows."""
+        return fit_network(self, train, valid, task, run)
+
+    @classmethod
+    def load(cls, folder: Path) -> Model:
+        """The model that was saved there."""
+        return load_network(cls, folder)
+
+    def pace(self, rows: int) -> Pace:
+        """How to train on so many rows."""
+        return Pace(
+            rate=self.rate,
+            decay=self.decay,
+            schedule="cycle",
+            batch=batch_size(rows),
+            epochs=self.epochs or self.most_epochs(rows),
+            patience=0.5,
+            betas=(0.9, 0.99),
+        )
+
+    def network(self, inputs: RawInputs, plan: Plan, start: torch.Tensor) -> RawNetwork:
+        """A new network for such inputs."""
+        changes = Changes(self.shift, self.zoom, plan.flip, self.erase, self.light)
+        return RawNetwork(
+            inputs.layout,
+            [
+                WordReader(
+                    self.word_recipe(vocabulary),
+                    torch.from_numpy(vocabulary.number_weights()),
+                    self.forgetting,
+                )
+                for _, vocabulary in inputs.words
+            ],
+            [
+                PictureReader(self.picture_recipe(sight, plan.filters), changes)
+                for _, sight in inputs.pictures
+            ],
+            start,
+            rate=self.rate,
+            hidden=0,
+            dropout=self.dropout,
+        )
+
+
+@dataclass(frozen=True)
+class RawModel(Model):
+    """A trained network and all it needs to read rows and to answer."""
+
+    learner: RawLearner
+    inputs: RawInputs
+    plan: Plan
+    answers: Answers
+    trained: Together
+    device: str
+
+    def predict(self, rows: Rows) -> Prediction:
+        """(rows,) values, or (rows, classes) probabilities."""
+        return self.answers.prediction(outputs_of(self.trained, self.inputs.rows(rows).to(self.device)))
+
+    def save(self, folder: Path) -> None:
+        """Write the weights as safetensors and the rest as JSON."""
+        weights = {name: tensor.cpu().numpy() for name, tensor in self.trained.state_dict().items()}
+        state = {
+            "settings": self.learner.settings(),
+            "inputs": self.inputs.state(),
+            "plan": vars(self.plan),
+            "answers": self.answers.state(),
+            "networks": len(self.trained.networks),
+            "weights": weights,
+        }
+        write_state(folder, FILE, state)
+
+
+def fit_network(learner: RawLearner, train: Rows, valid: Rows, task: Task, run: Run) -> RawModel:
+    """Train the learner's network."""
+    answers = answers_for(task, train.answers, learner.smoothing)
+    plan = Plan(learner.side, learner.filters, learner.longest)
+    with seeded(run):
+        inputs = RawInputs.fit(train, outputs=task.outputs, longest=plan.longest, side=plan.side)
+        examples = Examples(inputs.rows(train).to(run.device), answers.goal(train.answers).to(run.device))
+        pace = learner.pace(len(train))
+        sizes = run.decide("size", partial(_fitting_size, learner, inputs, plan, examples, answers, pace, run))
+        if sizes != [plan.side, plan.filters, plan.longest]:
+            plan = Plan(*sizes)
+            inputs = RawInputs.fit(train, outputs=task.outputs, longest=plan.longest, side=plan.side)
+            examples = Examples(inputs.rows(train).to(run.device), examples.goal)
+        plan = Plan(plan.side, plan.filters, plan.longest, _flips(learner, examples, train))
+        lesson = Lesson(
+            answers=answers,
+            examples=examples,
+            valid=inputs.rows(valid).to(run.device),
+            judge=lambda prediction: task.fitting_loss(valid.answers, prediction),
+            pace=pace,
+        )
+        together = trained_together(
+            lambda: learner.network(inputs, plan, answers.start()), learner.networks, lesson, run
+        )
+    _set_mirrors(together, plan)
+    return RawModel(learner, inputs, plan, answers, together, run.device)
+
+
+def load_network(learner_class: type[RawLearner], folder: Path) -> RawModel:
+    """The model that `RawModel.save` wrote; it answers on the processor."""
+    state = read_state(folder, FILE)
+    learner = learner_class(**state["settings"])
+    inputs = RawInputs.from_state(state["inputs"])
+    answers = answers_from_state(state["answers"])
+    plan = Plan(**state["plan"])
+    networks: list[nn.Module] = [
+        learner.network(inputs, plan, answers.start()) for _ in range(state["networks"])
+    ]
+    together = Together(networks, [1.0] * len(networks))
+    together.load_state_dict({name: torch.from_numpy(array) for name, array in state["weights"].items()})
+    together.eval()
+    _set_mirrors(together, plan)
+    return RawModel(learner, inputs, plan, answers, together, "cpu")
+
+
+def batch_size(rows: int) -> int:
+    """A batch that grows with the rows: 32 for some hundreds, 128 from ten thousand on."""
+    wanted = 2 ** round(np.log2(max(rows, 1) / 16))
+    return int(min(max(wanted, 32), 128, max(rows, 1)))
+
+
+def _flips(learner: RawLearner, examples: Examples, train: Rows) -> bool:
+    columns: Any = getattr(examples.inputs, "pictures", ())
+    if not columns or learner.flip == "no":
+        return False
+    return learner.flip == "yes" or all(may_be_mirrored(column, train.answers) for column in columns)
+
+
+def _set_mirrors(together: Together, plan: Plan) -> None:
+    """Once trained, a network that learned from mirrored pictures answers for both views."""
+    for network in together.networks:
+        if isinstance(network, RawNetwork):
+            network.mirrors = plan.flip and bool(picture_readers(network))
+
+
+def _fitting_size(
+    learner: RawLearner,
+    inputs: RawInputs,
+    plan: Plan,
+    examples: Examples,
+    answers: Answers,
+    pace: Pace,
+    run: Run,
+) -> list[int]:
+    """[side, filters, longest] for which there is time enough, by timing a few batches of the largest."""
+    network = learner.network(inputs, plan, answers.start()).to(run.device)
+    network.coarse.on = run.decide("coarse", lambda: coarse_is_faster(run.device))
+    index = torch.arange(pace.batch, device=run.device)
+
+    def learn() -> None:
+        outputs = network(examples.inputs.take(index))
+        answers.loss(outputs, examples.goal[index]).backward()  # type: ignore[no-untyped-call]
+
+    learn()  # the first one warms up
+    watch = Watch(run)
+    for _ in range(TIMED_BATCHES):
+        learn()
+    share = max(watch.shares(TIMED_BATCHES))
+    needed = WORTH * pace.epochs * max(1, len(examples.inputs) // pace.batch) * share
+    side, filters, longest = plan.side, plan.filters, plan.longest
+    largest = max([max(sight.height, sight.width) for _, sight in inputs.pictures], default=side)
+    while needed > 1 and inputs.pictures:
+        if side > SMALLEST_SIDE and min(side, largest) * 3 // 4 >= SMALLEST_SIDE:
+            side = min(side, largest) * 3 // 4
+            needed *= 0.6
+        elif filters * 3 // 4 >= FEWEST_FILTERS:
+            filters = filters * 3 // 4
+            needed *= 0.65
+        else:
+            break
+    while needed > 1 and inputs.words and longest // 2 >= FEWEST_WORDS:
+        longest //= 2
+        needed *= 0.6
+    return [side, filters, longest]
