@@ -69,6 +69,12 @@ class Run:
         waited = time.monotonic() - self.started_wall
         return min(self.seconds - self.used(), self.wall_seconds - waited)
 
+    def left_for_features(self) -> float:
+        """Seconds that may still go into features that are kept: those for them, and those left for this fit."""
+        waited = time.monotonic() - self.started_wall
+        further = max(self.for_features - self.excused(), 0.0)
+        return min(self.seconds - self.used() + further, self.wall_seconds - waited)
+
     def decide(self, name: str, make: Callable[[], T]) -> T:
         """A choice that depends on the clock: made now and remembered, or taken from the fit that is replayed.
 

@@ -162,7 +162,7 @@ def _planned(source: Source, coarse: bool, columns: Sequence[pd.Series], run: Ru
     values = pd.concat(list(columns), ignore_index=True)
     digests = kind.digests(values)
     _, first = np.unique(digests, return_index=True)
-    allowed = READING_SHARE * max(run.left(), 0.0)
+    allowed = READING_SHARE * max(run.left_for_features(), 0.0)
     speed: float | None = None
     share = 1.0
     for length in lengths:
@@ -174,7 +174,7 @@ def _planned(source: Source, coarse: bool, columns: Sequence[pd.Series], run: Ru
         some = values.iloc[np.random.default_rng(0).permutation(np.sort(absent))[:SAMPLED]]
         if speed is None:
             speed = _seconds_per_work(reader, some.iloc[:TIMED], length, run)
-            allowed = READING_SHARE * max(run.left(), 0.0)
+            allowed = READING_SHARE * max(run.left_for_features(), 0.0)
         seconds = speed * reader.work(some, length) * len(absent) / len(some)
         if seconds <= allowed:
             return [length, 1.0]
