@@ -285,7 +285,7 @@ def predict(
         raise UserError(
             f"{out} is the file to be answered, and would be replaced by the answers. Name another with -o."
         )
-    table = read_table(data, read or ReadOptions())
+    table = _named_as_learned(read_table(data, read or ReadOptions()), bundle.schema.names)
     rows = bundle.schema.read(table.frame)
     answers = bundle.task.answer(bundle.predict_raw(rows, family))
     unread = bundle.schema.demand_readable(table.frame, rows)
@@ -379,6 +379,14 @@ def _advice(folder: Path) -> str:
         f"Free space or get the right to write there, then go on with --resume {folder}; or name another folder "
         "with --out."
     )
+
+
+def _named_as_learned(table: Table, names: Sequence[str]) -> Table:
+    """Files have no column's name of their own: they are what the model's only column is about."""
+    given = str(table.frame.columns[0])
+    if table.row_names is None or len(names) != 1 or given in names:
+        return table
+    return replace(table, frame=table.frame[[given]].set_axis(list(names), axis=1))
 
 
 def _target_of(table: Table, asked: str | None) -> str:

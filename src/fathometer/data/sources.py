@@ -28,7 +28,7 @@ from fathometer.data.databases import is_database_url, query_database
 from fathometer.data.encodings import decode
 from fathometer.data.folders import files_as_table, layout_of, media_of, table_among
 from fathometer.data.idx import idx_table, is_idx, is_idx_name, pair_of, pair_to_train
-from fathometer.data.listing import Entry, Listing, is_picture, list_archive, list_folder
+from fathometer.data.listing import Entry, Listing, is_picture, list_archive, list_folder, without_names
 from fathometer.data.outputs import write_table
 from fathometer.data.records import looks_like_records, read_records
 from fathometer.data.spreadsheets import SheetWanted, read_workbook
@@ -53,6 +53,9 @@ NOT_TABLES = {
     b"\x93NUMPY": "a NumPy array; save it as csv",
 }
 WORKBOOK_MARKS = ("content.xml", "[Content_Types].xml")
+ANSWERS = ["file", "prediction"]
+"""How a table of answers begins that was written among the files it is about."""
+
 DELIMITER_WORDS = {
     "tab": "\t",
     "\\t": "\t",
@@ -195,6 +198,8 @@ def _from_listing(listing: Listing, options: ReadOptions, files: Callable[[str],
     table = _from_bytes(raw, posixpath.basename(entry.name), options)
     notes = (*listing.notes, f"The table {entry.name!r} was read.", *notes, *table.notes)
     table = replace(table, origin=listing.title, notes=notes)
+    if media and list(table.frame.columns[:2]) == ANSWERS:
+        return files_as_table(without_names(listing, [entry.name]), options.encoding)
     if options.files is not None:
         return _with_files(table, options, listing.root)
     attached = attach(table, files(posixpath.dirname(entry.name)), options.encoding)
