@@ -1,13 +1,167 @@
-"""Pictures that are nearly the same: resized, saved again, slightly cropped copies."""
+"""Pictures that are nearly the same: resized, saved again, brightened or slightly cropped copies.
+
+Candidates are pictures whose thumbnails lie close together along the axes on which the column's thumbnails vary most;
+a search tree finds them without comparing every picture with every other. Candidates are then compared pixel by pixel,
+as they are and less the column's mean picture: where one camera looks at one scene, all pictures agree in the scene.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import dataclass
+
 import numpy as np
 import numpy.typing as npt
+from scipy.spatial import cKDTree
 
-from fathometer.core.pictures import PictureArray
+from fathometer.core.pictures import PictureArray, Pixels
+from fathometer.kinds.image.grids import Floats, reduced
+
+Pairs = npt.NDArray[np.int64]
+Places = npt.NDArray[np.int64]
+
+FEWEST_PIXELS = 16  # a side; in fewer, things that are alike cannot be told from copies
+LEAST_DETAIL = 3.0  # grey levels of spread; two plain grounds are no copies
+COARSE, FINE = 8, 32  # sides of the thumbnails that are searched, and of those that are compared
+AXES = 12
+SAMPLED = 4000  # pictures from which the mean and the axes are learned
+NEAR = 0.97  # correlation of coarse thumbnails, less the mean, of candidates
+LIKE, LIKE_SMALL = 0.96, 0.992  # correlation of fine thumbnails; of pictures that are no finer themselves
+LIKE_APART = 0.95  # the same, less the mean picture
+LIKE_SHAPED = 0.95  # the same, less each channel's mean: yellow flowers agree in being yellow
+CROPS = (0.0, 0.03, 0.06)  # shares of a side that a copy may have lost at each border; of large pictures
+CROPPED_FROM = 48  # pixels a side
+CROWD, CROWD_SHARE = (
+    100,
+    0.02,
+)  # whoever has more neighbours than both is no copy: all pictures of the column are alike
+CHUNK_BYTES = 1 << 23
+PAIRS_AT_ONCE = 2048
 
 
-def near_duplicates(pictures: PictureArray) -> npt.NDArray[np.int64]:
-    """(pairs, 2) rows."""
-    return np.zeros((0, 2), dtype=np.int64)
+def near_duplicates(pictures: PictureArray) -> Pairs:
+    """(pairs, 2) rows that show nearly the same, each pair once; of equal pictures the first row stands for all."""
+    digests = pictures.digests()
+    rows = np.sort(np.unique(digests, return_index=True)[1])
+    rows = rows[~pictures.isna()[rows]]
+    if len(rows) < 2 or min(pictures.shape_of_one[:2]) < FEWEST_PIXELS:
+        return np.zeros((0, 2), dtype=np.int64)
+    # the same sample whatever the order of the rows
+    sample = rows[np.argsort(digests[rows], kind="stable")[:SAMPLED]]
+    crops = CROPS if min(pictures.shape_of_one[:2]) >= CROPPED_FROM else CROPS[:1]
+    search = Search.learned(pictures, sample)
+    uncropped, detailed = search.placed(pictures, rows, 0.0)
+    rows, uncropped = rows[detailed], uncropped[detailed]
+    if len(rows) < 2:
+        return np.zeros((0, 2), dtype=np.int64)
+    tree = cKDTree(uncropped)
+    found = [
+        _compared(pictures, search, rows[_candidates(tree, search, pictures, rows, crop)], crop)
+        for crop in crops
+    ]
+    pairs = np.sort(np.concatenate(found), axis=1)
+    return np.unique(pairs, axis=0).astype(np.int64)
+
+
+@dataclass(frozen=True)
+class Search:
+    """Where a picture lies among a column's.
+
+    coarse_mean: (numbers,) of thumbnails of length one. axes: (numbers, axes). fine_mean: as coarse_mean.
+    """
+
+    coarse_mean: Floats
+    axes: Floats
+    fine_mean: Floats
+
+    @classmethod
+    def learned(cls, pictures: PictureArray, sample: Places) -> Search:
+        """From these rows."""
+        coarse = np.concatenate([_unit(_thumbs(some, COARSE)) for _, some in _shown(pictures, sample)])
+        fine = [_unit(_thumbs(some, FINE)).sum(axis=0) for _, some in _shown(pictures, sample)]
+        mean = coarse.mean(axis=0)
+        apart = _unit(coarse - mean)
+        _, axes = np.linalg.eigh((apart.T @ apart).astype(np.float64))
+        return cls(mean, axes[:, ::-1][:, :AXES].astype(np.float32), np.sum(fine, axis=0) / len(sample))
+
+    def placed(
+        self, pictures: PictureArray, rows: Places, crop: float
+    ) -> tuple[Floats, npt.NDArray[np.bool_]]:
+        """(rows, axes) of rows' pictures, cropped, and which of them have something to be known by."""
+        places = np.zeros((len(rows), self.axes.shape[1]), dtype=np.float32)
+        detailed = np.zeros(len(rows), dtype=bool)
+        for some, pixels in _shown(pictures, rows):
+            thumbs = _thumbs(_cropped(pixels, crop), COARSE)
+            apart = _unit(thumbs) - self.coarse_mean
+            places[some] = _unit(apart) @ self.axes
+            # a picture that is nearly the mean has nothing of its own either
+            detailed[some] = (thumbs.std(axis=1) >= LEAST_DETAIL) & (np.linalg.norm(apart, axis=1) > 0.02)
+        return places, detailed
+
+
+def _candidates(
+    tree: cKDTree, search: Search, pictures: PictureArray, rows: Places, crop: float
+) -> npt.NDArray[np.int64]:
+    """(pairs, 2) places in `rows`: of a whole picture, and of one that shows the same when its borders are cut off."""
+    # projections are no further apart than what they are projections of, so no pair is lost
+    near = float(np.sqrt(2 - 2 * NEAR))
+    most = max(CROWD, int(CROWD_SHARE * len(rows)))
+    asked = search.placed(pictures, rows, crop)[0] if crop else np.asarray(tree.data, dtype=np.float32)
+    crowded = tree.query_ball_point(asked, near, return_length=True) > most
+    lone = np.flatnonzero(~crowded)
+    neighbours = tree.query_ball_point(asked[lone], near)
+    cropped = np.repeat(lone, [len(found) for found in neighbours])
+    whole = np.array([place for found in neighbours for place in found], dtype=np.int64)
+    pairs = np.stack([whole, cropped], axis=1)
+    kept = pairs[:, 0] < pairs[:, 1] if crop == 0.0 else pairs[:, 0] != pairs[:, 1]
+    return np.asarray(pairs[kept], dtype=np.int64)
+
+
+def _compared(pictures: PictureArray, search: Search, pairs: Pairs, crop: float) -> Pairs:
+    """Those pairs (whole row, cropped row) whose pixels agree."""
+    like = LIKE if min(pictures.shape_of_one[:2]) >= CROPPED_FROM else LIKE_SMALL
+    agree = np.zeros(len(pairs), dtype=bool)
+    for start in range(0, len(pairs), PAIRS_AT_ONCE):
+        some = slice(start, start + PAIRS_AT_ONCE)
+        whole = _unit(_thumbs(pictures.shown(pairs[some, 0]), FINE))
+        cropped = _unit(_thumbs(_cropped(pictures.shown(pairs[some, 1]), crop), FINE))
+        apart = _unit(whole - search.fine_mean), _unit(cropped - search.fine_mean)
+        agree[some] = (whole * cropped).sum(axis=1) >= like
+        agree[some] &= (apart[0] * apart[1]).sum(axis=1) >= LIKE_APART
+        channels = pictures.shape_of_one[2]
+        shaped = _shaped(whole, channels), _shaped(cropped, channels)
+        agree[some] &= (shaped[0] * shaped[1]).sum(axis=1) >= LIKE_SHAPED
+    return pairs[agree]
+
+
+def _shown(pictures: PictureArray, rows: Places) -> Iterator[tuple[slice, Pixels]]:
+    step = max(1, CHUNK_BYTES // int(np.prod(pictures.shape_of_one)))
+    for start in range(0, len(rows), step):
+        some = slice(start, start + step)
+        yield some, pictures.shown(rows[some])
+
+
+def _cropped(pixels: Pixels, crop: float) -> Pixels:
+    """Pixels without this share of each border."""
+    if not crop:
+        return pixels
+    down, across = (max(1, round(crop * side)) for side in pixels.shape[1:3])
+    return pixels[:, down:-down, across:-across]
+
+
+def _thumbs(pixels: Pixels, side: int) -> Floats:
+    """(pictures, numbers) with all channels, at most side x side."""
+    shape = min(pixels.shape[1], side), min(pixels.shape[2], side)
+    return reduced(pixels, shape).reshape(len(pixels), -1)
+
+
+def _unit(thumbs: Floats) -> Floats:
+    """Each row less its own mean, of length one."""
+    centred = thumbs - thumbs.mean(axis=1, keepdims=True)
+    return np.asarray(centred / np.maximum(np.linalg.norm(centred, axis=1, keepdims=True), 1e-6))
+
+
+def _shaped(thumbs: Floats, channels: int) -> Floats:
+    """Each row less the mean of each of its channels, of length one."""
+    split = thumbs.reshape(len(thumbs), -1, channels)
+    return _unit((split - split.mean(axis=1, keepdims=True)).reshape(thumbs.shape))
