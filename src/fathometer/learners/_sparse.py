@@ -1,0 +1,201 @@
+"""Texts as sparse counts of terms beside the scaled matrix of the other columns, for linear models."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+import scipy.sparse
+
+from fathometer.core.files import State, read_state, write_state
+from fathometer.data.rows import Rows
+from fathometer.kinds.text import texts_of
+from fathometer.learner import Facts, Model, Run
+from fathometer.learners._inputs import Inputs
+from fathometer.learners._linear import weighed
+from fathometer.learners._matrix import Matrix, scaled_matrix
+from fathometer.learners._terms import Terms, Vocabulary
+from fathometer.task import Prediction, Task
+
+T = TypeVar("T")
+
+WORDS = "text"  # the kind of column whose cells are taken apart
+BESIDE = 0.3  # of a scaled column beside texts, whose rows have length one: such columns are large, and there are few
+CHUNK_ROWS = 2_000  # rows predicted at a time, so that memory stays bounded
+MOST_TERMS = 100_000
+FEW_TERMS = 6_000  # where fewer are shown twice, those shown once are kept too
+MOST_LETTERS = 20_000_000  # characters in all that are taken apart into runs of letters
+FEWEST_SIGNS = 200  # of one text are always looked at
+
+
+def unsuited_without_text(facts: Facts) -> str | None:
+    """Why learners of words should not be tried where there are none."""
+    return None if WORDS in facts.kinds or not facts.kinds else "there is no column of text"
+
+
+def text_columns(rows: Rows) -> tuple[str, ...]:
+    """The columns whose cells are texts."""
+    return tuple(name for name, kind in rows.kinds.items() if kind == WORDS)
+
+
+@dataclass(frozen=True)
+class Block:
+    """The terms of one column: each text's counts as (1 + log count) * weight, every row of length one.
+
+    That is scikit-learn's TfidfVectorizer(sublinear_tf=True).
+    """
+
+    column: str
+    vocabulary: Vocabulary
+
+    def transform(self, rows: Rows) -> scipy.sparse.csr_matrix:
+        """(rows, terms) float32."""
+        counts = self.vocabulary.counts(texts_of(rows.column(self.column)))
+        texts = self.vocabulary.texts
+        weights = np.log((1 + texts) / (1 + self.vocabulary.shown)) + 1
+        amounts = (1 + np.log(counts.data.astype(np.float64))) * weights[counts.indices]
+        row = np.repeat(np.arange(counts.shape[0]), np.diff(counts.indptr))
+        lengths = np.sqrt(np.bincount(row, weights=amounts**2, minlength=counts.shape[0]))
+        data = (amounts / lengths[row]).astype(np.float32)
+        return scipy.sparse.csr_matrix((data, counts.indices, counts.indptr), shape=counts.shape)
+
+    def state(self) -> State:
+        """What was learned, as data."""
+        terms = self.vocabulary.terms
+        return {
+            "column": self.column,
+            "words": terms.words,
+            "letters": list(terms.letters),
+            "signs": terms.signs,
+            "keys": self.vocabulary.keys.view(np.int64),
+            "shown": self.vocabulary.shown,
+            "texts": self.vocabulary.texts,
+        }
+
+    @classmethod
+    def from_state(cls, state: State) -> Block:
+        """The block that gave this state."""
+        shortest, longest = state["letters"]
+        terms = Terms(state["words"], (shortest, longest), state["signs"])
+        keys = state["keys"].view(np.uint64)
+        return cls(state["column"], Vocabulary(terms, keys, state["shown"], state["texts"]))
+
+
+@dataclass(frozen=True)
+class SparseInputs:
+    """The terms of every column of text, then the scaled matrix of all other columns."""
+
+    blocks: tuple[Block, ...]
+    inputs: Inputs
+    matrix: Matrix
+
+    @classmethod
+    def fit(
+        cls, train: Rows, task: Task, seed: int, wanted: Sequence[Terms]
+    ) -> tuple[SparseInputs, scipy.sparse.csr_matrix]:
+        """Learn terms and scales; also gives the training rows, whose target encodings are cross-fitted."""
+        names = text_columns(train)
+        blocks = tuple(_fitted(train, name, terms) for name in names for terms in wanted)
+        inputs = Inputs.fit(train, only=[name for name in train.kinds if name not in names])
+        matrix, beside = scaled_matrix(inputs.features(train), train.answers, task, seed)
+        made = cls(blocks, inputs, matrix)
+        return made, made._together(train, beside)
+
+    def transform(self, rows: Rows) -> scipy.sparse.csr_matrix:
+        """(rows, terms and columns) float32."""
+        return self._together(rows, self.matrix.transform(self.inputs.features(rows)))
+
+    def _together(self, rows: Rows, beside: npt.NDArray[np.float32]) -> scipy.sparse.csr_matrix:
+        parts = [block.transform(rows) for block in self.blocks]
+        return scipy.sparse.hstack(
+            [*parts, scipy.sparse.csr_matrix(BESIDE * beside)], format="csr", dtype=np.float32
+        )
+
+    def terms(self) -> int:
+        """How many of the columns, the first ones, are terms."""
+        return sum(len(block.vocabulary.keys) for block in self.blocks)
+
+    def state(self) -> State:
+        """What was learned, as data."""
+        return {
+            "blocks": [block.state() for block in self.blocks],
+            "inputs": self.inputs.state(),
+            "matrix": self.matrix.state(),
+        }
+
+    @classmethod
+    def from_state(cls, state: State) -> SparseInputs:
+        """The inputs that gave this state."""
+        blocks = tuple(Block.from_state(item) for item in state["blocks"])
+        return cls(blocks, Inputs.from_state(state["inputs"]), Matrix.from_state(state["matrix"]))
+
+
+@dataclass(frozen=True)
+class SparseModel(Model):
+    """Weights over terms and columns; a subclass says how scores answer."""
+
+    inputs: SparseInputs
+    parts: State
+
+    def answer(self, rows: scipy.sparse.csr_matrix) -> Prediction:
+        """The prediction for rows (rows, terms and columns): softmax for classes."""
+        return weighed(rows, self.parts)
+
+    def predict(self, rows: Rows) -> Prediction:
+        starts = range(0, max(len(rows), 1), CHUNK_ROWS)
+        places = [np.arange(start, min(start + CHUNK_ROWS, len(rows))) for start in starts]
+        return np.concatenate([self.answer(self.inputs.transform(rows.take(some))) for some in places])
+
+    def save(self, folder: Path) -> None:
+        write_state(folder, "model", {"inputs": self.inputs.state(), "parts": self.parts})
+
+    @classmethod
+    def read(cls, folder: Path) -> Self:
+        """The model that was saved in this folder."""
+        state = read_state(folder, "model")
+        return cls(SparseInputs.from_state(state["inputs"]), state["parts"])
+
+
+def climbed(
+    strengths: Sequence[float], fit: Callable[[float], T], loss_of: Callable[[T], float], run: Run
+) -> T:
+    """The model of the best of these rising strengths: from the middle one uphill, as far as time allows.
+
+    A validation loss falls and rises but once as a penalty weakens, so hardly half of them need be tried.
+    """
+    step = 0
+    tried: dict[int, tuple[float, T]] = {}
+
+    def attempt(place: int) -> float:
+        nonlocal step
+        if place not in tried:
+            model = fit(strengths[place])
+            loss = loss_of(model)
+            run.report(step, loss)
+            tried[place] = (loss, model)
+            step += 1
+        return tried[place][0]
+
+    best = len(strengths) // 2
+    attempt(best)
+    for direction in (1, -1):
+        while 0 <= best + direction < len(strengths) and run.goes_on(step):
+            if attempt(best + direction) >= tried[best][0]:
+                break
+            best += direction
+    return tried[best][1]
+
+
+def _fitted(train: Rows, column: str, terms: Terms) -> Block:
+    texts = texts_of(train.column(column))
+    if terms.letters[1]:
+        signs = max(MOST_LETTERS // max(len(texts), 1), FEWEST_SIGNS)
+        terms = Terms(terms.words, terms.letters, min(terms.signs, signs))
+    vocabulary = Vocabulary.fit(texts, terms, 2, MOST_TERMS)
+    if len(vocabulary.keys) < FEW_TERMS:
+        vocabulary = Vocabulary.fit(texts, terms, 1, MOST_TERMS)
+    return Block(column, vocabulary)
