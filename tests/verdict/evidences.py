@@ -8,12 +8,13 @@ from functools import cache
 from typing import Any
 
 import numpy as np
-from outcomes import CLASSES, NUMBERS, by_errors, outcome, table
+from outcomes import CLASSES, ENCODER, NUMBERS, by_errors, outcome, table
 
 from fathometer.study.outcome import Outcome
 from fathometer.verdict.ablation import Ablation, Engineered
 from fathometer.verdict.axes import Standing
 from fathometer.verdict.calibration import Bin, Calibration
+from fathometer.verdict.catching_up import CatchUp, Lead
 from fathometer.verdict.compare import Contrast
 from fathometer.verdict.crossover import Crossover, Overtaking
 from fathometer.verdict.decide import Verdict
@@ -22,6 +23,7 @@ from fathometer.verdict.fairness import Comparison, Fairness
 from fathometer.verdict.odds import Odds
 from fathometer.verdict.outlook import Ahead, Gain, LearningCurve, Outlook
 from fathometer.verdict.posterior import Belief, Spread
+from fathometer.verdict.pretrained import PretrainedView
 from fathometer.verdict.reasons import REASONS
 from fathometer.verdict.simplicity import Simplicity
 
@@ -85,6 +87,29 @@ def verdict(answer: str, **changes: Any) -> Verdict:
         "signal": {"classical": 0.999, "deep": 0.999, "together": 0.999},
     }
     return Verdict(**given | changes)
+
+
+def pretrained(
+    better: float = 0.9, by_16: float = 0.08, outlook: bool = True, **changes: Any
+) -> PretrainedView:
+    """A pre-trained model ahead of deep learning by 2 points, caught up by 16 times the rows with this probability."""
+    found = contrast(2.0, 0.5, "deep", "pretrained")
+    leads = tuple(
+        Lead(factor, round(2_400 * factor), better, 0.05, 0.05, 2.0, 1.0, 3.0) for factor in (1.0, 4.0)
+    )
+    ahead = CatchUp(2_400, leads, crossover(by_16, leader="pretrained", median_rows=9_000.0), 0.1, "", "")
+    given: dict[str, Any] = {
+        "against": "deep",
+        "contrast": found,
+        "p_better": better,
+        "p_same": (1 - better) / 2,
+        "p_worse": (1 - better) / 2,
+        "between": "deep",
+        "encoders": (ENCODER,),
+        "sentence": "A sentence.",
+        "outlook": ahead if outlook else None,
+    }
+    return PretrainedView(**given | changes)
 
 
 def curve(gain: float = 0.1, half: float = 0.2, still: str = "plateau", **changes: Any) -> LearningCurve:
@@ -242,7 +267,9 @@ def full() -> Evidence:
     }
     light = {**probe, **latency(0.1, 2.0), **train_gap(1.0), **robustness(missing_10=0.5, shifted=0.2)}
     return evidence(
-        verdict=verdict("deep", weak=("only 2 folds of the 3 needed are finished",)),
+        verdict=verdict(
+            "deep", weak=("only 2 folds of the 3 needed are finished",), pretrained=pretrained(0.7, 0.6)
+        ),
         curves={"classical": curve(), "deep": curve(1.0, 0.4, "rising"), "together": curve()},
         outlook=outlook(
             crossover=crossover(0.7, leader="deep", median_rows=9_000.0, overtook=overtook(700, 300, 1_400))

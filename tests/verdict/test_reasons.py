@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from evidences import ablation, curve, evidence, fairness, full, importance, simplicity, verdict
 from test_decide import SITUATIONS
+from test_pretrained import SITUATIONS as WITH_PRETRAINED
 
 from fathometer.study.outcome import Outcome
 from fathometer.verdict.axes import standings
@@ -21,7 +22,7 @@ from fathometer.verdict.reasons import REASONS, Reason, find_reasons
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 PAGES = ROOT / "docs" / "reasons"
-ANSWERS = ("classical", "deep", "together", "tie", "no_signal", "cannot_tell")
+ANSWERS = ("classical", "deep", "together", "tie", "no_signal", "cannot_tell", "pretrained")
 ANSWERS += ("leaning_classical", "leaning_deep", "leaning_tie")
 HEADINGS = ("What it says", "When it is said", "What it rests on", "What to do", "How it may be wrong")
 BAD: tuple[Any, ...] = (None, math.nan, math.inf, -math.inf)
@@ -93,6 +94,15 @@ def test_every_real_verdict_is_explained_by_one_reason(
     table = standings(of)
     found = find_reasons(Evidence(of, table, decide(of, table)))
     assert [one.code < "V200" for one in found].count(True) == 1
+    check_words(found)
+
+
+@pytest.mark.parametrize(("of", "answer", "words"), WITH_PRETRAINED)
+def test_every_verdict_with_a_third_is_explained_by_one_reason(of: Outcome, answer: str, words: str) -> None:
+    table = standings(of)
+    found = find_reasons(Evidence(of, table, decide(of, table)))
+    codes = [one.code for one in found if one.code < "V200"]
+    assert len(codes) == 1 and (codes == ["V108"]) == (answer == "pretrained")
     check_words(found)
 
 

@@ -144,6 +144,28 @@ class OnlyLeaning(Reason):
         return f"{what}{_chance(evidence, name)}; {lacks}.{_ahead(evidence)}"
 
 
+class PretrainedIsBetter(Reason):
+    code: ClassVar[str] = "V108"
+    title: ClassVar[str] = "A pre-trained model is better by more than the margin"
+    strength: ClassVar[Strength] = "decides"
+
+    def find(self, evidence: Evidence) -> str | None:
+        """Where the answer is "pretrained"."""
+        if evidence.verdict.answer != "pretrained":
+            return None
+        view = evidence.verdict.pretrained
+        if view is None:
+            return "The pre-trained model is better than both families."
+        gap = estimate(view.contrast.gap, view.contrast.low, view.contrast.high)
+        by = f" by {gap.told(unit_of(evidence))}" if gap else ""
+        p = number(view.p_better)
+        sure = f": P {chance(p)}" if p is not None else ""
+        return (
+            f"The pre-trained model is better than {TITLES[view.against]}{by}. That this is more than the margin of "
+            f"{margin_told(evidence)} is likely{sure}."
+        )
+
+
 def _better(evidence: Evidence, name: str) -> str:
     gap = gap_of(evidence)
     rows = number(evidence.outcome.run.get("data", {}).get("rows"))

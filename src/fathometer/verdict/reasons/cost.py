@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from fathometer.study.budget import FAMILIES
+from fathometer.study.budget import FAMILIES, PRETRAINED
 from fathometer.verdict.evidence import Evidence
 from fathometer.verdict.reasons.facts import number, opening, part, plainly, rival, standing, times
 from fathometer.verdict.reasons.reason import Reason, Strength
@@ -92,7 +92,11 @@ class LargeModel(Reason):
         if size < LARGE_BYTES and not is_larger:
             return None
         beside = f"; that of {TITLES[against]} takes {_megabytes(than)}" if against and than else ""
-        return f"The model of {TITLES[evidence.verdict.use]} takes {_megabytes(size)} on disk{beside}."
+        use = evidence.verdict.use
+        mine_told = (
+            "The pre-trained model, encoder included," if use == PRETRAINED else f"The model of {TITLES[use]}"
+        )
+        return f"{mine_told} takes {_megabytes(size)} on disk{beside}."
 
 
 class TieGoesToTheCheaper(Reason):

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from fathometer.data.sentences import opened, short
-from fathometer.study.budget import FAMILIES
+from fathometer.study.budget import FAMILIES, PRETRAINED
 from fathometer.verdict.axes import Standing
 from fathometer.verdict.evidence import Evidence
 from fathometer.verdict.outlook import LearningCurve
@@ -90,8 +90,10 @@ def other(family: str) -> str:
 
 
 def rival(evidence: Evidence) -> str | None:
-    """Whom the model to use is compared with: the other family, or the better one alone; None for the baseline."""
-    use = evidence.verdict.use
+    """Whom the model to use is compared with: the other family, or the better one; None for the baseline."""
+    use, view = evidence.verdict.use, evidence.verdict.pretrained
+    if use == PRETRAINED:
+        return None if view is None else view.against
     if use in FAMILIES:
         return other(use)
     together = evidence.verdict.together

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import ClassVar
 
 from fathometer.data.sentences import counted, listed, short
-from fathometer.study.budget import FAMILIES
 from fathometer.verdict.evidence import Earlier, Evidence
 from fathometer.verdict.forecast import ENGINES_APART
 from fathometer.verdict.reasons.facts import number, opening, percent, plain, plainly, quoted, standing
@@ -18,6 +17,7 @@ ANSWERS = {
     "together": "both together",
     "tie": "no practical difference",
     "no_signal": "no signal",
+    "pretrained": "the pre-trained model",
 }
 SHARES = {0.25: "a quarter", 0.5: "half"}
 CUT_LEAST = 0.5  # of a family's trials: from here on most of its models are not what they could be
@@ -63,7 +63,7 @@ class CutShort(Reason):
 
     def find(self, evidence: Evidence) -> str | None:
         """From half of a family's trials stopped, or a fifth failed."""
-        told = [said for name in FAMILIES if (said := _troubles(evidence, name))]
+        told = [said for name in evidence.outcome.families if (said := _troubles(evidence, name))]
         return " ".join(told) if told else None
 
 

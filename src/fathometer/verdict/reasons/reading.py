@@ -153,6 +153,26 @@ class ReadingHasAPrice(Reason):
         return f"{_title(evidence)} loses {price.told(unit)} against the best model{sized}: the price of reading it."
 
 
+class FeaturesDoTheWork(Reason):
+    code: ClassVar[str] = "V406"
+    title: ClassVar[str] = "On words and pictures, engineered features do the work for classical ML"
+    strength: ClassVar[Strength] = "supports"
+
+    def find(self, evidence: Evidence) -> str | None:
+        """Where they surely bring it more than the margin, and deep learning, which reads raw values, has no pair."""
+        families = {} if evidence.ablation is None else evidence.ablation.families
+        one = families.get("classical")
+        if one is None or families.get("deep") is not None:
+            return None
+        gain = estimate(one.gain, one.low, one.high)
+        if gain is None or gain.low <= margin_of(evidence):
+            return None
+        return (
+            f"Engineered features bring classical ML {gain.told(unit_of(evidence))} over words and pictures as plain "
+            "numbers. Deep learning is given them as they are, and learns its own features."
+        )
+
+
 def _price(evidence: Evidence) -> Estimate | None:
     found = evidence.simplicity
     return None if found is None else estimate(found.price, found.price_low, found.price_high)

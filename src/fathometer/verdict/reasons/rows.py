@@ -8,7 +8,7 @@ from typing import ClassVar
 import numpy as np
 
 from fathometer.data.sentences import counted, opened
-from fathometer.study.budget import FAMILIES
+from fathometer.study.budget import FAMILIES, PRETRAINED
 from fathometer.tasks.classification import Classification
 from fathometer.verdict.crossover import Crossover
 from fathometer.verdict.decide import LEANING, WINNER
@@ -78,7 +78,7 @@ class IsOvertaken(Reason):
     def find(self, evidence: Evidence) -> str | None:
         """Where overtaking by more than the margin is likelier than not."""
         crossover, name = _crossover(evidence), named(evidence)
-        if crossover is None or plainly(evidence.verdict.answer) in ("tie", "no_signal"):
+        if crossover is None or plainly(evidence.verdict.answer) in ("tie", "no_signal", PRETRAINED):
             return None
         if name is not None and name != crossover.leader:
             return None
@@ -102,7 +102,7 @@ class CollectRowsFirst(Reason):
     def find(self, evidence: Evidence) -> str | None:
         """Where both curves rise, each by more than the two are apart."""
         gains, gap = _gains(evidence, "rising"), gap_of(evidence)
-        if gains is None or gap is None or evidence.verdict.answer == "no_signal":
+        if gains is None or gap is None or evidence.verdict.answer in ("no_signal", PRETRAINED):
             return None
         if min(gain.value for gain in gains.values()) < abs(gap.value):
             return None
@@ -121,7 +121,7 @@ class Plateau(Reason):
     def find(self, evidence: Evidence) -> str | None:
         """Where both curves are on a plateau."""
         gains = _gains(evidence, "plateau")
-        if gains is None or evidence.verdict.answer == "no_signal":
+        if gains is None or evidence.verdict.answer in ("no_signal", PRETRAINED):
             return None
         return f"{_doubling(evidence, gains)}, less than the margin of {margin_told(evidence)} each."
 
