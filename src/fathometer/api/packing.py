@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from fathometer.api.records import Study
 from fathometer.bundle import Member, pack
@@ -49,5 +50,17 @@ def _pack(
         members=[Member(t.key, t.learner, t.title, ledger.model_folder(t)) for t in trials],
         mixes=mixes,
         default=default,
-        about={"verdict": study.verdict.sentence, "origin": run["data"]["origin"], "created": run["created"]},
+        about={
+            "verdict": study.verdict.sentence,
+            "origin": run["data"]["origin"],
+            "created": run["created"],
+            "encoders": _encoders(run, trials),
+        },
     )
+
+
+def _encoders(run: Mapping[str, Any], trials: Sequence[Trial]) -> list[dict[str, Any]]:
+    """The pre-trained encoders that packed models began from: what they are, how large, under which licence."""
+    used = {trial.settings.get("encoder") for trial in trials}
+    told = ("name", "digest", "licence", "learned_from", "size_bytes")
+    return [{key: one[key] for key in told} for one in run.get("encoders", []) if one["digest"] in used]

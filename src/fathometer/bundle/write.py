@@ -10,11 +10,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from fathometer.core.files import digest, sync_folder, sync_tree, write_json
+from fathometer.core.files import digest, read_json, sync_folder, sync_tree, write_json
+from fathometer.data.encoder_files import digest_of_files, licence_files, used_files
 from fathometer.data.schema import Schema
+from fathometer.errors import BadBundle
 from fathometer.task import Task
 
 BUNDLE_FORMAT = 1
+ENCODERS_FILE = (
+    "encoders.json"  # in a member's folder: the digest, folder and form of each encoder that it needs
+)
 
 Mix = Mapping[str, float]
 """Member key -> weight; the weights of one mix sum to one."""
@@ -42,6 +47,8 @@ def pack(
 ) -> None:
     """Write a model folder, whole or not at all; one that is there already is replaced.
 
+    Pre-trained encoders that members read with (their `encoders.json`) are packed once each, under their digest.
+
     Args:
         mixes: competitor -> one mix per fold; its answer is the mean of the mixes' answers.
         default: the competitor that answers unless another is asked for.
@@ -54,6 +61,7 @@ def pack(
         (draft / "members").mkdir(parents=True)
         for member in members:
             _copy(member.folder, draft / "members" / member.key)
+            _pack_encoders(member.folder, draft / "encoders")
         write_json(
             draft / "model.json",
             {
@@ -71,6 +79,27 @@ def pack(
         sync_folder(folder.parent)
     finally:
         shutil.rmtree(draft, ignore_errors=True)
+
+
+def _pack_encoders(member: Path, place: Path) -> None:
+    """The encoders that a member reads with, unless they are there already.
+
+    Raises:
+        BadBundle: one is not what the member was made with.
+    """
+    wanted = read_json(member / ENCODERS_FILE) if (member / ENCODERS_FILE).exists() else []
+    for one in wanted:
+        source, there = Path(one["folder"]), place / one["digest"]
+        if there.exists():
+            continue
+        names = used_files(source, one["form"])
+        if digest_of_files(source, names) != one["digest"]:
+            raise BadBundle(
+                f"The encoder in {source} has changed since the run, so its models cannot be packed. Put it back."
+            )
+        for name in [*names, *licence_files(source)]:
+            (there / name).parent.mkdir(parents=True, exist_ok=True)
+            _copy_file((source / name).resolve(), there / name)
 
 
 def _put(draft: Path, folder: Path) -> None:
@@ -95,10 +124,14 @@ def _copy(source: Path, place: Path) -> None:
         if path.is_dir():
             continue
         there.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            os.link(path, there)
-        except OSError:
-            shutil.copyfile(path, there)
+        _copy_file(path, there)
+
+
+def _copy_file(path: Path, there: Path) -> None:
+    try:
+        os.link(path, there)
+    except OSError:
+        shutil.copyfile(path, there)
 
 
 def _listed(folder: Path) -> list[dict[str, Any]]:

@@ -23,7 +23,7 @@ PICKLED = (".bin", ".pt", ".pth", ".pkl", ".ckpt", ".h5", ".msgpack")
 LARGEST_HEADER = 100_000_000  # bytes; the format's own limit
 EXTERNAL = b"\x0a\x08location\x12"  # in an ONNX file: the name of another file that holds its numbers
 WIDTHS = ("hidden_size", "d_model", "dim", "n_embd", "projection_dim")
-LICENCE_FILES = ("LICENSE", "LICENSE.txt", "LICENSE.md", "LICENCE")
+LICENCE_FILES = ("LICENSE", "LICENSE.txt", "LICENSE.md", "LICENCE", "NOTICE", "NOTICE.txt")
 
 
 @dataclass(frozen=True)
@@ -98,6 +98,16 @@ def used_files(folder: Path, form: str) -> list[str]:
     for name in names:
         _check_file(folder, name)
     return sorted(set(names))
+
+
+def licence_files(folder: Path) -> list[str]:
+    """Names of the files that must go along with the encoder's when they are passed on."""
+    home = folder.resolve()
+    return [
+        name
+        for name in LICENCE_FILES
+        if (folder / name).is_file() and (folder / name).resolve().is_relative_to(home)
+    ]
 
 
 def digest_of_files(folder: Path, files: list[str]) -> str:
@@ -278,11 +288,9 @@ def _licence(folder: Path, config: Mapping[str, Any]) -> str:
     said = _front_matter(folder).get("license") or [str(config.get("license", ""))]
     if said[0]:
         return said[0]
-    for name in LICENCE_FILES:
-        path = folder / name
-        if path.is_file() and path.resolve().is_relative_to(folder.resolve()):
-            lines = path.read_text(encoding="utf-8", errors="replace")[:2000].splitlines()
-            return next((line.strip()[:60] for line in lines if line.strip()), "")
+    for name in licence_files(folder):
+        lines = (folder / name).read_text(encoding="utf-8", errors="replace")[:2000].splitlines()
+        return next((line.strip()[:60] for line in lines if line.strip()), "")
     return ""
 
 

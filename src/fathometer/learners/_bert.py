@@ -7,19 +7,20 @@ Importing the library takes some seconds of processor time in every trial; this 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
 import torch
 from torch import nn
 
-ACTIVATIONS = {
+ACTIVATIONS: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
     "gelu": nn.functional.gelu,
     "gelu_new": partial(nn.functional.gelu, approximate="tanh"),
     "gelu_pytorch_tanh": partial(nn.functional.gelu, approximate="tanh"),
     "relu": nn.functional.relu,
 }
+EMBEDDINGS = ("word_embeddings", "position_embeddings", "token_type_embeddings", "LayerNorm")
 
 
 class Bert(nn.Module):
@@ -39,6 +40,7 @@ class Bert(nn.Module):
         inner, heads = int(config["intermediate_size"]), int(config["num_attention_heads"])
         act = str(config.get("hidden_act", "gelu"))
         layers = [_Layer(width, inner, heads, act, norm) for _ in range(int(config["num_hidden_layers"]))]
+        self.layers = layers
         self.encoder = nn.ModuleDict({"layer": nn.ModuleList(layers)})
 
     @staticmethod
@@ -53,12 +55,12 @@ class Bert(nn.Module):
 
     def forward(self, tokens: torch.Tensor, known: torch.Tensor) -> torch.Tensor:
         """tokens (rows, places) int64, known (rows, places) bool -> (rows, places, width)."""
-        places = torch.arange(tokens.shape[1], device=tokens.device)
-        parts = self.embeddings
-        hidden = parts["word_embeddings"](tokens) + parts["position_embeddings"](places)
-        hidden = parts["LayerNorm"](hidden + parts["token_type_embeddings"].weight[0])
+        words, places, types, norm = (self.embeddings[name] for name in EMBEDDINGS)
+        order = torch.arange(tokens.shape[1], device=tokens.device)
+        first_type = types(torch.zeros(1, dtype=torch.long, device=tokens.device))
+        hidden: torch.Tensor = norm(words(tokens) + places(order) + first_type)
         mask = known[:, None, None, :]  # (rows, 1, 1, places)
-        for layer in self.encoder["layer"]:  # type: ignore[union-attr]
+        for layer in self.layers:
             hidden = layer(hidden, mask)
         return hidden
 
@@ -68,25 +70,28 @@ class _Layer(nn.Module):
         super().__init__()
         self.heads = heads
         self.activation = ACTIVATIONS[activation]
-        asked = nn.ModuleDict({name: nn.Linear(width, width) for name in ("query", "key", "value")})
-        self.attention = nn.ModuleDict({"self": asked, "output": _joined(width, width, norm)})
+        self.asked = {name: nn.Linear(width, width) for name in ("query", "key", "value")}
+        self.after = _joined(width, width, norm)  # in plain dicts, or its weights would have two names
+        self.attention = nn.ModuleDict(
+            {"self": nn.ModuleDict(self.asked), "output": nn.ModuleDict(self.after)}
+        )
         self.intermediate = nn.ModuleDict({"dense": nn.Linear(width, inner)})
-        self.output = _joined(inner, width, norm)
+        self.ended = _joined(inner, width, norm)
+        self.output = nn.ModuleDict(self.ended)
 
     def forward(self, hidden: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
         rows, places, width = hidden.shape
-        asked = self.attention["self"]
         query, key, value = (
-            asked[name](hidden).view(rows, places, self.heads, -1).transpose(1, 2)  # type: ignore[index]
+            self.asked[name](hidden).view(rows, places, self.heads, -1).transpose(1, 2)
             for name in ("query", "key", "value")
         )
         seen = nn.functional.scaled_dot_product_attention(query, key, value, attn_mask=mask)
         seen = seen.transpose(1, 2).reshape(rows, places, width)
-        after = self.attention["output"]
-        hidden = after["LayerNorm"](after["dense"](seen) + hidden)  # type: ignore[index]
+        hidden = self.after["LayerNorm"](self.after["dense"](seen) + hidden)
         inner = self.activation(self.intermediate["dense"](hidden))
-        return self.output["LayerNorm"](self.output["dense"](inner) + hidden)  # type: ignore[no-any-return]
+        ended: torch.Tensor = self.ended["LayerNorm"](self.ended["dense"](inner) + hidden)
+        return ended
 
 
-def _joined(inputs: int, outputs: int, norm: float) -> nn.ModuleDict:
-    return nn.ModuleDict({"dense": nn.Linear(inputs, outputs), "LayerNorm": nn.LayerNorm(outputs, eps=norm)})
+def _joined(inputs: int, outputs: int, norm: float) -> dict[str, nn.Module]:
+    return {"dense": nn.Linear(inputs, outputs), "LayerNorm": nn.LayerNorm(outputs, eps=norm)}

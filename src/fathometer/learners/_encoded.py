@@ -38,14 +38,22 @@ class Encoded:
 
     @classmethod
     def fit(
-        cls, train: Rows, encoding: Encoding | None, columns: tuple[str, ...], engineered: bool, task: Task, seed: int
+        cls,
+        train: Rows,
+        encoding: Encoding | None,
+        columns: tuple[str, ...],
+        engineered: bool,
+        task: Task,
+        seed: int,
     ) -> tuple[Self, Floats]:
         """Learn it, and give the training rows in it.
 
         Args:
             engineered: whether columns that the encoder reads also give their engineered features.
         """
-        inputs = Inputs.fit(train, None if engineered else [name for name in train.kinds if name not in columns])
+        inputs = Inputs.fit(
+            train, None if engineered else [name for name in train.kinds if name not in columns]
+        )
         matrix, plain = scaled_matrix(inputs.features(train), train.answers, task, seed)
         parts, centres, scales = [plain], [], []
         for name in columns:
@@ -115,7 +123,9 @@ def read_by(source: Source | None, rows: Rows) -> tuple[str, ...]:
     return () if source is None else tuple(name for name, kind in rows.kinds.items() if kind == source.kind)
 
 
-def planned(source: Source | None, columns: tuple[str, ...], train: Rows, valid: Rows, run: Run) -> Plan | None:
+def planned(
+    source: Source | None, columns: tuple[str, ...], train: Rows, valid: Rows, run: Run
+) -> Plan | None:
     """How these columns are read within the run's time; None where there are none."""
     if source is None or not columns:
         return None
@@ -134,7 +144,9 @@ def thinned(rows: Rows, share: float, task: Task, seed: int) -> Rows:
     return rows.take(np.sort(kept))
 
 
-def presets_of(facts: Facts, *recipes: tuple[int, dict[str, object]]) -> tuple[tuple[int, dict[str, object]], ...]:
+def presets_of(
+    facts: Facts, *recipes: tuple[int, dict[str, object]]
+) -> tuple[tuple[int, dict[str, object]], ...]:
     """These recipes for every encoder that reads a column."""
     return tuple(
         (turn + position, {"encoder": one.digest, "folder": one.folder, "form": one.form, **settings})

@@ -59,7 +59,7 @@ class OnnxPictureReader(PictureReader):
                 f"{', '.join(f'{one.name} {one.shape} {one.type}' for one in taken)}. Export it that way."
             )
         path = folder / "preprocessor_config.json"
-        config = {"num_channels": shape[1]} if isinstance(shape[1], int) else {}
+        config: dict[str, Any] = {"num_channels": shape[1]} if isinstance(shape[1], int) else {}
         if isinstance(shape[2], int) and isinstance(shape[3], int):
             config["image_size"] = [shape[2], shape[3]]
         super().__init__(View.of(config, read_json(path) if path.exists() else {}))

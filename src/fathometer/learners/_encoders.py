@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from fathometer.core.files import State
+from fathometer.core.files import State, write_json
 from fathometer.core.memo import name_of, recalled_rows, recalled_state, remembered
 from fathometer.data.encoder_files import TEXT, digest_of_files, encoder_at, used_files
 from fathometer.errors import BadBundle, UserError
@@ -24,6 +24,7 @@ from fathometer.learners._encoder_pictures import TorchPictureReader
 from fathometer.learners._encoder_reading import Floats, Reader
 from fathometer.learners._encoder_texts import TorchTextReader
 
+NEEDED_FILE = "encoders.json"  # as bundle/write.py reads it
 PACKED = "encoders"  # folder of a model folder: its encoders, each under its digest
 ABOVE = 3  # folders above a member's in which it may lie
 REMEMBERED_TOGETHER = 512  # rows made before they are kept
@@ -87,6 +88,14 @@ class Encoding:
     def from_state(cls, state: State, model: Path) -> Encoding:
         """The encoding that gave this state, of a model that was saved in this folder."""
         return cls(Source.from_state(state["source"], model), bool(state["coarse"]), int(state["length"]))
+
+
+def write_needed(folder: Path, encoding: Encoding | None) -> None:
+    """Say in a model's folder which encoder must be packed with it."""
+    if encoding is not None:
+        source = encoding.source
+        one = {"digest": source.digest, "folder": source.folder, "form": source.form}
+        write_json(folder / NEEDED_FILE, [one])
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""A linear model on what a pre-trained encoder says of each value; the encoder stays as it is."""
+"""A simple model on what a pre-trained encoder says of each value; the encoder stays as it is."""
 
 from __future__ import annotations
 
@@ -13,8 +13,11 @@ from fathometer.core.files import State, read_state, write_state
 from fathometer.data.rows import Rows
 from fathometer.learner import Facts, Learner, Model, Run
 from fathometer.learners._encoded import Encoded, chosen_source, planned, presets_of, read_by, thinned
+from fathometer.learners._encoders import write_needed
+from fathometer.learners._kernel import fit_kernel, kernel_answer
 from fathometer.learners._linear import best_strength, solve, weighed
 from fathometer.learners._loop import seeded
+from fathometer.learners._matrix import Floats
 from fathometer.learners._sklearn import CHUNK_ROWS
 from fathometer.task import Prediction, Task
 
@@ -25,41 +28,53 @@ TOKENS_OF_PICTURE = 200
 
 @dataclass(frozen=True)
 class FrozenModel(Model):
-    """The matrix of embeddings and features, and weights over it."""
+    """The matrix of embeddings and features, and the head over it: the parts of a "linear" or a "kernel" one."""
 
     encoded: Encoded
+    head: str
     parts: State
+
+    def answer(self, matrix: Floats) -> Prediction:
+        """The prediction for rows in the matrix."""
+        return (kernel_answer if self.head == "kernel" else weighed)(matrix, self.parts)
 
     def predict(self, rows: Rows) -> Prediction:
         starts = range(0, max(len(rows), 1), CHUNK_ROWS)
         every = np.arange(len(rows))
         chunks = [rows.take(every[start : start + CHUNK_ROWS]) for start in starts]
-        return np.concatenate([weighed(self.encoded.rows(chunk), self.parts) for chunk in chunks])
+        return np.concatenate([self.answer(self.encoded.rows(chunk)) for chunk in chunks])
 
     def save(self, folder: Path) -> None:
-        write_state(folder, "model", {"encoded": self.encoded.state(), "parts": self.parts})
+        write_needed(folder, self.encoded.encoding)
+        write_state(
+            folder, "model", {"encoded": self.encoded.state(), "head": self.head, "parts": self.parts}
+        )
 
 
 @dataclass(frozen=True)
 class Frozen(Learner):
-    """Logistic or ridge regression on embeddings; the penalty's strength is chosen on the validation rows.
+    """Kernel ridge, or logistic or ridge regression, on embeddings; validation rows choose the penalty.
 
     encoder: its digest; the installed encoder of texts where empty. folder, form: of its files. engineered: whether the
-    engineered features of what it reads are used too. strengths: inverse penalties tried.
+    engineered features of what it reads are used too. head: "kernel" or "linear". strengths: inverse penalties that a
+    linear head tries.
     """
 
     family = "pretrained"
-    title = "frozen encoder with a linear head"
+    title = "frozen encoder with a simple head"
     presets: ClassVar[Any] = ((1, {}),)
     encoder: str = ""
     folder: str = ""
     form: str = ""
     engineered: bool = False
+    head: str = "kernel"
     strengths: tuple[float, ...] = (0.0003, 0.001, 0.003, 0.01, 0.03, 0.1)
 
     @classmethod
     def presets_for(cls, facts: Facts) -> tuple[tuple[int, Mapping[str, Any]], ...]:
-        return presets_of(facts, (1, {}), (5, {"engineered": True}))
+        return presets_of(
+            facts, (1, {}), (3, {"engineered": True, "head": "linear"}), (6, {"engineered": True})
+        )
 
     @classmethod
     def unsuited(cls, facts: Facts) -> str | None:
@@ -83,14 +98,17 @@ class Frozen(Learner):
             encoding = None if reading is None else reading.encoding
             encoded, rows = Encoded.fit(train, encoding, columns, self.engineered, task, run.seed)
             checked = encoded.rows(valid)
+            if self.head == "kernel":
+                parts = fit_kernel(rows, train.answers, task, (checked, valid.answers), run)
+                return FrozenModel(encoded, self.head, parts)
             return best_strength(
                 self.strengths,
-                lambda strength: FrozenModel(encoded, solve(rows, train.answers, task, strength)),
-                lambda model: task.fitting_loss(valid.answers, weighed(checked, model.parts)),
+                lambda strength: FrozenModel(encoded, self.head, solve(rows, train.answers, task, strength)),
+                lambda model: task.fitting_loss(valid.answers, model.answer(checked)),
                 run,
             )
 
     @classmethod
     def load(cls, folder: Path) -> FrozenModel:
         state = read_state(folder, "model")
-        return FrozenModel(Encoded.from_state(state["encoded"], folder), state["parts"])
+        return FrozenModel(Encoded.from_state(state["encoded"], folder), state["head"], state["parts"])
