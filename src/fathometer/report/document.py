@@ -143,12 +143,14 @@ class Marked:
     parts: tuple[tuple[str, int], ...]
 
 
+Seen = Thumbnail | Drawing | Marked
+
+
 @dataclass(frozen=True)
 class Card:
-    """One example: what is seen of it, and what is said of it. style: "right", "wrong" or plain."""
+    """One example, in panels: what is seen of it and what is said of it, in order. style: "right", "wrong" or plain."""
 
-    shown: tuple[Thumbnail | Drawing | Marked, ...]
-    lines: tuple[Words, ...]
+    panels: tuple[tuple[Seen | Words, ...], ...]
     style: str = ""
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from fathometer.report.document import Card, Drawing, Gallery, Marked, Thumbnail, Words
+from fathometer.report.document import Card, Drawing, Gallery, Marked, Seen, Thumbnail, Words
 from fathometer.report.elements import Element, element, picture
 from fathometer.report.plain import clean
 
@@ -36,14 +36,28 @@ def gallery(found: Gallery, written: Written, table: Element) -> Element:
 
 
 def _card(card: Card, written: Written) -> Element:
-    has_text = any(isinstance(one, Marked) for one in card.shown)
-    style = " ".join(filter(None, ("card", card.style, "wordy" if has_text else "")))
-    seen = [_shown(one) for one in card.shown]
-    said = [element("p", *written(line)) for line in card.lines]
-    return element("li", *(() if not seen else (element("div", *seen, class_="seen"),)), *said, class_=style)
+    is_wordy = any(isinstance(part, Marked) for panel in card.panels for part in panel)
+    panels = [element("div", *_panel(panel, written), class_="panel") for panel in card.panels if panel]
+    return element("li", *panels, class_=" ".join(filter(None, ("card", card.style, "wordy" * is_wordy))))
 
 
-def _shown(one: Thumbnail | Drawing | Marked) -> Element:
+def _panel(parts: tuple[Seen | Words, ...], written: Written) -> list[Element]:
+    """Pictures and texts that follow each other stand side by side."""
+    made: list[Element] = []
+    seen: list[Element] = []
+    for part in (*parts, None):
+        if isinstance(part, Thumbnail | Drawing | Marked):
+            seen.append(_shown(part))
+            continue
+        if seen:
+            made.append(element("div", *seen, class_="seen"))
+            seen = []
+        if part is not None:
+            made.append(element("p", *written(part)))
+    return made
+
+
+def _shown(one: Seen) -> Element:
     match one:
         case Thumbnail():
             return _thumbnail(one)

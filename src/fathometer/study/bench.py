@@ -62,7 +62,7 @@ class Bench:
     shipped: Sequence[Sequence[Any]] = ()
     competitor: str = ""
     picks: Sequence[Mapping[str, Any]] = ()
-    importance: Sequence[Mapping[str, Any]] = ()
+    room: int = 0
 
     def some(self, places: Places, most: int, seed: int) -> Rows:
         """At most so many of these rows, always the same ones of a seed, in their order."""

@@ -15,7 +15,7 @@ from fathometer.core.pictures import Picture, PictureArray
 from fathometer.data.rows import Rows
 from fathometer.learner import Model
 from fathometer.study.bench import Bench, Floats, NotMeasuredError, guarded
-from fathometer.study.facts import is_unstructured
+from fathometer.study.disturb import by_relevance
 from fathometer.study.occlusion import (
     EXCERPT,
     Weights,
@@ -23,20 +23,18 @@ from fathometer.study.occlusion import (
     grid_of,
     pieces_of,
     shown_picture,
-    weigh,
+    weigh_chances,
+    weigh_numbers,
     without_patches,
     without_pieces,
 )
-from fathometer.study.picks import answer_codes
 from fathometer.study.thumbnails import as_png, filter_pictures, gradient_drawing, thumbnails
 
 SHOWN = 2  # columns of words or pictures, at most
 CELLS = 6  # other cells told of a row
 CELL_LENGTH = 40  # characters
-MOST_CHARACTERS = 80_000  # of one competitor's thumbnails; three such families are about 250 kB
-ASKED_PER_ROW = 45  # answers that one example takes, about
-TIME_SHARE = 0.5  # of the seconds left when examples are begun may go into what answers rest on
-LEAST_CHANGE = 1e-4  # of a probability, or of the spread of the answers: below it nothing rests on a part
+TIME_SHARE = 0.35  # of the seconds left when examples are begun may go into what answers rest on
+LEAST_CHANGE = 1e-3  # of the spread of the answers, where they are numbers: below it nothing rests on a part
 DRAWN_SIDE = 96  # of the picture whose gradients are drawn
 
 
@@ -48,93 +46,75 @@ class _Example:
     code: int
     whole: float
     told: dict[str, Any]
+    is_drawn: bool = True
 
 
-def make_examples(
-    bench: Bench, picks: Sequence[Mapping[str, Any]], competitor: str, importance: Sequence[Mapping[str, Any]]
-) -> dict[str, Any]:
+def make_examples(bench: Bench, picks: Sequence[Mapping[str, Any]], competitor: str) -> dict[str, Any]:
     """The chosen rows with truth, answer, probability, what is seen of them and what the answer rests on.
 
+    The answers are those of the record, so that only what they rest on depends on the time there is.
+
     Args:
-        picks: `Pick.to_json`. importance: as measured, to show first the columns that matter.
+        picks: `Pick.to_json`.
 
     Returns:
         "columns" shown, "rows", "filters" and "gradients"; empty where no column holds words or pictures.
     """
-    columns = _shown_columns(bench.rows, importance)
+    ranked = by_relevance_of_some(bench.rows, bench.test)
+    columns = [name for name in ranked if _can_be_shown(bench.rows, name)][:SHOWN]
     if not columns or not picks:
         return {}
-    chosen: dict[int, list[dict[str, str]]] = {}
-    for pick in picks:
-        why = {"why": str(pick["why"]), "against": str(pick["against"])}
-        chosen.setdefault(int(pick["row"]), []).append(why)
-    places = np.array(list(chosen), dtype=np.intp)
-    rows = bench.rows.take(places)
-    found = _told(bench, rows, places, list(chosen.values()))
-    others = [name for name in _by_importance(bench.rows, importance) if name not in columns][:CELLS]
+    found = _told(bench, picks)
+    others = [name for name in ranked if name not in columns][:CELLS]
     for one in found:
         one.told["cells"] = {name: _cell(one.row, name) for name in others}
-    weighed = _weigh_all(bench, found, columns, _least_change(bench, found))
+    weighed = _weigh_all(bench, found, columns, _least_change(found))
     if weighed < len(found) * len(columns):
         bench.skipped["what examples rest on"] = (
-            f"out of time: told of {weighed:,} of {len(found) * len(columns):,} of them"
+            f"out of time: measured on {weighed:,} of {len(found) * len(columns):,}"
         )
-    _add_thumbnails(found)
+    _add_thumbnails(found, bench.room)
     made: dict[str, Any] = {"columns": columns, "rows": [one.told for one in found]}
     if any(isinstance(bench.rows.column(name).array, PictureArray) for name in columns):
         made |= _beside_pictures(bench, found, competitor)
     return made
 
 
-def seconds_for(bench: Bench, picks: Sequence[Any]) -> float:
-    """About how long examples will take; 0 where there will be none."""
-    if not picks or not any(map(is_unstructured, bench.rows.kinds.values())):
-        return 0.0
-    return bench.needed(len(picks) * ASKED_PER_ROW)
-
-
-def _by_importance(rows: Rows, importance: Sequence[Mapping[str, Any]]) -> list[str]:
-    ranked = [str(item["column"]) for item in importance if item["column"] in rows.kinds]
-    return list(dict.fromkeys([*ranked, *rows.kinds]))
-
-
-def _shown_columns(rows: Rows, importance: Sequence[Mapping[str, Any]]) -> list[str]:
-    """The columns of words and pictures, the most important first."""
-    shown = [name for name in _by_importance(rows, importance) if _can_be_shown(rows, name)]
-    return shown[:SHOWN]
+def by_relevance_of_some(rows: Rows, places: npt.NDArray[np.intp]) -> list[str]:
+    """All columns, words and pictures first and then those that go along with the target most."""
+    some = rows.take(places)
+    return by_relevance(some, some.answers.astype(np.float64))
 
 
 def _can_be_shown(rows: Rows, name: str) -> bool:
     return rows.kinds[name] == "text" or isinstance(rows.column(name).array, PictureArray)
 
 
-def _told(
-    bench: Bench, rows: Rows, places: npt.NDArray[np.intp], chosen: list[list[dict[str, str]]]
-) -> list[_Example]:
-    """What is known of every row before its parts are weighed."""
-    answers = bench.ask(rows)
-    codes = answer_codes(bench.task, answers)
+def _told(bench: Bench, picks: Sequence[Mapping[str, Any]]) -> list[_Example]:
+    """What the record says of every row, each once whatever it was chosen for."""
     labels = getattr(bench.task, "labels", ())
-    found = []
-    for position, (place, why) in enumerate(zip(places.tolist(), chosen, strict=True)):
-        row = rows.take(np.array([position], dtype=np.intp))
-        told: dict[str, Any] = {"row": place, "chosen": why}
-        if labels:
-            code, truth = int(codes[position]), int(rows.answers[position])
-            whole = float(answers[position, code])
-            told |= {"truth": labels[truth], "answer": labels[code], "right": truth == code}
-            told["probability"] = round(whole, 4)
-        else:
-            code, whole = 0, float(answers[position])
-            told |= {"truth": float(rows.answers[position]), "answer": whole, "right": None}
-            told["probability"] = None
-        found.append(_Example(row, code, whole, told | {"shown": []}))
-    return found
+    found: dict[int, _Example] = {}
+    for pick in picks:
+        place = int(pick["row"])
+        if place not in found:
+            row = bench.rows.take(np.array([place], dtype=np.intp))
+            told: dict[str, Any] = {"row": place, "chosen": []}
+            if labels:
+                code, truth = int(pick["answer"]), int(row.answers[0])
+                told |= {"truth": labels[truth], "answer": labels[code], "right": truth == code}
+                told["probability"] = round(float(pick["sure"]), 4)
+                found[place] = _Example(row, code, float(pick["sure"]), told | {"shown": []})
+            else:
+                told |= {"truth": float(row.answers[0]), "answer": float(pick["answer"]), "right": None}
+                told["probability"] = None
+                found[place] = _Example(row, 0, float(pick["answer"]), told | {"shown": []})
+            found[place].is_drawn = bool(pick["is_drawn"])
+        found[place].told["chosen"].append({"why": str(pick["why"]), "against": str(pick["against"])})
+    return list(found.values())
 
 
-def _least_change(bench: Bench, found: list[_Example]) -> float:
-    if bench.task.outputs > 1:
-        return LEAST_CHANGE
+def _least_change(found: list[_Example]) -> float:
+    """Change of a number below which nothing rests on a part."""
     return LEAST_CHANGE * float(np.std([one.whole for one in found]))
 
 
@@ -196,21 +176,26 @@ def _picture(bench: Bench, one: _Example, column: str, least: float, is_weighed:
 
 
 def _weights(bench: Bench, one: _Example, changed: Rows, least: float) -> Weights:
-    answers = bench.ask(changed)
-    without: Floats = answers[:, one.code] if answers.ndim > 1 else answers
-    return weigh(one.whole, without, least)
+    """From answers to the row as it is (the first) and changed, asked together: what the record holds is rounded."""
+    answers: Floats = bench.ask(changed)
+    if answers.ndim > 1:
+        return weigh_chances(float(answers[0, one.code]), answers[1:, one.code])
+    return weigh_numbers(float(answers[0]), answers[1:], least)
 
 
 def _short(value: float) -> float:
     return float(f"{value:.4g}")
 
 
-def _add_thumbnails(found: list[_Example]) -> None:
-    """Put a PNG in base64 in the place of every picture."""
-    shown = [part for one in found for part in one.told["shown"] if part["is"] == "picture"]
-    small = thumbnails([part["png"].pixels for part in shown], MOST_CHARACTERS)
-    for part, png in zip(shown, small, strict=True):
+def _add_thumbnails(found: list[_Example], room: int) -> None:
+    """Put a PNG in base64 in the place of every picture; "" where a competitor before has it."""
+    shown = [(one, part) for one in found for part in one.told["shown"] if part["is"] == "picture"]
+    kept = [part for one, part in shown if one.is_drawn]
+    small = thumbnails([part["png"].pixels for part in kept], room)
+    for part, png in zip(kept, small, strict=True):
         part["png"] = png
+    for one, part in shown:
+        part["png"] = part["png"] if one.is_drawn else ""
 
 
 def _beside_pictures(bench: Bench, found: list[_Example], competitor: str) -> dict[str, Any]:

@@ -23,6 +23,8 @@ Floats = npt.NDArray[np.float64]
 MOST_PIECES = 40  # of a text
 MOST_PATCHES = 7  # across a picture, and down
 EXCERPT = 300  # characters
+LEAST_CHANCE = 1e-5  # below it, and as near to 1, a probability says no more
+LEAST_ODDS = 0.02  # change of the logarithm of the odds, below which nothing rests on any part
 MOST_CHARACTERS = 20_000  # of a text that is taken apart; the rest goes with the last piece
 
 # scripts without blanks: each sign stands for itself
@@ -31,22 +33,37 @@ WORD = re.compile(r"[\u3040-\u30ff\u3400-\u9fff]\s*|[^\s\u3040-\u30ff\u3400-\u9f
 
 @dataclass(frozen=True)
 class Weights:
-    """How much each part speaks for the answer: scaled to [-1, 1], and what 1 stands for.
+    """How much each part speaks for the answer: scaled to [-1, 1], and what comes of it.
 
-    scaled: above 0 where without the part the answer would be less likely (a number: smaller).
-    largest: change of the probability, or of the number.
+    scaled: above 0 where without the part the answer would be less likely (a number: smaller). Of probabilities the
+    odds are compared, in the logarithm: 99.9 % against 99 % is as much as 91 % against 50 %.
+    largest: change of the probability, or of the number, without that part which changes it most.
     """
 
     scaled: Floats
     largest: float
 
 
-def weigh(whole: float, without: Floats, least: float) -> Weights:
-    """From the answer to a row and the answers without each part; all zero where none changes by more than `least`."""
-    changes = whole - without
-    largest = float(np.abs(changes).max(initial=0.0))
-    scaled = changes / largest if largest > least else np.zeros_like(changes)
-    return Weights(np.round(scaled, 2) + 0.0, largest if scaled.any() else 0.0)
+def weigh_chances(whole: float, without: Floats) -> Weights:
+    """From the probability of an answer and its probabilities without each part."""
+    return _weights(_log_odds(np.array([whole])) - _log_odds(without), whole - without, LEAST_ODDS)
+
+
+def weigh_numbers(whole: float, without: Floats, least: float) -> Weights:
+    """From an answer and the answers without each part; all zero where none changes it by more than `least`."""
+    return _weights(whole - without, whole - without, least)
+
+
+def _weights(changes: Floats, told: Floats, least: float) -> Weights:
+    most = float(np.abs(changes).max(initial=0.0))
+    if most <= least:
+        return Weights(np.zeros_like(changes), 0.0)
+    return Weights(np.round(changes / most, 2) + 0.0, float(np.abs(told).max()))
+
+
+def _log_odds(chances: Floats) -> Floats:
+    kept = np.clip(chances, LEAST_CHANCE, 1 - LEAST_CHANCE)
+    return np.log(kept / (1 - kept))
 
 
 def pieces_of(text: str) -> list[str]:
@@ -63,9 +80,11 @@ def pieces_of(text: str) -> list[str]:
 
 
 def without_pieces(rows: Rows, column: str, pieces: list[str]) -> Rows:
-    """One row (the only one given) again and again, each time without one piece of its text."""
+    """One row (the only one given), and then again and again without one piece of its text."""
     kept = ["".join(pieces[:place] + pieces[place + 1 :]).strip() or None for place in range(len(pieces))]
-    return _again(rows, column, pd.Series(np.array([*kept, None], dtype=object)[:-1], dtype=object))
+    texts = np.empty(len(kept) + 1, dtype=object)
+    texts[:] = [rows.column(column).iloc[0], *kept]
+    return _again(rows, column, pd.Series(texts, dtype=object))
 
 
 def excerpt(pieces: list[str], weights: Floats, most: int = EXCERPT) -> tuple[int, int]:
@@ -92,19 +111,19 @@ def grid_of(picture: PictureArray) -> tuple[int, int]:
 
 
 def without_patches(rows: Rows, column: str) -> Rows:
-    """One row (the only one given) again and again, each time with one patch covered, line by line."""
+    """One row (the only one given), and then again and again with one patch of its picture covered, line by line."""
     picture = as_pictures(rows.column(column))
     down, across = grid_of(picture)
     height, width, _ = picture.shape_of_one
     pixels = picture.shown(slice(0, 1))[0]
     colour = np.rint(pixels.reshape(-1, pixels.shape[2]).mean(axis=0)).astype(np.uint8)
-    covered = np.repeat(pixels[None], down * across, axis=0)  # (patches, height, width, channels)
+    shown = np.repeat(pixels[None], 1 + down * across, axis=0)  # (1 + patches, height, width, channels)
     tops, lefts = np.linspace(0, height, down + 1).astype(int), np.linspace(0, width, across + 1).astype(int)
     for place in range(down * across):
         i, j = divmod(place, across)
-        covered[place, tops[i] : tops[i + 1], lefts[j] : lefts[j + 1]] = colour
-    digests = np.array([digest_of(one) for one in covered], dtype=np.uint64)
-    return _again(rows, column, pd.Series(PictureArray(covered, digests, np.arange(len(covered)))))
+        shown[1 + place, tops[i] : tops[i + 1], lefts[j] : lefts[j + 1]] = colour
+    digests = np.array([digest_of(one) for one in shown], dtype=np.uint64)
+    return _again(rows, column, pd.Series(PictureArray(shown, digests, np.arange(len(shown)))))
 
 
 def shown_picture(rows: Rows, column: str) -> Picture | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from itertools import combinations
 from typing import Any
 
@@ -26,11 +26,19 @@ WHYS = ("right", "wrong", "unsure", "alone_right", "alone_wrong")
 
 @dataclass(frozen=True)
 class Pick:
-    """One row and why it was chosen. row: position in the run. against: the other competitor, of the last two whys."""
+    """One row and why it was chosen.
+
+    row: position in the run. against: the other competitor, of the last two whys. answer: code of the class answered,
+    or the number. sure: the probability of that class; None of a number. is_drawn: its picture is kept with this pick;
+    otherwise a competitor before has it.
+    """
 
     row: int
     why: str
     against: str = ""
+    answer: float = 0.0
+    sure: float | None = None
+    is_drawn: bool = True
 
     def to_json(self) -> dict[str, Any]:
         """As plain data."""
@@ -41,10 +49,12 @@ class Pick:
 class Told:
     """A competitor's answers to some rows.
 
-    right: (rows,) whether each counts as right. sure: (rows,) probability of what was answered; of numbers the error,
-    below zero. weight: (rows,) how far it is from a wrong answer, to rank rows on which two part.
+    answer: (rows,) codes of the classes answered, or numbers. right: (rows,) whether each counts as right. sure:
+    (rows,) probability of what was answered; of numbers the error, below zero. weight: (rows,) probability of the
+    truth, or likewise the error, to rank rows on which two part.
     """
 
+    answer: Floats
     right: npt.NDArray[np.bool_]
     sure: Floats
     weight: Floats
@@ -70,7 +80,7 @@ def chosen_rows(
     picks: dict[str, list[Pick]] = {}
     for name, own in told.items():
         picks[name] = [
-            Pick(int(rows[place]), why)
+            _pick(own, rows, place, why, "", task.outputs > 1)
             for why, ranked, most in _rankings(task, own)
             for place in _spread(ranked, strata, clusters[rows], most)
         ]
@@ -81,12 +91,17 @@ def chosen_rows(
             by_weight = np.argsort(-(told[better].weight - told[worse].weight), kind="stable")
             ranked = by_weight[apart[by_weight]]
             for place in _spread(ranked, strata, clusters[rows], most):
-                picks[better].append(Pick(int(rows[place]), "alone_right", worse))
-                picks[worse].append(Pick(int(rows[place]), "alone_wrong", better))
-    return {name: _in_turn(found) for name, found in picks.items()}
+                for name, why, rival in ((better, "alone_right", worse), (worse, "alone_wrong", better)):
+                    picks[name].append(_pick(told[name], rows, place, why, rival, task.outputs > 1))
+    return _drawn_once({name: _in_turn(found) for name, found in picks.items()})
 
 
-def answer_codes(task: Task, prediction: Prediction) -> npt.NDArray[Any]:
+def _pick(told: Told, rows: Places, place: int, why: str, against: str, is_class: bool) -> Pick:
+    sure = float(told.sure[place]) if is_class else None
+    return Pick(int(rows[place]), why, against, float(told.answer[place]), sure)
+
+
+def _answer_codes(task: Task, prediction: Prediction) -> npt.NDArray[Any]:
     """(rows,) class codes or numbers that a user would be told."""
     return task.encode(task.answer(prediction)["prediction"])
 
@@ -94,16 +109,16 @@ def answer_codes(task: Task, prediction: Prediction) -> npt.NDArray[Any]:
 def _all_told(task: Task, truth: npt.NDArray[Any], predictions: Mapping[str, Prediction]) -> dict[str, Told]:
     if task.outputs > 1:
         return {name: _told_classes(task, truth, found) for name, found in predictions.items()}
-    off = {name: np.abs(found - truth) for name, found in predictions.items()}
+    off: dict[str, Floats] = {name: np.abs(found - truth) for name, found in predictions.items()}
     near = NEAR * float(np.median(np.concatenate(list(off.values()))))
-    return {name: Told(far <= near, -far, -far) for name, far in off.items()}
+    return {name: Told(predictions[name], far <= near, -far, -far) for name, far in off.items()}
 
 
 def _told_classes(task: Task, truth: npt.NDArray[Any], prediction: Prediction) -> Told:
-    codes = answer_codes(task, prediction)
+    codes = _answer_codes(task, prediction)
     every = np.arange(len(codes))
     sure, of_truth = prediction[every, codes], prediction[every, truth]
-    return Told(codes == truth, sure, of_truth)
+    return Told(codes.astype(np.float64), codes == truth, sure, of_truth)
 
 
 def _strata(task: Task, truth: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
@@ -143,6 +158,16 @@ def _spread(
         for place in (mine[turn] for mine in by_stratum.values() if turn < len(mine))
     ]
     return turns[:most]
+
+
+def _drawn_once(picks: Mapping[str, list[Pick]]) -> dict[str, list[Pick]]:
+    """A picture that several competitors show is kept by the first of them: it takes more room than all the rest."""
+    drawn: set[int] = set()
+    told: dict[str, list[Pick]] = {}
+    for name, found in picks.items():
+        told[name] = [replace(pick, is_drawn=pick.row not in drawn) for pick in found]
+        drawn |= {pick.row for pick in found}
+    return told
 
 
 def _in_turn(picks: Sequence[Pick]) -> list[Pick]:

@@ -42,7 +42,8 @@ from fathometer.study.disturb import (
     with_gaps,
     with_noise,
 )
-from fathometer.study.examples import make_examples, seconds_for
+from fathometer.study.examples import make_examples
+from fathometer.study.facts import is_unstructured
 from fathometer.study.surrogate import measure_surrogate
 from fathometer.study.trial import MEMO, load_fold, load_rows
 from fathometer.study.weaknesses import errors_by_fact
@@ -55,9 +56,9 @@ TRAIN_ROWS = 1_000  # rows learned from that are answered again
 SURROGATE_ROWS = 2_000  # of the training rows, of the validation rows, and of the test rows
 REST_SHARE = 0.4  # of the seconds left, at most, is kept from the importances for the parts after them
 SURROGATE_SECONDS = 0.3  # to grow the tree and tell the rows least like the training rows
-EXAMPLES_SHARE = 0.3  # of the seconds left, at most, is kept for the examples
 MOST_SHIFTS = 10  # rows whose cell each row is given in turn, for an importance
 SINGLES, THOUSANDS = 30, 5  # answers timed
+TIMED_FIRST = 50  # rows asked together, which tell how long a thousand will take
 THROWN_AWAY = 3  # first single answers, in which caches are filled
 LATENCY_SHARE = 0.2  # of the seconds left may go into timing answers
 SHIFTED_SHARE = 5  # one in so many test rows is called unlike
@@ -89,6 +90,7 @@ class ProbeOrder:
     seconds: float
     shipped: list[list[Any]] = field(default_factory=list)
     picks: list[dict[str, Any]] = field(default_factory=list)
+    room: int = 80_000
 
 
 def run_probe(order: ProbeOrder) -> dict[str, Any]:
@@ -126,7 +128,6 @@ def run_probe(order: ProbeOrder) -> dict[str, Any]:
             skipped[name] = reason
         else:
             measured[name] = value
-        bench.importance = measured["importance"]
     with remembering(Path(order.folder) / MEMO):
         measured["stability"], reason = guarded(partial(_stability, order, clock, measured["importance"]))
     skipped |= {"stability": reason} if reason else {}
@@ -156,6 +157,7 @@ def _set_up(order: ProbeOrder, fold: Mapping[str, Any], clock: Run, skipped: dic
         shipped=order.shipped,
         competitor=order.competitor,
         picks=order.picks,
+        room=order.room,
     )
 
 
@@ -170,8 +172,9 @@ def _loaded(folder: Path, members: Sequence[Sequence[Any]]) -> list[tuple[Model,
 def _latency(bench: Bench) -> dict[str, Any]:
     """How long one row and a thousand rows take, rows repeated where there are fewer; medians and 95th percentiles.
 
-    Of the model as it is packed, which answers with the members of every fold. By the clock on the wall, in this
-    process, warm; in a worker numerical libraries use one thread.
+    Where a thousand would take too long fewer are asked, and told as if they were a thousand. Of the model as it is
+    packed, which answers with the members of every fold. By the clock on the wall, in this process, warm; in a worker
+    numerical libraries use one thread.
     """
     if bench.shipped:
         bench = replace(bench, members=_loaded(bench.folder, bench.shipped), largest=(0, 0.0), answered={})
@@ -179,11 +182,14 @@ def _latency(bench: Bench) -> dict[str, Any]:
     count = len(bench.test)
     ones = [bench.rows.take(bench.test[[place % count]]) for place in range(THROWN_AWAY + SINGLES)]
     singles = _timed(bench, ones, THROWN_AWAY, allowed / 2)
-    thousand = bench.rows.take(np.resize(bench.test, 1_000))
-    many = _timed(bench, [thousand] * (1 + THOUSANDS), 1, allowed / 2)
+    size, batch = 1_000, bench.rows.take(np.resize(bench.test, TIMED_FIRST))
+    first = _timed(bench, [batch], 0, allowed / 2)[0] / 1e3
+    if first * size / TIMED_FIRST > allowed / 2:  # where a thousand would take too long, fewer tell
+        size = int(min(1_000, max(TIMED_FIRST, TIMED_FIRST * allowed / 2 / first)))
+    many = _timed(bench, [bench.rows.take(np.resize(bench.test, size))] * (1 + THOUSANDS), 1, allowed / 2)
     return {
         "one_row_ms": _percentiles(singles),
-        "thousand_rows_ms": _percentiles(many),
+        "thousand_rows_ms": _percentiles([1_000 / size * taken for taken in many]),
         "answers": len(singles),
         "bundle_members": len(bench.members),
     }
@@ -235,6 +241,8 @@ def _importance(bench: Bench) -> list[dict[str, Any]]:
     [1] Breiman (2001). Random forests. https://doi.org/10.1023/A:1010933404324
     [2] Fisher, Rudin & Dominici (2019). All models are wrong, but many are useful. JMLR 20(177). arXiv:1801.01489
     """
+    if len(bench.rows.kinds) == 1 and is_unstructured(next(iter(bench.rows.kinds.values()))):
+        raise NotMeasuredError("all rests on the only column")
     spare = 0.0 if bench.importance_order else _time_for_the_rest(bench)
     most = _rows_per_column(bench, spare)
     test, answers, clusters = bench.ask_test(most)
@@ -278,8 +286,7 @@ def _time_for_the_rest(bench: Bench) -> float:
     """Seconds that the parts after the importances will take, but at most a share of those left."""
     answers = min(len(bench.test), ROBUST_ROWS) * len(DISTURBANCES)
     answers += sum(min(len(places), SURROGATE_ROWS) for places in (bench.train, bench.valid))
-    seconds = bench.needed(answers) + SURROGATE_SECONDS + seconds_for(bench, bench.picks)
-    return min(seconds, REST_SHARE * bench.clock.left())
+    return min(bench.needed(answers) + SURROGATE_SECONDS, REST_SHARE * bench.clock.left())
 
 
 def _robustness(bench: Bench) -> list[dict[str, Any]]:
@@ -317,7 +324,7 @@ def _robustness(bench: Bench) -> list[dict[str, Any]]:
 
 def _ask_made(bench: Bench, make: Callable[[], Rows]) -> Prediction:
     """Answers to rows that are made now, where making them may fail as well."""
-    return bench.ask(make(), _kept_for_examples(bench))
+    return bench.ask(make())
 
 
 def _shifted(bench: Bench) -> dict[str, Any]:
@@ -351,29 +358,22 @@ def _surrogate(bench: Bench) -> dict[str, Any]:
     test, answers, _ = bench.ask_test(SURROGATE_ROWS)
     places = [some_of(part, SURROGATE_ROWS, 7) for part in (bench.valid, bench.train)]
     learned = bench.rows.take(np.concatenate(places))
-    measured = measure_surrogate(
-        bench.task, learned, bench.ask(learned, _kept_for_examples(bench)), test, answers
-    )
+    measured = measure_surrogate(bench.task, learned, bench.ask(learned), test, answers)
     return {key: finite(value) if isinstance(value, float) else value for key, value in measured.items()}
 
 
 def _examples(bench: Bench) -> dict[str, Any]:
-    return make_examples(bench, bench.picks, bench.competitor, bench.importance)
-
-
-def _kept_for_examples(bench: Bench) -> float:
-    """Seconds that other parts leave to the examples, which are the last."""
-    return min(seconds_for(bench, bench.picks), EXAMPLES_SHARE * bench.clock.left())
+    return make_examples(bench, bench.picks, bench.competitor)
 
 
 PARTS: Mapping[str, Callable[[Bench], Any]] = {
     "latency": _latency,
     "train_gap": _train_gap,
+    "examples": _examples,
     "importance": _importance,
     "robustness": _robustness,
     "weaknesses": errors_by_fact,
     "surrogate": _surrogate,
-    "examples": _examples,
 }
 
 

@@ -36,6 +36,7 @@ PRELOADED = ("fathometer.study.trial", "fathometer.study.preload")
 """What the engine loads once, before the first trial."""
 
 ALL_ROWS = "all"  # the name of the fold that holds no row back
+ROOM_FOR_PICTURES = 240_000  # characters of all thumbnails of a run's examples
 MEMORY_SHARE = 0.8  # of the machine's memory may be used by all trials together
 
 
@@ -204,7 +205,8 @@ def probe(
             [key, learners[key], weight / len(packing)] for fold in packing for key, weight in fold.members
         ]
         shown = [pick.to_json() for pick in picks.get(name, ())]
-        order = ProbeOrder(str(folder), name, told, seconds, packed, shown)
+        room = ROOM_FOR_PICTURES // max(1, len(picks))
+        order = ProbeOrder(str(folder), name, told, seconds, packed, shown, room)
         memory = int(MEMORY_SHARE * psutil.virtual_memory().total / engine.workers)
         jobs.append(Job(name, run_probe, {"order": order}, 2 * seconds + 5.0, 2 * seconds + 5.0, memory))
     measures: dict[str, Any] = {}

@@ -20,6 +20,7 @@ from fathometer.report.document import (
     Portion,
     Quiet,
     Section,
+    Seen,
     Strong,
     Table,
     Thumbnail,
@@ -47,7 +48,8 @@ SHOWN = ("classical", "deep", "pretrained")
 MOST_CARDS = 12  # in one column
 MOST_ROWS = 40  # of one family
 MOST_PARTS, MOST_LETTERS = 60, 320  # of a text
-STEPS = (0.1, 0.34, 0.67)  # of the largest weight, from which on a word is marked more strongly
+LEAST_POINTS = 1.0  # of a probability, below which a change is not told in figures
+STEPS = (0.2, 0.45, 0.75)  # of the largest weight, from which on a word is marked more strongly
 WEIGHTY = 3  # words named in the table
 FACTS_MOST = 12
 FILTERS_MOST = 16
@@ -63,11 +65,15 @@ KINDS = (
 
 @dataclass(frozen=True)
 class _Example:
-    """One row as one family answers it. whys: why it was chosen, and against whom."""
+    """One row as one family answers it. whys: why it was chosen, and against whom.
+
+    pictures: (row, column) -> PNG, of all families: each is kept once.
+    """
 
     family: str
     found: Mapping[str, Any]
     whys: tuple[tuple[str, str], ...]
+    pictures: Mapping[tuple[int, str], str]
 
     @property
     def row(self) -> int:
@@ -81,7 +87,8 @@ class _Example:
 
 def section(record: Record) -> Section | None:
     """None where nothing was chosen: no words, no pictures."""
-    found = {name: examples for name in SHOWN if (examples := _examples(record, name))}
+    pictures = _pictures(record)
+    found = {name: examples for name in SHOWN if (examples := _examples(record, name, pictures))}
     blocks: list[Block] = []
     if found:
         blocks += _introduction(found)
@@ -98,11 +105,22 @@ def section(record: Record) -> Section | None:
     return Section("examples", "Examples, and what the answers rest on", tuple(blocks))
 
 
-def _examples(record: Record, name: str) -> list[_Example]:
+def _examples(record: Record, name: str, pictures: Mapping[tuple[int, str], str]) -> list[_Example]:
     found = []
     for one in records(record.measures(name), "examples", "rows")[:MOST_ROWS]:
         whys = tuple((text(why, "why"), text(why, "against")) for why in records(one, "chosen"))
-        found.append(_Example(name, one, whys))
+        found.append(_Example(name, one, whys, pictures))
+    return found
+
+
+def _pictures(record: Record) -> dict[tuple[int, str], str]:
+    """Every picture that is one, by its row and column."""
+    found: dict[tuple[int, str], str] = {}
+    for name in SHOWN:
+        for one in records(record.measures(name), "examples", "rows")[:MOST_ROWS]:
+            for part in records(one, "shown"):
+                if _is_picture(text(part, "png")):
+                    found.setdefault((int(number(one, "row") or 0), text(part, "column")), text(part, "png"))
     return found
 
 
@@ -171,31 +189,48 @@ def _side_by_side(
 
 
 def _own_card(one: _Example) -> Card:
-    return Card(_seen(one, has_plain=True), (*_said(one), *_beside(one)), one.style)
+    said = (_answer(one), _truth(one), *_change(one), *_beside(one))
+    return Card(((*_plain(one), *_weighed(one), *said),), one.style)
 
 
 def _pair_card(one: _Example, other: _Example) -> Card:
-    """Both families' view of one row, the picture itself first."""
-    lines = []
+    """The row, and each family's view of it."""
+    panels: list[tuple[Seen | Words, ...]] = [(*_plain(one), _truth(one), *_beside(one))]
     for own in (one, other):
-        lines.append((Strong(f"{opened(TITLES.get(own.family, own.family))}: "), *_answer(own)))
-    shown = (*_seen(one, has_plain=True), *_seen(other, has_plain=False))
-    return Card(shown, (_truth(one), *lines, *_beside(one)), "apart")
-
-
-def _said(one: _Example) -> tuple[Words, ...]:
-    return (_answer(one), _truth(one))
+        title = Strong(f"{opened(TITLES.get(own.family, own.family))}: ")
+        panels.append((*_weighed(own), (title, *_answer(own)), *_change(own)))
+    return Card(tuple(panels), "apart")
 
 
 def _answer(one: _Example) -> tuple[Any, ...]:
     probability = number(one.found, "probability")
-    sure: tuple[Any, ...] = () if probability is None else (Quiet(f" {amounts.share(probability)} sure"),)
+    sure: tuple[Any, ...] = () if probability is None else (Quiet(f", {amounts.chance(probability)} sure"),)
     mark: tuple[Any, ...] = (Mark(one.style), " ") if one.style else ()
     return (*mark, "said ", *_value(one, "answer"), *sure)
 
 
 def _truth(one: _Example) -> Words:
-    return ("is ", *_value(one, "truth"), Quiet(f" row {one.row}"))
+    return ("is ", *_value(one, "truth"), Quiet(f" · row {one.row}"))
+
+
+def _change(one: _Example) -> Iterator[Words]:
+    """How much one part alone can do: on sure answers often nothing, for others say the same."""
+    found = [
+        largest for part in records(one.found, "shown") if (largest := number(part, "largest")) is not None
+    ]
+    if not found:
+        yield (Quiet("what it rests on was not measured"),)
+        return
+    if number(one.found, "probability") is not None:
+        points = 100 * max(found)
+        much = amounts.amount(points, "points") if points >= LEAST_POINTS else "less than a point"
+        yield (
+            Quiet(
+                f"no single part changes it by more than {much}" if points else "no single part changes it"
+            ),
+        )
+    else:
+        yield (Quiet(f"a single part changes it by up to {amounts.level(max(found))}"),)
 
 
 def _value(one: _Example, key: str) -> tuple[Any, ...]:
@@ -215,15 +250,32 @@ def _beside(one: _Example) -> Iterator[Words]:
         yield tuple(parts)
 
 
-def _seen(one: _Example, *, has_plain: bool) -> tuple[Thumbnail | Marked, ...]:
-    """What is to be seen of a row: a picture as it is and with what mattered, a text with marked words."""
-    seen: list[Thumbnail | Marked] = []
+def _plain(one: _Example) -> Iterator[Thumbnail]:
+    """Its pictures as they are."""
     for part in records(one.found, "shown"):
+        png = _png(one, part)
+        if png:
+            yield Thumbnail(png, _alt(one, part), *_sides(part))
+
+
+def _weighed(one: _Example) -> Iterator[Thumbnail | Marked]:
+    """Its texts and pictures with what mattered."""
+    for part in records(one.found, "shown"):
+        png, weights, sides = _png(one, part), _grid(part), _sides(part)
         if text(part, "is") == "text":
-            seen.append(Marked(tuple(_parts(part))))
-        elif text(part, "is") == "picture":
-            seen += _thumbnails(one, part, has_plain)
-    return tuple(seen)
+            yield Marked(tuple(_parts(part)))
+        elif png and weights:
+            over = heat(weights, *sides, f"What {TITLES.get(one.family, one.family)} rests on")
+            yield Thumbnail(png, f"{_alt(one, part)}, again", *sides, over)
+
+
+def _png(one: _Example, part: Mapping[str, Any]) -> str:
+    return one.pictures.get((one.row, text(part, "column")), "") if text(part, "is") == "picture" else ""
+
+
+def _alt(one: _Example, part: Mapping[str, Any]) -> str:
+    column, truth = (shortened(clean(text(*place))) for place in ((part, "column"), (one.found, "truth")))
+    return f"{column} of row {one.row}, which is {truth}"
 
 
 def _parts(part: Mapping[str, Any]) -> Iterator[tuple[str, int]]:
@@ -244,21 +296,6 @@ def _parts(part: Mapping[str, Any]) -> Iterator[tuple[str, int]]:
 def _step(weight: float) -> int:
     size = sum(abs(weight) >= least for least in STEPS)
     return size if weight > 0 else -size
-
-
-def _thumbnails(one: _Example, part: Mapping[str, Any], has_plain: bool) -> Iterator[Thumbnail]:
-    png = text(part, "png")
-    if not _is_picture(png):
-        return
-    width, height = _sides(part)
-    truth = text(one.found, "truth")
-    alt = f"{shortened(clean(text(part, 'column')))} of row {one.row}, which is {shortened(clean(truth))}"
-    if has_plain:
-        yield Thumbnail(png, alt, width, height)
-    weights = _grid(part)
-    if weights:
-        title = f"What {TITLES.get(one.family, one.family)} rests on"
-        yield Thumbnail(png, f"{alt}, again", width, height, heat(weights, width, height, title))
 
 
 def _sides(part: Mapping[str, Any]) -> tuple[int, int]:
@@ -335,13 +372,13 @@ def _first_looks(record: Record) -> Gallery | None:
     found = mapping(record.measures("classical"), "examples", "gradients")
     cells = texts(found, "cells")
     if len(cells) == 64 and all(len(one) == 9 and one.isascii() and one.isdigit() for one in cells):
-        shown: list[Thumbnail | Drawing] = []
+        shown: list[Seen] = []
         sides = _sides(found)
         if _is_picture(text(found, "png")):
             shown.append(Thumbnail(text(found, "png"), "a picture as it is", *sides))
         shown.append(Drawing(edges(cells, *sides, "Directions of edges")))
         line = "which way edges run, in each part: written down by people, the same for every task"
-        columns.append(("Classical ML: engineered", (Card(tuple(shown), (line,)),)))
+        columns.append(("Classical ML: engineered", (Card(((*shown, line),)),)))
         rows.append(("classical ML", line))
     filters = [png for png in texts(record.measures("deep"), "examples", "filters") if _is_picture(png)]
     if filters:
@@ -350,7 +387,7 @@ def _first_looks(record: Record) -> Gallery | None:
             for place, png in enumerate(filters[:FILTERS_MOST], 1)
         )
         line = f"{len(small)} filters of the first layer, learned from your pictures; grey is zero"
-        columns.append(("Deep learning: learned", (Card(small, (line,), "filters"),)))
+        columns.append(("Deep learning: learned", (Card(((*small, line),), "filters"),)))
         rows.append(("deep learning", line))
     if not columns:
         return None
