@@ -19,6 +19,7 @@ LEVELS_PLAIN = 12  # and one with more than this also gets a target encoding
 CLASSES_ENCODED = 8  # with more classes a target encoding would add too many columns
 PRIOR_ROWS = 10.0  # weight of the overall mean in a target encoding, in rows
 CLIP = 4.0  # scaled values are bent smoothly towards plus and minus this
+RUN = 64  # columns with one unit that count like as many others; more of them count as their square root
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,7 @@ class Matrix:
     centre, spread, fill: (a,) per number. flagged: numbers that get a column "is missing".
     levels: per code column, how many of its codes get a column of their own (1 for the commonest, 2 ...).
     tables: code column -> (size, k) target encoding. ordinal: whether codes are also kept as plain numbers.
+    runs: of numbers with one unit (start, stop), which are not bent: their distances are what they were made for.
     """
 
     centre: Floats
@@ -38,6 +40,7 @@ class Matrix:
     levels: tuple[int, ...]
     ordinal: bool
     tables: dict[int, Floats]
+    runs: tuple[tuple[int, int], ...] = ()
 
     def transform(self, features: Features) -> Floats:
         """(rows, columns) without missing values."""
@@ -51,7 +54,13 @@ class Matrix:
         if self.bends:
             # smooth clipping: straight near 0, never beyond CLIP (Holzmueller et al. 2024, arXiv:2407.04491)
             scaled = np.clip(scaled, -1e6, 1e6)  # their squares must stay finite in single precision
-            scaled = scaled / np.sqrt(1.0 + (scaled / CLIP) ** 2)
+            lone = outside(self.runs, scaled.shape[1])
+            bent = scaled if lone.all() else scaled[:, lone]
+            bent = bent / np.sqrt(1.0 + (bent / CLIP) ** 2)
+            if lone.all():
+                scaled = bent
+            else:
+                scaled[:, lone] = bent
         parts: list[Floats] = [scaled.astype(np.float32), missing[:, self.flagged].astype(np.float32)]
         for column, levels in enumerate(self.levels):
             if levels:
@@ -86,6 +95,7 @@ class Matrix:
             "levels": list(self.levels),
             "ordinal": self.ordinal,
             "tables": {str(column): table for column, table in self.tables.items()},
+            "runs": [list(run) for run in self.runs],
         }
 
     @classmethod
@@ -100,6 +110,7 @@ class Matrix:
             tuple(state["levels"]),
             bool(state["ordinal"]),
             {int(column): table for column, table in state["tables"].items()},
+            tuple((int(start), int(stop)) for start, stop in state.get("runs", ())),
         )
 
 
@@ -108,9 +119,11 @@ def scaled_matrix(
 ) -> tuple[Matrix, Floats]:
     """For linear models, kernels and neighbours: scaled numbers, codes as columns of their own.
 
+    Numbers that share a unit (`Features.common`) keep their proportions: each is centred, and all get one scale.
+
     Returns the fitted matrix and the training rows in it (whose target encodings are cross-fitted).
     """
-    centre, spread = _centre_and_spread(features.numbers)
+    centre, spread = _centre_and_spread(features.numbers, features.common)
     levels = tuple(min(size - 1, LEVELS_SHOWN) for size in features.sizes)
     return _fit(features, target, task, seed, (centre, spread, centre), bends, levels, ordinal=False)
 
@@ -136,7 +149,10 @@ def _fit(
     ordinal: bool,
 ) -> tuple[Matrix, Floats]:
     missing = np.isnan(features.numbers).mean(axis=0) if len(target) else np.zeros(0)
-    flagged = tuple(int(i) for i in np.flatnonzero((missing > 0.002) & (missing < 1.0)))
+    # what is one value's histogram is missing as a whole: one flag for a run is enough
+    within = {column for start, stop in features.common for column in range(start + 1, stop)}
+    gappy = np.flatnonzero((missing > 0.002) & (missing < 1.0)).tolist()
+    flagged = tuple(column for column in gappy if column not in within)
     tables: dict[int, Floats] = {}
     encoded: dict[int, Floats] = {}
     if task.outputs <= CLASSES_ENCODED:
@@ -146,14 +162,16 @@ def _fit(
                 codes = features.codes[:, column]
                 tables[column] = _table(codes, truths, size)
                 encoded[column] = _cross_fitted(codes, truths, size, seed)
-    matrix = Matrix(*scales, bends, flagged, levels, ordinal, tables)
+    matrix = Matrix(*scales, bends, flagged, levels, ordinal, tables, () if ordinal else features.common)
     return matrix, matrix._assemble(features, encoded)
 
 
-def _centre_and_spread(numbers: Floats) -> tuple[Floats, Floats]:
+def _centre_and_spread(numbers: Floats, runs: tuple[tuple[int, int], ...] = ()) -> tuple[Floats, Floats]:
     centre = np.zeros(numbers.shape[1], dtype=np.float32)
     spread = np.ones(numbers.shape[1], dtype=np.float32)
-    for i in range(numbers.shape[1]):
+    for start, stop in runs:
+        centre[start:stop], spread[start:stop] = _of_run(numbers[:, start:stop])
+    for i in np.flatnonzero(outside(runs, numbers.shape[1])):
         known = numbers[:, i][~np.isnan(numbers[:, i])].astype(np.float64)
         if len(known) == 0:
             continue
@@ -164,6 +182,29 @@ def _centre_and_spread(numbers: Floats) -> tuple[Floats, Floats]:
         centre[i] = middle
         spread[i] = wide if wide > 0 and np.isfinite(wide) else 1.0
     return centre, spread
+
+
+def _of_run(numbers: Floats) -> tuple[npt.NDArray[np.float64], float]:
+    """Each column's mean, and one spread for all: the root of their mean variance, larger where they are many.
+
+    A thousand edges beside five numbers of a table would otherwise be all that a distance sees.
+    """
+    count = numbers.shape[1]
+    means, variances = np.zeros(count), np.zeros(count)
+    for column in range(count):  # one at a time: they are many, and doubles of all would be twice the data
+        known = numbers[:, column][~np.isnan(numbers[:, column])].astype(np.float64)
+        if len(known):
+            means[column], variances[column] = known.mean(), known.var()
+    wide = float(np.sqrt(variances.mean())) * max(count / RUN, 1.0) ** 0.25 if count else 0.0
+    return means, wide if wide > 1e-12 and np.isfinite(wide) else 1.0
+
+
+def outside(runs: tuple[tuple[int, int], ...], columns: int) -> npt.NDArray[np.bool_]:
+    """(columns,) which lie in no run."""
+    lone = np.ones(columns, dtype=bool)
+    for start, stop in runs:
+        lone[start:stop] = False
+    return lone
 
 
 def _lowest(column: Floats) -> float:
