@@ -37,7 +37,7 @@ def test_without_a_target_the_columns_are_named() -> None:
 
 
 def test_files_without_class_folders_cannot_be_compared(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="class folders"):
+    with pytest.raises(UserError, match="without classes to tell apart"):
         api.compare(reviews(tmp_path / "films", labels=False))
 
 

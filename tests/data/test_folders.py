@@ -214,6 +214,7 @@ def test_a_stray_table_does_not_hide_the_class_folders(tmp_path: Path) -> None:
     ("names", "words"),
     [
         ([], "is empty"),
+        (["a/1.mp4"], "1 file of other kinds"),
         (["a/1.mp4", "b/2.mov"], r"2 files of other kinds: 'a/1\.mp4'"),
         (["pos/1.txt", "unsup/2.txt"], "at least two class folders, but the only one with a name is 'pos'"),
     ],

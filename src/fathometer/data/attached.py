@@ -26,7 +26,7 @@ from fathometer.errors import UnreadableData
 
 SAMPLE = 200
 LONGEST_NAME = 1_000
-SEARCH_LIMIT = 1_000_000
+SEARCH_LIMIT = 500_000
 """Files that are looked through for one that is not where a cell says."""
 
 DISTINCT_SHARE = 0.9

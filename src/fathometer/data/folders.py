@@ -61,13 +61,13 @@ def media_of(listing: Listing) -> tuple[Entry, ...]:
 def table_among(listing: Listing, media: Sequence[Entry]) -> Entry | None:
     """The one table of a listing, or of several the one that is named as labels are; None: it is one of files.
 
-    A file that is alone, and no picture, is taken for a table whatever its name is.
+    A text that is alone, or a file without an ending, is taken for a table.
 
     Raises:
         UnreadableData: there are several tables, and no class folders either.
     """
     entries = listing.entries
-    if len(entries) == 1 and not is_picture(entries[0].name):
+    if len(entries) == 1 and _may_be_table(entries[0].name):
         return entries[0]
     tables = [entry for entry in entries if is_table(entry.name)]
     labels = [
@@ -117,6 +117,11 @@ def files_as_table(listing: Listing, encoding: str | None = None) -> Table:
 def layout_of(media: Sequence[Entry]) -> Layout:
     """Find the class folders: what wraps them is taken off, and of parts to train and to test the first is taken."""
     return _below(tuple(media), "")
+
+
+def _may_be_table(name: str) -> bool:
+    ending = posixpath.splitext(name)[1].lower()
+    return is_table(name) or is_text(name) or ending in ("", ".data", ".dat", ".json", ".tab")
 
 
 def _below(media: tuple[Entry, ...], prefix: str) -> Layout:

@@ -1,5 +1,4 @@
-"""Read a table from wherever it is: text files of any dialect, workbooks, parquet, JSON records, frames, SQL; and
-folders, zip archives and idx files of pictures and texts.
+"""Read a table from wherever it is: tables in files of any kind, frames, SQL, and folders or archives of files.
 
 >>> import pandas as pd
 >>> read_table(pd.DataFrame({"age": [31, 44]})).origin
