@@ -399,8 +399,8 @@ def _target_of(table: Table, asked: str | None) -> str:
         return str(asked or table.target)
     if table.row_names is not None:
         raise UserError(
-            f"The files of {table.origin} lie in one folder, without classes to tell apart. Put those of each class into "
-            "a folder of its own, or add a table with their names and what to predict."
+            f"The files of {table.origin} lie in one folder, without classes to tell apart. Put those of each "
+            "class into a folder of its own, or add a table with their names and what to predict."
         )
     raise UserError(
         f"Say what to predict: --target COLUMN. Columns: {quoted_names(list(table.frame.columns), 20)}."
