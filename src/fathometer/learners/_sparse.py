@@ -13,9 +13,10 @@ import scipy.sparse
 
 from fathometer.core.files import State, read_state, write_state
 from fathometer.data.rows import Rows
-from fathometer.kinds.text import texts_of
+from fathometer.kind import Features
+from fathometer.kinds.text import count_features, texts_of
 from fathometer.learner import Facts, Model, Run
-from fathometer.learners._inputs import Inputs
+from fathometer.learners._inputs import Inputs, join
 from fathometer.learners._linear import weighed
 from fathometer.learners._matrix import Matrix, scaled_matrix
 from fathometer.learners._terms import Terms, Vocabulary
@@ -24,7 +25,7 @@ from fathometer.task import Prediction, Task
 T = TypeVar("T")
 
 WORDS = "text"  # the kind of column whose cells are taken apart
-BESIDE = 0.3  # of a scaled column beside texts, whose rows have length one: such columns are large, and there are few
+BESIDE = 0.1  # of a scaled column beside texts, whose rows have length one: such columns are large, and there are few
 CHUNK_ROWS = 2_000  # rows predicted at a time, so that memory stays bounded
 MOST_TERMS = 100_000
 FEW_TERMS = 6_000  # where fewer are shown twice, those shown once are kept too
@@ -101,13 +102,13 @@ class SparseInputs:
         names = text_columns(train)
         blocks = tuple(_fitted(train, name, terms) for name in names for terms in wanted)
         inputs = Inputs.fit(train, only=[name for name in train.kinds if name not in names])
-        matrix, beside = scaled_matrix(inputs.features(train), train.answers, task, seed)
+        matrix, beside = scaled_matrix(_beside(inputs, train), train.answers, task, seed)
         made = cls(blocks, inputs, matrix)
         return made, made._together(train, beside)
 
     def transform(self, rows: Rows) -> scipy.sparse.csr_matrix:
         """(rows, terms and columns) float32."""
-        return self._together(rows, self.matrix.transform(self.inputs.features(rows)))
+        return self._together(rows, self.matrix.transform(_beside(self.inputs, rows)))
 
     def _together(self, rows: Rows, beside: npt.NDArray[np.float32]) -> scipy.sparse.csr_matrix:
         parts = [block.transform(rows) for block in self.blocks]
@@ -188,6 +189,12 @@ def climbed(
                 break
             best += direction
     return tried[best][1]
+
+
+def _beside(inputs: Inputs, rows: Rows) -> Features:
+    """Features of the other columns, and what is counted in the texts: how long they are, how many capitals, ..."""
+    counted = [count_features(rows.column(name)) for name in text_columns(rows)]
+    return join([inputs.features(rows), *counted], len(rows))
 
 
 def _fitted(train: Rows, column: str, terms: Terms) -> Block:

@@ -2,7 +2,17 @@
 
 from fathometer.kinds.text.kind import Text
 from fathometer.kinds.text.signs import texts_of
-from fathometer.kinds.text.topics import MOST_TOPICS
+from fathometer.kinds.text.topics import MOST_TOPICS, count_features
 from fathometer.kinds.text.words import MOST_SIGNS, folded, plain_text, word_lists, words_of
 
-__all__ = ["MOST_SIGNS", "MOST_TOPICS", "Text", "folded", "plain_text", "texts_of", "word_lists", "words_of"]
+__all__ = [
+    "MOST_SIGNS",
+    "MOST_TOPICS",
+    "Text",
+    "count_features",
+    "folded",
+    "plain_text",
+    "texts_of",
+    "word_lists",
+    "words_of",
+]

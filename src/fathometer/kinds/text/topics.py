@@ -117,8 +117,7 @@ class TextFeaturizer(Featurizer):
     def transform(self, values: pd.Series) -> Features:
         texts = texts_of(values)
         words = word_lists(texts)
-        counts = _counts(texts, words)
-        counts[~present(values)] = np.nan
+        counts = _counts(texts, words, present(values))
         topics = np.zeros((len(texts), self.topics.shape[1]), dtype=np.float32)
         if self.topics.shape[1]:
             matrix = _weighted(Tokens.of(words), self.vocabulary, self.weights)
@@ -138,7 +137,21 @@ class TextFeaturizer(Featurizer):
         return {"name": self.name, "terms": list(self.terms), "weights": self.weights, "topics": self.topics}
 
 
-def _counts(texts: list[str], words: list[list[str]]) -> npt.NDArray[np.float32]:
+def count_features(values: pd.Series) -> Features:
+    """The counts alone: nothing is learned for them."""
+    texts = texts_of(values)
+    return Features(
+        _counts(texts, word_lists(texts), present(values)),
+        np.zeros((len(texts), 0), dtype=np.int32),
+        tuple(f"{_cells.column_name(values)}: {part}" for part in COUNTS),
+        (),
+        (),
+    )
+
+
+def _counts(
+    texts: list[str], words: list[list[str]], known: npt.NDArray[np.bool_]
+) -> npt.NDArray[np.float32]:
     """(texts, 7) the engineered counts in the order of `COUNTS`; lengths in logarithms, the rest shares."""
     signs = signs_of(texts)
     counts = np.array([len(found) for found in words], dtype=np.int64)
@@ -146,7 +159,9 @@ def _counts(texts: list[str], words: list[list[str]]) -> npt.NDArray[np.float32]
     lengths = np.array([len(text) for text in texts], dtype=np.int64)
     columns = [np.log1p(lengths), np.log1p(counts), letters / np.maximum(counts, 1)]
     columns += [signs.digits, signs.capitals, signs.punctuation, np.log1p(signs.exclamations)]
-    return np.stack(columns, axis=1).astype(np.float32).reshape(len(texts), len(COUNTS))
+    numbers = np.stack(columns, axis=1).astype(np.float32).reshape(len(texts), len(COUNTS))
+    numbers[~known] = np.nan
+    return numbers
 
 
 def _vocabulary(tokens: Tokens, longest: int) -> tuple[tuple[str, ...], npt.NDArray[np.float64]]:
