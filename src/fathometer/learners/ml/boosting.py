@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -14,9 +15,9 @@ import numpy.typing as npt
 from fathometer.core.files import read_state, write_state
 from fathometer.data.rows import Rows
 from fathometer.kind import Features
-from fathometer.learner import Learner, Model, Range, Run
+from fathometer.learner import Facts, Learner, Model, Range, Run
 from fathometer.learners._inputs import Inputs
-from fathometer.learners._rounds import affordable_rate
+from fathometer.learners._rounds import affordable_rate, turns
 from fathometer.learners._sklearn import normalised
 from fathometer.task import Prediction, Task
 
@@ -77,6 +78,10 @@ class Boosting(Learner):
     at_random: bool = False  # one random cut a column, as in extremely randomised trees
     rounds: int = 2_000
     patience: int = 60
+
+    @classmethod
+    def presets_for(cls, facts: Facts) -> tuple[tuple[int, Mapping[str, Any]], ...]:
+        return turns(cls.presets, facts)
 
     @classmethod
     def space(cls, task: Task) -> dict[str, Range]:

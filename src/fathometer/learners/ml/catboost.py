@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
@@ -15,7 +16,7 @@ from fathometer.data.rows import Rows
 from fathometer.kind import Features
 from fathometer.learner import Facts, Learner, Model, Range, Run
 from fathometer.learners._inputs import Inputs
-from fathometer.learners._rounds import affordable_rate
+from fathometer.learners._rounds import affordable_rate, turns
 from fathometer.learners._sklearn import normalised
 from fathometer.task import Prediction, Task
 
@@ -67,6 +68,10 @@ class Catboost(Learner):
     one_hot: int = 64
     rounds: int = 2_000
     patience: int = 50
+
+    @classmethod
+    def presets_for(cls, facts: Facts) -> tuple[tuple[int, Mapping[str, Any]], ...]:
+        return turns(cls.presets, facts)
 
     @classmethod
     def space(cls, task: Task) -> dict[str, Range]:
