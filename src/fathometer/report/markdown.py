@@ -97,7 +97,7 @@ def _block(block: Block) -> Iterator[str]:
                 yield from (_words(block.caption), "")
             yield from _table(block.table)
         case Gallery():
-            yield from (f"**{escaped(block.title)}**", "", *_table(block.table))
+            yield from _table(block.table)
         case Folded():
             yield from (f"**{escaped(block.summary)}**", "")
             for inner in block.blocks:

@@ -75,7 +75,9 @@ def _patch(x: float, y: float, width: float, height: float, opacity: str, *, is_
         return element("rect", x=x, y=y, width=width, height=height, fill_opacity=opacity, class_="for")
     cross = f"M{number(x)} {number(y)}L{number(x + width)} {number(y + height)}"
     cross += f"M{number(x + width)} {number(y)}L{number(x)} {number(y + height)}"
-    return element("path", d=cross, stroke_opacity=opacity, class_="against")
+    # white on black, to be seen on any picture
+    lines = (element("path", d=cross, class_="ground"), element("path", d=cross, class_="against"))
+    return element("g", *lines, opacity=opacity)
 
 
 def _over(title: str, description: str, width: float, height: float, *drawn: Element) -> Element:

@@ -142,7 +142,7 @@ def _introduction(found: Mapping[str, list[_Example]]) -> Iterator[Block]:
     if "picture" in shown:
         how.append(
             "Coloured patches of a picture speak for the answer given, the denser the more; crossed ones speak "
-            "against it: each was covered with grey in turn, and the answer asked again."
+            "against it: each was covered with the picture's mean colour in turn, and the answer asked again."
         )
     if how:
         how.append(
