@@ -16,7 +16,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from fathometer.core.attachments import Attachment
 from fathometer.core.files import read_state, write_state
+from fathometer.core.pictures import Picture
 from fathometer.kind import Features, Kind, Reading
 
 ODD_CELLS: tuple[Any, ...] = (
@@ -27,7 +29,9 @@ ODD_CELLS: tuple[Any, ...] = (
     decimal.Decimal("1.10"), b"\xff12", [1, 2], {"a": 1}, (1,), 1 + 2j, datetime.date(1, 1, 1),
     datetime.datetime(9999, 12, 31, 23, 59), datetime.time(12, 30), datetime.timedelta(days=3),
     pd.Timestamp("2020-01-01", tz="Asia/Tokyo"), np.float32(0.1), np.int8(-3), np.datetime64("2020-01-01"),
-    object,
+    object, np.zeros((9, 7), dtype=np.uint8), np.ones((8, 8, 2)), np.array([1.0, np.nan]), np.full((8, 8), np.nan),
+    b"\x89PNG\r\n\x1a\n cut off", {"bytes": b"GIF89a", "path": "a.gif"}, Attachment(Path("nowhere.jpg")),
+    Attachment(Path("nowhere.zip"), "member.png"), Picture.of(np.full((6, 5, 3), 200, dtype=np.uint8)),
 )  # fmt: skip
 """Cells no one wants and everyone meets."""
 
@@ -51,6 +55,12 @@ def check_kind(kind: Kind, seed: int = 0) -> None:
     check_features(kind, gaps)
     check_features(kind, values.mask(values.notna()))
     check_features(kind, values.iloc[:1])
+    for some in (values, gaps, values.mask(values.notna()), values.iloc[:1], values.iloc[:0]):
+        check_content(kind, some)
+        check_seen(kind, some)
+    for cell in ODD_CELLS:
+        assert isinstance(kind.complaint(cell), str), "a complaint is a clause"
+    assert kind.complaint(None) == "", "nothing is said of a missing cell"
     assert signal_carried(kind, values, signal) > 0.3, "the features of a toy carry its signal"
 
 
@@ -108,6 +118,55 @@ def check_features(kind: Kind, values: pd.Series) -> None:
     assert_equal(kind.fit_features(values).transform(values), features, "fitting twice gives the same")
 
 
+def check_content(kind: Kind, values: pd.Series) -> None:
+    """Check the laws of digests and of likeness."""
+    before = values.copy(deep=True)
+    digests = kind.digests(values)
+    assert digests.shape == (len(values),) and digests.dtype == np.uint64
+    order = np.random.default_rng(1).permutation(len(values))
+    assert (kind.digests(values.iloc[order]) == digests[order]).all(), "a digest is of its own value"
+    again = pd.concat([values, values.iloc[order]], ignore_index=True)
+    assert (kind.digests(again)[len(values) :] == digests[order]).all(), "equal values have equal digests"
+    known = values[values.notna()]
+    if len(known):
+        different = pd.unique(kind.digests(known))
+        assert len(different) == known.nunique(), "different values have different digests"
+    pairs = kind.alike(values)
+    assert pairs.ndim == 2 and pairs.shape[1] == 2 and pairs.dtype == np.int64
+    assert (pairs >= 0).all() and (pairs < len(values)).all(), "pairs lie within the column"
+    assert (pairs[:, 0] != pairs[:, 1]).all(), "nothing is told to be like itself"
+    assert len(np.unique(np.sort(pairs, axis=1), axis=0)) == len(pairs), "each pair is told once"
+    assert not values.isna().to_numpy()[pairs].any(), "nothing is like a missing value"
+    turned = kind.alike(values.iloc[order])
+    assert _told(digests, pairs) == _told(digests[order], turned), "the order of rows changes no pair"
+    assert _same(values, before), "values are kept"
+
+
+def check_seen(kind: Kind, values: pd.Series) -> None:
+    """Check the laws of what is shown of values, and of what is done to them to see how a model bears it."""
+    absent = values.isna().to_numpy(dtype=bool)
+    order = np.random.default_rng(2).permutation(len(values))
+    for found, turned in (
+        (kind.facts(values), kind.facts(values.iloc[order])),
+        (kind.plain(values) or {}, kind.plain(values.iloc[order]) or {}),
+    ):
+        assert list(found) == list(turned)
+        for name, column in found.items():
+            assert column.shape == (len(values),) and column.dtype == np.float64, name
+            assert np.isnan(column[absent]).all() and np.isfinite(column[~absent]).all(), name
+            np.testing.assert_allclose(turned[name], column[order], rtol=1e-5, atol=1e-6)
+    for size in (0.0, 0.3):
+        spoiled = kind.disturbed(values, size, np.random.default_rng(3))
+        if spoiled is None:
+            continue
+        assert spoiled.index.equals(values.index) and spoiled.name == values.name
+        assert (spoiled.isna().to_numpy(dtype=bool) == absent).all(), (
+            "what is missing stays missing, and only that"
+        )
+        again = kind.disturbed(values, size, np.random.default_rng(3))
+        assert again is not None and _same(again, spoiled), "all randomness comes from the generator"
+
+
 def signal_carried(kind: Kind, values: pd.Series, signal: np.ndarray[Any, np.dtype[np.float64]]) -> float:
     """Share of a signal's variance (R2 on rows not used to fit) that a linear model finds in the features."""
     half = len(values) // 2
@@ -148,7 +207,7 @@ def odd_columns() -> list[pd.Series]:
 def assert_equal(left: Features, right: Features, told: str) -> None:
     """Two sets of features are the same, or AssertionError says what was expected."""
     assert left.number_names == right.number_names and left.code_names == right.code_names, told
-    assert left.sizes == right.sizes, told
+    assert left.sizes == right.sizes and left.common == right.common, told
     np.testing.assert_allclose(left.numbers, right.numbers, rtol=1e-4, atol=1e-5, err_msg=told)
     np.testing.assert_array_equal(left.codes, right.codes, err_msg=told)
 
@@ -163,6 +222,10 @@ def _check_shape(features: Features, rows: int) -> None:
     assert (features.codes >= 0).all() and (features.codes < np.array(features.sizes, dtype=int)).all()
     assert len(set(features.number_names)) == len(features.number_names), "each number has its own name"
     assert len(set(features.code_names)) == len(features.code_names), "each code has its own name"
+    edges = [edge for run in features.common for edge in run]
+    assert edges == sorted(edges) and set(edges) <= set(range(len(features.number_names) + 1)), (
+        "runs lie apart"
+    )
 
 
 def _take(features: Features, index: np.ndarray[Any, np.dtype[np.intp]]) -> Features:
@@ -172,6 +235,7 @@ def _take(features: Features, index: np.ndarray[Any, np.dtype[np.intp]]) -> Feat
         features.number_names,
         features.code_names,
         features.sizes,
+        features.common,
     )
 
 
@@ -181,6 +245,13 @@ def _matrix(features: Features) -> np.ndarray[Any, np.dtype[np.float64]]:
     scaled = np.nan_to_num((numbers - np.nanmean(numbers, axis=0)) / (np.nanstd(numbers, axis=0) + 1e-9))
     one_hot = [np.eye(size)[features.codes[:, place]] for place, size in enumerate(features.sizes)]
     return np.concatenate([scaled, *one_hot], axis=1)
+
+
+def _told(
+    digests: np.ndarray[Any, np.dtype[np.uint64]], pairs: np.ndarray[Any, np.dtype[np.int64]]
+) -> set[tuple[int, ...]]:
+    """The pairs as pairs of contents."""
+    return {tuple(sorted(map(int, digests[pair]))) for pair in pairs}
 
 
 def _same(left: pd.Series, right: pd.Series) -> bool:
