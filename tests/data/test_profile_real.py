@@ -174,7 +174,7 @@ TABLES = [
         "classification",
         {},
         {"column_2": "text", "column_3": "text"},
-        clusters=7600,
+        clusters=7536,  # of 7,600 different texts some are reports sent again with a few words changed
     ),
     Known(
         "messy_csv/AirQualityUCI_semicolon_decimal_comma.csv",
@@ -245,7 +245,8 @@ def test_the_common_case_of_mammography_is_no_copy_and_its_other_repeats_are() -
 
 def test_messages_sent_again_share_a_cluster() -> None:
     clusters = found_in("text/SMSSpamCollection.tsv")[2].clusters
-    assert len(clusters) == 5574 and len(np.unique(clusters)) == pytest.approx(5160, abs=5)
+    # 5,160 different messages; about 160 more are sent again with a number or a word changed
+    assert len(clusters) == 5574 and len(np.unique(clusters)) == pytest.approx(5000, abs=20)
 
 
 def test_the_cap_of_california_is_counted() -> None:
