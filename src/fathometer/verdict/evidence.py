@@ -10,7 +10,7 @@ from typing import Any
 from fathometer.study.budget import PRETRAINED, TRAINING_ENDS
 from fathometer.study.ledger import Ledger
 from fathometer.study.outcome import Outcome, measure
-from fathometer.study.run import read_measures
+from fathometer.study.run import read_measures, structured_columns
 from fathometer.verdict.ablation import Ablation, ablation
 from fathometer.verdict.axes import Standing, standings
 from fathometer.verdict.calibration import Calibration, calibrations
@@ -114,8 +114,9 @@ def _looking_ahead(
     if view is None:
         return verdict, curves
     curve, found = catch_up(outcome, view.against)
-    said = " ".join(filter(None, (verdict.more_rows, more_rows_of(found, view.against))))
-    verdict = replace(verdict, more_rows=said, pretrained=replace(view, outlook=found))
+    own = more_rows_of(found, view.against)
+    said = " ".join(filter(None, (verdict.more_rows, own)))
+    verdict = replace(verdict, more_rows=said, pretrained=replace(view, outlook=found, more_rows=own))
     return verdict, curves if curve is None else {**curves, PRETRAINED: curve}
 
 
@@ -144,7 +145,10 @@ def _earlier(folder: Path, outcome: Outcome) -> tuple[Earlier, ...]:
     return tuple(found)
 
 
-def _odds(outcome: Outcome) -> Odds:
+def _odds(outcome: Outcome) -> Odds | None:
+    """None where all columns are words or pictures: what is known of tables says nothing of them."""
+    if structured_columns(outcome.run) == 0:
+        return None
     columns = int(outcome.run["data"].get("columns", 1))
     return odds(facts_of(outcome.task, outcome.target, columns), outcome.task.name)
 
