@@ -197,8 +197,10 @@ def _pair_card(one: _Example, other: _Example) -> Card:
     """The row, and each family's view of it."""
     panels: list[tuple[Seen | Words, ...]] = [(*_plain(one), _truth(one), *_beside(one))]
     for own in (one, other):
-        title = Strong(f"{opened(TITLES.get(own.family, own.family))}: ")
-        panels.append((*_weighed(own), (title, *_answer(own)), *_change(own)))
+        said = (Strong(f"{opened(TITLES.get(own.family, own.family))}:"), " ", *_answer(own))
+        weighed = tuple(_weighed(own))
+        is_wordy = any(isinstance(part, Marked) for part in weighed)
+        panels.append((said, *weighed, *_change(own)) if is_wordy else (*weighed, said, *_change(own)))
     return Card(tuple(panels), "apart")
 
 
