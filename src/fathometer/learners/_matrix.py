@@ -196,7 +196,9 @@ def _of_run(numbers: Floats) -> tuple[npt.NDArray[np.float64], float]:
         if len(known):
             means[column], variances[column] = known.mean(), known.var()
     wide = float(np.sqrt(variances.mean())) * max(count / RUN, 1.0) ** 0.25 if count else 0.0
-    return means, wide if wide > 1e-12 and np.isfinite(wide) else 1.0
+    # what is constant but for rounding must not be blown up
+    least = 1e-5 * float(np.sqrt((means**2).mean())) + 1e-12 if count else 0.0
+    return means, wide if wide > least and np.isfinite(wide) else 1.0
 
 
 def outside(runs: tuple[tuple[int, int], ...], columns: int) -> npt.NDArray[np.bool_]:

@@ -3,5 +3,6 @@
 from __future__ import annotations
 
 from fathometer.kinds.image.column import Image
+from fathometer.kinds.image.grids import reduced
 
-__all__ = ["Image"]
+__all__ = ["Image", "reduced"]
