@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -223,21 +222,18 @@ def _pictures(found: list[_Example]) -> Iterator[Any]:
 
 
 def _filters(members: Sequence[tuple[Model, float]]) -> list[str]:
-    """The first layer of the network that counts most among those that have one.
+    """The first layer of the network that counts most among those that look at pictures."""
+    # loaded here because it brings torch, and the main program, which imports the probe to order it, stays light
+    from fathometer.learners._raw import RawModel
+    from fathometer.learners._raw_transfer import first_filters
 
-    A network on pictures offers it as a method, or its module as a function of the model, `first_filters`: weights
-    (filters, height, width, channels).
-    """
     for model, _ in sorted(members, key=lambda member: -member[1]):
-        offered = getattr(model, "first_filters", None)
-        if offered is None:
-            module = sys.modules.get(type(model).__module__)
-            function = getattr(module, "first_filters", None)
-            offered = None if function is None else partial(function, model)
-        filters = None if offered is None else offered()
-        if filters is not None:
-            return filter_pictures(np.asarray(filters, dtype=np.float64))
-    raise NotMeasuredError("no network that looks at pictures through filters is among its models")
+        if isinstance(model, RawModel):
+            try:
+                return filter_pictures(np.asarray(first_filters(model), dtype=np.float64))
+            except ValueError:
+                continue  # it reads words alone
+    raise NotMeasuredError("none of its networks looks at pictures through filters")
 
 
 def _cell(row: Rows, name: str) -> str:
