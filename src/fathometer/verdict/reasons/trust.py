@@ -15,6 +15,7 @@ from fathometer.verdict.reasons.facts import (
     margin_of,
     number,
     part,
+    plain,
     quoted,
     rival,
     standing,
@@ -39,8 +40,8 @@ UNEQUAL: Mapping[str, str] = {
 HARDER: Mapping[str, str] = {
     "missing_10": "With 10 % of the cells missing",
     "missing_30": "With 30 % of the cells missing",
-    "noise_10": "With noise of 0.1 standard deviations in the numbers",
-    "noise_30": "With noise of 0.3 standard deviations in the numbers",
+    "noise_10": "With a little noise",
+    "noise_30": "With more noise",
     "shifted": "On the fifth of the rows least like those learned from",
 }
 
@@ -95,7 +96,14 @@ class BreaksSooner(Reason):
         if code is None or apart[code] <= margin_of(evidence):
             return None
         told, beside = (one[code].told(unit_of(evidence)) for one in (mine, theirs))
-        return f"{HARDER[code]} {TITLES[use]} loses {told}, {TITLES[against]} {beside}."
+        return f"{_harder(evidence, use, code)} {TITLES[use]} loses {told}, {TITLES[against]} {beside}."
+
+
+def _harder(evidence: Evidence, name: str, code: str) -> str:
+    """What was done to the rows; what noise is depends on the columns, so that is told as it was measured."""
+    found = next((one for one in items(evidence, name, "robustness") if one.get("code") == code), {})
+    what = plain(found.get("what") or "")
+    return f"With {what}" if code.startswith("noise") and what else HARDER[code]
 
 
 class KnowsByHeart(Reason):

@@ -23,8 +23,8 @@ from fathometer.report.sections.axes.row import Row, apart
 ROBUSTNESS = (
     ("missing_10", "10 % of cells missing"),
     ("missing_30", "30 % of cells missing"),
-    ("noise_10", "noise of 0.1 standard deviations"),
-    ("noise_30", "noise of 0.3 standard deviations"),
+    ("noise_10", "a little noise"),
+    ("noise_30", "more noise"),
     ("shifted", "rows least like those learned from"),
 )
 
@@ -69,13 +69,16 @@ def calibration(record: Record) -> Iterator[Row]:
 
 def robustness(record: Record) -> Iterator[Row]:
     unit = record.measure.gap_unit
-    for code, what in ROBUSTNESS:
+    for code, known in ROBUSTNESS:
         losses: dict[str, Estimate] = {}
+        what = known
         for name in COMPETITORS:
             for change in records(record.measures(name), "robustness"):
                 found = estimate(change, "loss_of_score")
                 if text(change, "code") == code and found:
                     losses[name] = found
+                    if code.startswith("noise"):  # what noise is depends on the columns
+                        what = text(change, "what") or known
         if losses:
             cells = {name: with_ends(amounts.differences(found, unit)) for name, found in losses.items()}
             meaning = "Loss of score; above 0: worse than on rows as they are."
