@@ -98,8 +98,11 @@ def show_study(study: Study) -> None:
         )
         if is_news:
             _say(console, f"  note: {finding['sentence']}")
+    reasons: dict[str, list[str]] = {}
     for name, why in study.outcome.not_tried:
-        _say(console, f"  not tried: {name}: {why}")
+        reasons.setdefault(why, []).append(name)
+    for why, names in reasons.items():
+        _say(console, f"  not tried: {', '.join(names)}: {why}")
     if study.outcome.folds:
         console.print(_table(study))
     for attempt in [attempt for attempt in study.attempts if attempt.failed][:FAILURES_SHOWN]:

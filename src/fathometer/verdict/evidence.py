@@ -147,7 +147,7 @@ def _earlier(folder: Path, outcome: Outcome) -> tuple[Earlier, ...]:
 
 def _odds(outcome: Outcome) -> Odds | None:
     """None where all columns are words or pictures: what is known of tables says nothing of them."""
-    if structured_columns(outcome.run) == 0:
+    if outcome.run["schema"]["columns"] and structured_columns(outcome.run) == 0:
         return None
     columns = int(outcome.run["data"].get("columns", 1))
     return odds(facts_of(outcome.task, outcome.target, columns), outcome.task.name)
