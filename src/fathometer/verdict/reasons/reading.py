@@ -72,6 +72,8 @@ class LeansOnOneColumn(Reason):
             if len(gaps) < COLUMNS_LEAST:
                 continue
             column = max(gaps, key=lambda one: gaps[one].value)
+            if column in (part(evidence, name, "examples").get("columns") or ()):
+                continue  # that a text or a picture says most is what it is there for
             first = gaps[column]
             rest = sum(max(gap.value, 0.0) for key, gap in gaps.items() if key != column)
             total = first.value + rest
