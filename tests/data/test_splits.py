@@ -211,3 +211,15 @@ def test_inputs_are_left_as_they_were() -> None:
     split(strata, clusters)
     assert np.array_equal(strata, before[0])
     assert np.array_equal(clusters, before[1])
+
+
+def test_fits_that_take_long_begin_with_fewer_folds():
+    strata, clusters = np.arange(1_200) % 2, np.arange(1_200)
+    plain = make_splits(strata, clusters, None, False, 0)
+    costly = make_splits(strata, clusters, None, False, 0, costly=True)
+    assert (plain.first, costly.first) == (5, 3)
+    for one, other in zip(
+        plain.folds, costly.folds, strict=True
+    ):  # the folds are the same, and come in the same order
+        np.testing.assert_array_equal(one.test, other.test)
+    assert make_splits(strata[:900], clusters[:900], None, False, 0, costly=True).first == 5

@@ -17,6 +17,8 @@ Index = npt.NDArray[np.intp]
 
 FOLDS = 5
 REPEATS = 3
+LONG_ROWS = 20_000  # from here on fewer folds come first, and there are no repeats
+COSTLY_ROWS = 1_000  # the same of rows whose fits take long
 TEST_ROWS_MOST = 50_000
 FORWARD_BLOCKS = 3
 FORWARD_PAST_LEAST = 0.3  # of the rows
@@ -60,6 +62,8 @@ def make_splits(
     order: npt.NDArray[np.int64] | None,
     grouped: bool,
     seed: int,
+    *,
+    costly: bool = False,
 ) -> Splits:
     """Outer folds by size, each with its inner split.
 
@@ -68,6 +72,8 @@ def make_splits(
         clusters: (rows,) rows with the same number stay together.
         order: (rows,) rank in time, for a forward split; None for a random one.
         grouped: whether clusters are groups named by the user (only changes the words).
+        costly: whether a fit takes long for its rows, as on words and pictures: fewer folds come first, or no fit would
+            have the time to show what it can do.
 
     Raises:
         UnsuitableData: too few different rows or groups for three parts.
@@ -87,8 +93,8 @@ def make_splits(
             )
         )
     # three are the fewest that show how much folds vary, which a winner needs
-    first = min(parts, FOLDS if rows < 20_000 else 3)
-    repeats = REPEATS if rows < 20_000 else 1
+    first = min(parts, 3 if rows >= (COSTLY_ROWS if costly else LONG_ROWS) else FOLDS)
+    repeats = REPEATS if rows < LONG_ROWS else 1
     folds: list[Fold] = []
     for repeat in range(repeats):
         rng = np.random.default_rng((seed, repeat))

@@ -98,7 +98,8 @@ def understand(table: Table, request: Request) -> Understood:
         raise UnknownName("label of the target", request.favourable, target.labels)
     rows = Rows(rows.frame[list(schema.names)], schema.kinds, task.encode(cells))
     strata = _strata(rows, task)
-    splits = make_splits(strata, clusters, order, found.group is not None, request.seed)
+    costly = any(KINDS.get(kind).unstructured for kind in schema.kinds.values())
+    splits = make_splits(strata, clusters, order, found.group is not None, request.seed, costly=costly)
     thinner = [thin(fold, strata, clusters, request.seed, classes=task.outputs > 1) for fold in splits.folds]
     return Understood(
         schema=schema,
