@@ -168,7 +168,9 @@ class Dictionary:
         for start in range(0, len(rows), step):
             patches = _patches(_small(pictures.shown(rows[start : start + step])))
             white = (_normal(patches.reshape(-1, patches.shape[-1])) - self.middle) @ self.whitener
-            near = _nearness(white, self.words).reshape(-1, down, across, len(self.words))
+            near = nearness(np.asarray(white, dtype=np.float32), self.words).reshape(
+                -1, down, across, len(self.words)
+            )
             near = np.add.reduceat(near, sorted({0, down // 2}), axis=1)
             near = np.add.reduceat(near, sorted({0, across // 2}), axis=2)
             parts.append(near.reshape(len(near), -1) / np.float32(down * across))
@@ -243,9 +245,9 @@ def _clusters(patches: Floats, count: int, rng: np.random.Generator) -> Floats:
         return np.asarray(machine.fit(patches).cluster_centers_, dtype=np.float32)
 
 
-def _nearness(patches: Floats, words: Floats) -> Floats:
+def nearness(patches: Floats, words: Floats) -> Floats:
     """(patches, words) how much nearer than all words in the mean each is; 0 where it is further."""
     square = (patches**2).sum(axis=1, keepdims=True) + (words**2).sum(axis=1) - 2 * patches @ words.T
     # the root of a rounding error is no small thing, so a patch that is the word itself is a little away from it
     distance = np.sqrt(np.maximum(square, 0.0, out=square) + np.float32(NEAREST**2))
-    return np.maximum(distance.mean(axis=1, keepdims=True) - distance, 0.0)
+    return np.asarray(np.maximum(distance.mean(axis=1, keepdims=True) - distance, 0.0), dtype=np.float32)
