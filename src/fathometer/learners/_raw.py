@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -20,7 +20,7 @@ from fathometer.learners._answers import Answers, answers_for, answers_from_stat
 from fathometer.learners._clock import Watch, coarse_is_faster
 from fathometer.learners._deep import Together, trained_together
 from fathometer.learners._loop import Examples, Lesson, Pace, outputs_of, seeded
-from fathometer.learners._raw_inputs import RawInputs
+from fathometer.learners._raw_inputs import RawInputs, RawRows
 from fathometer.learners._raw_network import RawNetwork, picture_readers
 from fathometer.learners._raw_picture_encoders import PictureReader, PictureRecipe
 from fathometer.learners._raw_pictures import Changes, Sight, may_be_mirrored
@@ -38,8 +38,9 @@ FEWEST_WORDS = 64
 
 @dataclass(frozen=True)
 class Plan:
-    """What a fit chose before its network was made. side: of pictures. filters: of the first layer of a picture encoder.
+    """What a fit chose before its network was made.
 
+    side: of pictures. filters: of the first layer of a picture encoder.
     longest: words of a text. flip: whether pictures are mirrored.
     """
 
@@ -67,7 +68,7 @@ class RawLearner(Learner):
         TEXTS: "there is no column of texts",
     }
 
-    rate: float = 0.01
+    rate: float = 0.003
     decay: float = 0.05
     smoothing: float = 0.0
     dropout: float = 0.1
@@ -121,9 +122,13 @@ class RawLearner(Learner):
             betas=(0.9, 0.99),
         )
 
+    def changes(self, *, flip: bool) -> Changes:
+        """How pictures are changed while learning."""
+        return Changes(self.shift, self.zoom, flip, self.erase, self.light)
+
     def network(self, inputs: RawInputs, plan: Plan, start: torch.Tensor) -> RawNetwork:
         """A new network for such inputs."""
-        changes = Changes(self.shift, self.zoom, plan.flip, self.erase, self.light)
+        changes = self.changes(flip=plan.flip)
         return RawNetwork(
             inputs.layout,
             [
@@ -180,24 +185,30 @@ def fit_network(learner: RawLearner, train: Rows, valid: Rows, task: Task, run: 
     plan = Plan(learner.side, learner.filters, learner.longest)
     with seeded(run):
         inputs = RawInputs.fit(train, outputs=task.outputs, longest=plan.longest, side=plan.side)
-        examples = Examples(inputs.rows(train).to(run.device), answers.goal(train.answers).to(run.device))
+        rows, goal = inputs.rows(train).to(run.device), answers.goal(train.answers).to(run.device)
         pace = learner.pace(len(train))
-        sizes = run.decide("size", partial(_fitting_size, learner, inputs, plan, examples, answers, pace, run))
+        sizes = run.decide(
+            "size", partial(_fitting_size, learner, inputs, plan, Examples(rows, goal), answers, pace, run)
+        )
         if sizes != [plan.side, plan.filters, plan.longest]:
-            plan = Plan(*sizes)
+            plan = Plan(side=sizes[0], filters=sizes[1], longest=sizes[2])
             inputs = RawInputs.fit(train, outputs=task.outputs, longest=plan.longest, side=plan.side)
-            examples = Examples(inputs.rows(train).to(run.device), examples.goal)
-        plan = Plan(plan.side, plan.filters, plan.longest, _flips(learner, examples, train))
+            rows = inputs.rows(train).to(run.device)
+        plan = Plan(plan.side, plan.filters, plan.longest, _flips(learner, rows, train))
         lesson = Lesson(
             answers=answers,
-            examples=examples,
+            examples=Examples(rows, goal),
             valid=inputs.rows(valid).to(run.device),
             judge=lambda prediction: task.fitting_loss(valid.answers, prediction),
             pace=pace,
         )
-        together = trained_together(
-            lambda: learner.network(inputs, plan, answers.start()), learner.networks, lesson, run
-        )
+
+        def make() -> nn.Module:
+            network = learner.network(inputs, plan, answers.start())
+            network.prepare(rows)
+            return network
+
+        together = trained_together(make, learner.networks, lesson, run)
     _set_mirrors(together, plan)
     return RawModel(learner, inputs, plan, answers, together, run.device)
 
@@ -225,11 +236,10 @@ def batch_size(rows: int) -> int:
     return int(min(max(wanted, 32), 128, max(rows, 1)))
 
 
-def _flips(learner: RawLearner, examples: Examples, train: Rows) -> bool:
-    columns: Any = getattr(examples.inputs, "pictures", ())
-    if not columns or learner.flip == "no":
+def _flips(learner: RawLearner, rows: RawRows, train: Rows) -> bool:
+    if not rows.pictures or learner.flip == "no":
         return False
-    return learner.flip == "yes" or all(may_be_mirrored(column, train.answers) for column in columns)
+    return learner.flip == "yes" or all(may_be_mirrored(column, train.answers) for column in rows.pictures)
 
 
 def _set_mirrors(together: Together, plan: Plan) -> None:

@@ -14,7 +14,7 @@ from fathometer.learners._deep import layout_from_state, layout_state
 from fathometer.learners._inputs import Inputs
 from fathometer.learners._raw_pictures import PictureRows, Sight
 from fathometer.learners._raw_words import Vocabulary, WordRows
-from fathometer.learners._tensors import Layout, Scaling, Tensors, layout_of
+from fathometer.learners._tensors import Batches, Layout, Scaling, Tensors, layout_of
 
 BINS = 16  # number columns stand beside words and pictures here, and are cut less finely than where they are alone
 
@@ -33,7 +33,8 @@ class RawRows:
     @property
     def together(self) -> int:
         """How many are answered at a time."""
-        return min(part.together for part in (self.table, *self.words, *self.pictures))
+        parts: list[Batches] = [self.table, *self.words, *self.pictures]
+        return min(part.together for part in parts)
 
     def take(self, index: torch.Tensor) -> RawRows:
         """The rows at these positions."""

@@ -66,6 +66,13 @@ class RawNetwork(Part):
             if part is not None:
                 _quicken(part, TABLE_RATE / rate)
 
+    def prepare(self, inputs: RawRows) -> None:
+        """Fix or begin with what training rows tell without any answer."""
+        for words, texts in zip(word_readers(self), inputs.words, strict=True):
+            words.prepare(texts)
+        for sight, pictures in zip(picture_readers(self), inputs.pictures, strict=True):
+            sight.prepare(pictures)
+
     def forward(self, inputs: RawRows) -> torch.Tensor:
         answers = [self._answer(inputs, mirrored=False)]
         if self.mirrors and not self.training:
@@ -75,10 +82,13 @@ class RawNetwork(Part):
     def _answer(self, inputs: RawRows, *, mirrored: bool) -> torch.Tensor:
         parts: list[torch.Tensor] = [] if self.table is None else [self.table(inputs.table)]
         device = self.last.bias.device.type
-        with torch.autocast(device, torch.bfloat16, enabled=self.training and (self.coarse.on or device == "cuda")):
+        with torch.autocast(
+            device, torch.bfloat16, enabled=self.training and (self.coarse.on or device == "cuda")
+        ):
             parts += [read(rows) for read, rows in zip(self.words, inputs.words, strict=True)]
             parts += [
-                read(rows, mirrored=mirrored) for read, rows in zip(self.pictures, inputs.pictures, strict=True)
+                read(rows, mirrored=mirrored)
+                for read, rows in zip(self.pictures, inputs.pictures, strict=True)
             ]
         if self.evens is not None:
             parts = [even(part) for even, part in zip(self.evens, parts, strict=True)]
@@ -105,5 +115,3 @@ def _quicken(module: nn.Module, factor: float) -> None:
         if isinstance(part, Part):
             names = [name for name, _ in part.named_parameters(recurse=False)]
             part.paces = {name: part.paces.get(name, 1.0) * factor for name in names}
-
-

@@ -7,10 +7,16 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
 
+import numpy as np
 import torch
 from torch import nn
 
 from fathometer.learners._raw_pictures import Changes, PictureRows, Sight, resized
+
+PATCH = 5  # pixels on a side
+PATCHES = 20_000
+EVENNESS = 0.05  # added to a patch's variance, so that noise in flat places is not blown up
+PREPARED_BY = 1000  # training pictures
 
 
 @dataclass(frozen=True)
@@ -105,7 +111,73 @@ class Residual(nn.Module):
         return hidden.mean(dim=(2, 3))
 
 
-ENCODERS: dict[str, Callable[[PictureRecipe], nn.Module]] = {"compact": Compact, "residual": Residual}
+class Whitened(nn.Module):
+    """Fixed filters, patches of the training pictures made uncorrelated, and a little that is learned on top.
+
+    Each place's contrast is evened out first. Nothing has to be learned of edges and blobs, so that few pictures are
+    enough for the rest (Coates, Ng & Lee 2011, https://proceedings.mlr.press/v15/coates11a.html).
+    """
+
+    fixed: torch.Tensor
+    threshold: torch.Tensor
+
+    def __init__(self, recipe: PictureRecipe) -> None:
+        super().__init__()
+        count = 4 * recipe.filters
+        self.register_buffer("fixed", torch.randn(count, recipe.sight.channels, PATCH, PATCH) / PATCH)
+        self.register_buffer("threshold", torch.full((1, count, 1, 1), 0.25))
+        self.halving = max(1, round(max(recipe.sight.height, recipe.sight.width) / 7))
+        self.even = nn.BatchNorm2d(2 * count)
+        self.mix = nn.Conv2d(2 * count, 2 * recipe.filters, 1, bias=False)
+        self.norm = nn.BatchNorm2d(2 * recipe.filters)
+        self.look = Block(2 * recipe.filters, 4 * recipe.filters)
+        self.width = 8 * recipe.filters
+
+    @torch.no_grad()
+    def prepare(self, planes: torch.Tensor) -> None:
+        """Take the filters from (rows, channels, height, width) normalised training pictures."""
+        patches = (
+            nn.functional.unfold(planes, PATCH, stride=2).transpose(1, 2).reshape(-1, self.fixed[0].numel())
+        )
+        patches = patches[torch.randperm(len(patches), device=patches.device)[:PATCHES]].double()
+        spread = patches.std(dim=1, keepdim=True)
+        patches = patches[(spread > EVENNESS).squeeze(1)]
+        if len(patches) < 2 * len(self.fixed):
+            return  # hardly anything is to be seen: random filters do as well
+        patches = (patches - patches.mean(dim=1, keepdim=True)) / (
+            patches.var(dim=1, keepdim=True) + EVENNESS
+        ).sqrt()
+        sizes, directions = torch.linalg.eigh(patches.T @ patches / len(patches))
+        whitening = directions @ torch.diag((sizes.clamp(min=0) + 0.1).rsqrt()) @ directions.T
+        white = nn.functional.normalize(patches[: len(self.fixed)] @ whitening, dim=1)
+        self.fixed.copy_((white @ whitening).float().view_as(self.fixed))
+        strength = self._strength(planes[:256])
+        self.threshold.copy_(strength.abs().mean(dim=(0, 2, 3), keepdim=True))
+
+    def forward(self, planes: torch.Tensor) -> torch.Tensor:
+        with torch.no_grad():
+            strength = self._strength(planes)
+            strong = torch.cat([strength - self.threshold, -strength - self.threshold], dim=1).relu_()
+            pooled = nn.functional.avg_pool2d(strong, self.halving, ceil_mode=True)
+        hidden = self.look(torch.relu(self.norm(self.mix(self.even(pooled)))))
+        return torch.cat([hidden.mean(dim=(2, 3)), hidden.amax(dim=(2, 3))], dim=1)
+
+    def _strength(self, planes: torch.Tensor) -> torch.Tensor:
+        """(rows, filters, height, width) of each filter at each place, were the patch there evened out."""
+        padded = nn.functional.pad(planes, (PATCH // 2,) * 4, mode="replicate")
+        brightness = padded.mean(dim=1, keepdim=True)
+        power = padded.square().mean(dim=1, keepdim=True)
+        mean, square = (nn.functional.avg_pool2d(part, PATCH, stride=1) for part in (brightness, power))
+        spread = (square - mean.square()).clamp(min=0.0).add(EVENNESS).sqrt()
+        sums = self.fixed.sum(dim=(1, 2, 3)).view(1, -1, 1, 1)
+        return (nn.functional.conv2d(padded, self.fixed) - mean * sums) / spread
+
+
+ENCODERS: dict[str, Callable[[PictureRecipe], nn.Module]] = {
+    "compact": Compact,
+    "residual": Residual,
+    "whitened": Whitened,
+}
 
 
 class PictureReader(nn.Module):
@@ -124,6 +196,13 @@ class PictureReader(nn.Module):
         self.width = int(self.encoder.width)  # type: ignore[arg-type]
         self.nothing = nn.Parameter(torch.zeros(1, self.width))
 
+    def prepare(self, rows: PictureRows) -> None:
+        """Fix what is taken from training pictures and not learned."""
+        if isinstance(self.encoder, Whitened):
+            shown = np.flatnonzero(rows.places >= 0)
+            some = torch.from_numpy(shown[:: max(1, len(shown) // PREPARED_BY)])
+            self.encoder.prepare(self._planes(rows.take(some).shown()[0]))
+
     def forward(self, rows: PictureRows, *, mirrored: bool = False) -> torch.Tensor:
         """(rows, width)."""
         pictures, missing = rows.shown()
@@ -134,16 +213,25 @@ class PictureReader(nn.Module):
         features = self.features(pictures)
         return torch.where(missing.unsqueeze(1), self.nothing, features)
 
+    def first_filters(self) -> torch.Tensor:
+        """(filters, channels, height, width) of the layer that looks at the pixels."""
+        if isinstance(self.encoder, Whitened):
+            return self.encoder.fixed
+        return next(module.weight for module in self.encoder.modules() if isinstance(module, nn.Conv2d))
+
     def features(self, pictures: torch.Tensor) -> torch.Tensor:
         """(rows, width) of (rows, height, width, channels) bytes of any size."""
         if tuple(pictures.shape[1:]) != self.recipe.sight.shape:
             pictures = resized(pictures, self.recipe.sight.shape)
-        # bytes lie channels last, and stay so
-        planes = pictures.float().sub_(self.mean).mul_(1.0 / self.spread).permute(0, 3, 1, 2)
+        planes = self._planes(pictures)
         if self.training:
             planes = self.changes.recoloured(planes)
         features: torch.Tensor = self.encoder(planes)
         return features.float()
+
+    def _planes(self, pictures: torch.Tensor) -> torch.Tensor:
+        """(rows, channels, height, width) normalised; bytes lie channels last, and stay so."""
+        return pictures.float().sub_(self.mean).mul_(1.0 / self.spread).permute(0, 3, 1, 2)
 
 
 def _halvings(sight: Sight) -> int:

@@ -129,7 +129,7 @@ class Sight:
 
 
 def resized(pictures: torch.Tensor, shape: tuple[int, int, int]) -> torch.Tensor:
-    """(rows, height, width, channels) bytes as bytes of another shape: areas are averaged, channels joined or repeated."""
+    """(rows, height, width, channels) bytes in another shape: areas are averaged, channels joined or repeated."""
     height, width, channels = shape
     planes = pictures.permute(0, 3, 1, 2)
     if planes.shape[1] != channels:
@@ -178,8 +178,9 @@ class Changes:
             change = self.light * (2 * torch.rand(2, rows, 1, 1, 1, device=device) - 1)
             planes = torch.addcmul(change[0], planes, 1.0 + change[1])
         if self.erase:
-            inside = _stretch(rows, height, self.erase, device)[:, :, None] & (
-                _stretch(rows, width, self.erase, device)[:, None, :]
+            inside = (
+                _stretch(rows, height, self.erase, device)[:, :, None]
+                & (_stretch(rows, width, self.erase, device)[:, None, :])
             )
             planes = planes.masked_fill(inside.unsqueeze(1), 0.0)
         return planes

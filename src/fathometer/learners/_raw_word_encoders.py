@@ -7,12 +7,15 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any, ClassVar
 
+import numpy as np
+import scipy.sparse
 import torch
 from torch import nn
 
 from fathometer.learners._network import Part
-from fathometer.learners._raw_words import WordRows
+from fathometer.learners._raw_words import FIRST, WordRows
 
+POWER_STEPS = 3
 PAIR = 1_000_003  # a prime by which the first word's number of a pair is multiplied before it is hashed
 
 
@@ -44,7 +47,39 @@ class Table(Part):
 
     def __init__(self, size: int, width: int, spread: float) -> None:
         super().__init__()
+        self.spread = spread
         self.vectors = nn.Parameter(torch.randn(size, width) * spread)
+
+
+class Meanings(Table):
+    """Vectors of words that begin alike where the words are used in the same texts (LSA, Deerwester et al. 1990)."""
+
+    @torch.no_grad()
+    def prepare(self, rows: WordRows, weights: torch.Tensor) -> None:
+        """Begin with the directions in which the training texts differ most."""
+        size, width = self.vectors.shape
+        row, place = np.nonzero(rows.numbers.cpu().numpy())
+        numbers = rows.numbers.cpu().numpy()[row, place]
+        matrix = scipy.sparse.csr_matrix(
+            (np.ones(len(row), dtype=np.float32), (row, numbers)), shape=(len(rows), size)
+        )
+        matrix.data = (1 + np.log(matrix.data)) * weights.cpu().numpy()[matrix.indices]
+        lengths = np.sqrt(np.asarray(matrix.multiply(matrix).sum(axis=1)).ravel())
+        matrix = scipy.sparse.diags(1.0 / np.maximum(lengths, 1e-6)) @ matrix
+        count = min(width, len(rows) - 1, size - 1)
+        if count < 2 or not len(row):
+            return
+        start = torch.randn(size, count).numpy()
+        basis = np.linalg.qr(matrix @ start)[0]
+        for _ in range(POWER_STEPS):
+            basis = np.linalg.qr(matrix @ np.linalg.qr(matrix.T @ basis)[0])[0]
+        _, sizes, right = np.linalg.svd((matrix.T @ basis).T, full_matrices=False)
+        found = torch.from_numpy(np.ascontiguousarray((right * np.sqrt(sizes)[:, None]).T)).float()
+        found *= self.spread * math.sqrt(width) / found.norm(dim=1, keepdim=True).clamp(min=1e-6)
+        known = (rows.numbers.new_zeros(size).index_fill(0, rows.numbers.flatten().long().cpu(), 1) > 0).cpu()
+        known[:FIRST] = False  # words that share a number have no meaning in common
+        self.vectors[known, :count] = found[known].to(self.vectors.device)
+        self.vectors[known, count:] = 0.0
 
 
 class Bag(nn.Module):
@@ -58,7 +93,7 @@ class Bag(nn.Module):
     def __init__(self, recipe: WordRecipe, weights: torch.Tensor) -> None:
         super().__init__()
         self.pairs = recipe.pairs
-        self.words = Table(recipe.size, recipe.width, 1.0)
+        self.words = Meanings(recipe.size, recipe.width, 1.0)
         self.beside = Table(recipe.pairs, recipe.width, 1.0) if recipe.pairs else None
         self.register_buffer("weights", weights)
         self.width = recipe.width
@@ -83,7 +118,7 @@ class Convolution(nn.Module):
 
     def __init__(self, recipe: WordRecipe, weights: torch.Tensor) -> None:
         super().__init__()
-        self.words = Table(recipe.size, recipe.width, 1.0 / math.sqrt(recipe.width))
+        self.words = Meanings(recipe.size, recipe.width, 1.0 / math.sqrt(recipe.width))
         self.looks = nn.ModuleList(nn.Conv1d(recipe.width, recipe.filters, run) for run in self.RUNS)
         self.width = recipe.filters * len(self.RUNS)
 
@@ -136,7 +171,7 @@ class Attention(nn.Module):
 
     def __init__(self, recipe: WordRecipe, weights: torch.Tensor) -> None:
         super().__init__()
-        self.words = Table(recipe.size, recipe.width, 1.0 / math.sqrt(recipe.width))
+        self.words = Meanings(recipe.size, recipe.width, 1.0 / math.sqrt(recipe.width))
         self.places = Table(recipe.longest, recipe.width, 0.1 / math.sqrt(recipe.width))
         self.layers = nn.ModuleList(Layer(recipe.width, self.HEADS) for _ in range(recipe.depth))
         self.after = nn.LayerNorm(recipe.width)
@@ -169,10 +204,17 @@ class WordReader(nn.Module):
     def __init__(self, recipe: WordRecipe, weights: torch.Tensor, forgetting: float) -> None:
         super().__init__()
         self.recipe = recipe
+        self.weights = weights  # not part of the state: wanted before training only
         self.forgetting = forgetting
         self.encoder = ENCODERS[recipe.of](recipe, weights)
         self.width = int(self.encoder.width)  # type: ignore[arg-type]
         self.nothing = nn.Parameter(torch.zeros(1, self.width))
+
+    def prepare(self, rows: WordRows) -> None:
+        """Begin with what the training texts say of the words' meanings."""
+        for module in self.encoder.modules():
+            if isinstance(module, Meanings):
+                module.prepare(rows, self.weights)
 
     def forward(self, rows: WordRows) -> torch.Tensor:
         """(rows, width)."""

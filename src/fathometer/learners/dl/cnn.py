@@ -34,7 +34,7 @@ class Cnn(RawLearner):
         return {
             "filters": Range(among=(24, 32, 48)),
             "depth": Range(1, 2, whole=True),
-            "rate": Range(0.003, 0.03, logarithmic=True),
+            "rate": Range(0.001, 0.01, logarithmic=True),
             "dropout": Range(0.0, 0.4),
             "erase": Range(0.0, 0.5),
             "smoothing": Range(0.0, 0.1),
