@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 
 from fathometer.report.document import Card, Drawing, Gallery, Marked, Seen, Thumbnail, Words
 from fathometer.report.elements import Element, element, picture
@@ -65,7 +65,8 @@ def _shown(one: Seen) -> Element:
             return element("div", one.drawn, class_="thumb")
         case Marked():
             # <bdi>: a text written from right to left must not turn what stands around it
-            return element("bdi", *(_part(text, step) for text, step in one.parts), class_="excerpt")
+            parts = [made for text, step in one.parts for made in _part(text, step)]
+            return element("bdi", *parts, class_="excerpt")
 
 
 def _thumbnail(one: Thumbnail) -> Element:
@@ -76,8 +77,12 @@ def _thumbnail(one: Thumbnail) -> Element:
     return element("div", shown, one.over, class_="thumb")
 
 
-def _part(text: str, step: int) -> Element | str:
+def _part(text: str, step: int) -> Iterator[Element | str]:
+    """A piece of a text, without the blanks after it where it is marked."""
     if not step:
-        return text
+        yield text
+        return
+    kept = text.rstrip()
     side = "for" if step > 0 else "against"
-    return element("mark", text, class_=f"{side}-{min(abs(step), STEPS)}")
+    yield element("mark", kept, class_=f"{side}-{min(abs(step), STEPS)}")
+    yield text[len(kept) :]

@@ -206,7 +206,7 @@ def _pair_card(one: _Example, other: _Example) -> Card:
 
 def _answer(one: _Example) -> tuple[Any, ...]:
     probability = number(one.found, "probability")
-    sure: tuple[Any, ...] = () if probability is None else (Quiet(f", {amounts.chance(probability)} sure"),)
+    sure = () if probability is None else (f", {amounts.chance(probability)} sure",)
     mark: tuple[Any, ...] = (Mark(one.style), " ") if one.style else ()
     return (*mark, "said ", *_value(one, "answer"), *sure)
 
@@ -225,12 +225,8 @@ def _change(one: _Example) -> Iterator[Words]:
         return
     if number(one.found, "probability") is not None:
         points = 100 * max(found)
-        much = amounts.amount(points, "points") if points >= LEAST_POINTS else "less than a point"
-        yield (
-            Quiet(
-                f"no single part changes it by more than {much}" if points else "no single part changes it"
-            ),
-        )
+        much = f"by more than {amounts.amount(points, 'points')}" if points >= LEAST_POINTS else "by a point"
+        yield (Quiet(f"no single part changes it {much}" if points else "no single part changes it"),)
     else:
         yield (Quiet(f"a single part changes it by up to {amounts.level(max(found))}"),)
 
@@ -389,7 +385,7 @@ def _first_looks(record: Record) -> Gallery | None:
             for place, png in enumerate(filters[:FILTERS_MOST], 1)
         )
         line = f"{len(small)} filters of the first layer, learned from your pictures; grey is zero"
-        columns.append(("Deep learning: learned", (Card(((*small, line),), "filters"),)))
+        columns.append(("Deep learning: learned", (Card(((*small, line),), "begins"),)))
         rows.append(("deep learning", line))
     if not columns:
         return None
