@@ -379,7 +379,7 @@ def test_colours_have_the_contrast_that_wcag_demands(palette: dict[str, str]) ->
         ("warn", "warn-ground"),
     ):
         assert contrast(palette[text], palette[ground]) >= 4.5, (text, ground)
-    for family in ("classical", "deep", "together", "baseline"):
+    for family in ("classical", "deep", "together", "pretrained", "baseline"):
         assert contrast(palette[family], palette["paper"]) >= 3
         assert contrast(palette[family], palette["beyond"]) >= 3
 

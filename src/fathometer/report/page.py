@@ -34,6 +34,7 @@ from fathometer.report.elements import Element, element, jump, style_sheet
 from fathometer.report.gallery import gallery
 from fathometer.report.plain import SENTENCE_LENGTH, clean, shortened
 
+MANY = 6  # columns: more are set narrower
 SMALL = 8  # rows: a table up to here is kept on one sheet of paper
 UNBROKEN = re.compile(r"(?<=\d) (?=%)")
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'"
@@ -154,7 +155,9 @@ def _table(table: Table) -> Element:
 
     Cards lose their roles with their display, so that these are written out.
     """
-    is_stacked = table.stacked
+    is_stacked, is_grouped = table.stacked, bool(table.groups)
+    is_many = is_grouped and len(table.head) > MANY
+    styles = ("stacked" * is_stacked, "grouped" * is_grouped, "many" * is_many)
     caption = clean(table.caption)
     heads = [
         element(
@@ -175,7 +178,7 @@ def _table(table: Table) -> Element:
             role="rowgroup" if is_stacked else None,
         ),
         *_bodies(table),
-        class_=" ".join(filter(None, ("stacked" * is_stacked, "grouped" * bool(table.groups)))) or None,
+        class_=" ".join(filter(None, styles)) or None,
         role="table" if is_stacked else None,
     )
     box = "scroll whole" if len(table.rows) <= SMALL else "scroll"

@@ -9,14 +9,17 @@ from typing import Any
 
 from fathometer.data.metrics import METRICS
 
-FAMILIES = ("classical", "deep")
-COMPETITORS = ("classical", "deep", "together")
-ANYONE = ("classical", "deep", "together", "baseline")
+FAMILIES = ("classical", "deep")  # the two that are compared
+PRETRAINED = "pretrained"  # the third column, where a result has it
+DRAWN = (*FAMILIES, PRETRAINED)
+COMPETITORS = (*DRAWN, "together")
+ANYONE = (*COMPETITORS, "baseline")
 
 TITLES = {
     "classical": "classical ML",
     "deep": "deep learning",
     "together": "both together",
+    "pretrained": "pre-trained model",
     "baseline": "baseline",
     "tie": "no practical difference",
 }
@@ -151,6 +154,21 @@ class Record:
     @property
     def target(self) -> str:
         return text(self.result, "task", "target")
+
+    @property
+    def has_pretrained(self) -> bool:
+        """Whether there is a third column."""
+        return bool(self.standing(PRETRAINED))
+
+    @property
+    def families(self) -> tuple[str, ...]:
+        """The two, and the pre-trained where the result has it."""
+        return DRAWN if self.has_pretrained else FAMILIES
+
+    @property
+    def anyone(self) -> tuple[str, ...]:
+        """The columns of the table."""
+        return tuple(name for name in ANYONE if name != PRETRAINED or self.has_pretrained)
 
     @property
     def probabilities(self) -> tuple[float, float, float] | None:

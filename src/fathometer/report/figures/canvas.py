@@ -104,6 +104,11 @@ def mark(family: str, x: float, y: float, radius: float = 5.0) -> Element:
         reach = radius * 1.25
         corners = [(x, y - reach), (x + reach, y), (x, y + reach), (x - reach, y)]
         return path(corners, style, is_closed=True)
+    if family == "pretrained":
+        arm, half = radius * 1.2, radius * 0.45
+        corners = [(half, arm), (half, half), (arm, half), (arm, -half), (half, -half), (half, -arm)]
+        corners += [(-across, -up) for across, up in corners]
+        return path([(x + across, y + up) for across, up in corners], style, is_closed=True)
     if family == "baseline":
         reach = radius * 1.1
         corners = [(x, y - reach), (x + reach, y + reach * 0.8), (x - reach, y + reach * 0.8)]

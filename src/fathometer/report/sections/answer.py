@@ -32,6 +32,7 @@ from fathometer.report.figures.intervals import Line, interval_lines
 from fathometer.report.figures.scales import Axis
 from fathometer.report.record import (
     FAMILIES,
+    PRETRAINED,
     TITLES,
     Estimate,
     Record,
@@ -42,12 +43,13 @@ from fathometer.report.record import (
     text,
     texts,
 )
-from fathometer.report.sections import foresight
+from fathometer.report.sections import foresight, pretrained
 
 LONG = {
     "classical": "classical machine learning",
     "deep": "deep learning",
     "together": "both together",
+    "pretrained": "the pre-trained model",
     "baseline": "the baseline",
 }
 
@@ -55,6 +57,7 @@ HEADLINES = {
     "classical": "Classical machine learning is enough.",
     "deep": "Deep learning pays.",
     "together": "Use both together.",
+    "pretrained": "A pre-trained model pays.",
     "no_signal": "No signal: nothing beats a guess that ignores the inputs.",
     "leaning_classical": "Leaning to classical machine learning, but not sure enough to call it.",
     "leaning_deep": "Leaning to deep learning, but not sure enough to call it.",
@@ -62,6 +65,7 @@ HEADLINES = {
     "cannot_tell": "It cannot be told on this budget.",
 }
 
+SURE = ("classical", "deep", "together", "tie", "pretrained")  # answers without a reservation
 STRENGTHS = {"decides": "decides", "supports": "supports the answer", "warns": "warns"}
 
 FAMILY_LINES = (
@@ -75,6 +79,12 @@ FAMILY_LINES = (
         ": neural networks of several layers. They learn their own features from the data, usually for more "
         "computing, and often profit more from more rows.",
     ),
+)
+
+THIRD_LINE = (
+    Strong("Pre-trained model"),
+    ": a network that others trained before on much other data turns words or pictures into numbers; only what stands "
+    "on it learns from your rows. It is shown beside the two and is no part of their comparison.",
 )
 
 
@@ -127,6 +137,9 @@ def _explanation(record: Record) -> Words:
             f"({better} is better)"
         )
         last = "answering without looking at the inputs gives {}"
+    third = record.score(PRETRAINED)
+    if third is not None:
+        said = f"{said}; with a pre-trained model: {amounts.level(third.value, measure.unit)}"
     return f"{said}; {last.format(amounts.level(base.value, measure.unit))}." if base else f"{said}."
 
 
@@ -146,7 +159,7 @@ def _circumstances(record: Record) -> Words:
 def section(record: Record) -> Section:
     """What stands under the answer."""
     blocks: list[Block] = [Paragraph(warning, "missing") for warning in _warnings(record)]
-    blocks.append(Bullets(FAMILY_LINES))
+    blocks.append(Bullets((*FAMILY_LINES, THIRD_LINE) if record.has_pretrained else FAMILY_LINES))
     chances = record.probabilities
     if chances:
         blocks.append(chances_figure(record, chances))
@@ -156,6 +169,9 @@ def section(record: Record) -> Section:
     gap = _gap_figure(record)
     if gap:
         blocks.append(gap)
+    third = pretrained.portion(record)
+    if third:
+        blocks.append(third)
     reasons = records(record.result, "reasons")
     if reasons:
         listed = Bullets(tuple(_reason(reason) for reason in reasons))
@@ -191,12 +207,15 @@ def chances_figure(record: Record, chances: tuple[float, float, float]) -> Figur
     )
     rows = tuple((meaning, amounts.chance(part)) for meaning, part in zip(meanings, chances, strict=True))
     said = "; ".join(f"{meaning}: {shown}" for meaning, shown in rows)
+    title = "How likely each answer is"
+    if record.has_pretrained:
+        title = "How likely each answer between the two families is"
     return figure(
         "chances",
-        "How likely each answer is",
+        title,
         f"A bar in three parts. {said}.",
         lambda canvas: divided_bars(canvas, [Divided("", "", chances)], 40.0),
-        Table("How likely each answer is", ("answer", "probability"), rows, frozenset({1})),
+        Table(title, ("answer", "probability"), rows, frozenset({1})),
         tuple(_chance_words(rows)),
     )
 
@@ -277,6 +296,7 @@ def _sure(record: Record) -> tuple[Words, ...]:
         ahead = "deep learning" if gap.value > 0 else "classical ML"
         shown, ends = amounts.differences(_ahead(gap), measure.gap_unit)
         over = f", over {counted(int(folds), 'fold')}" if folds else ""
+        ahead = f"of the two families {ahead}" if record.has_pretrained else ahead
         if gap.value == 0:
             said.append(f"Neither is ahead{over}.")
         else:
@@ -284,10 +304,13 @@ def _sure(record: Record) -> tuple[Words, ...]:
                 f"{opened(ahead)} is ahead by {shown.lstrip('+')}"
                 f"{f', 95 % interval {ends}' if ends else ''}{over}."
             )
+    third = pretrained.lead(record)
+    if third:
+        said.append(third)
     weak = texts(verdict, "weak")
     if weak:
         said.append(f"Thin evidence: {'; '.join(reason.rstrip('.') for reason in weak)}.")
-    if gap and not weak and text(verdict, "answer") in ("classical", "deep", "together", "tie"):
+    if gap and not weak and text(verdict, "answer") in SURE:
         said.append("No weak point was found that would forbid a clear answer.")
     return tuple(said)
 
@@ -307,7 +330,8 @@ def _contrast(verdict: Mapping[str, Any], name: str) -> Estimate | None:
 
 def _change(record: Record) -> tuple[Words, ...]:
     next_step, more_rows = text(record.result, "verdict", "next_step"), foresight.sentence(record)
-    return (next_step, (f"{more_rows} ", Jump("More on data", "data")) if more_rows else "")
+    third = text(record.result, "verdict", "pretrained", "more_rows")
+    return (next_step, (f"{more_rows} ", Jump("More on data", "data")) if more_rows else "", third)
 
 
 def _gap_figure(record: Record) -> Figure | None:
@@ -322,6 +346,11 @@ def _gap_figure(record: Record) -> Figure | None:
     first = text(verdict, "together", "first")
     if together:
         lines.append(Line(f"both together − {TITLES.get(first, 'the better family')}", "together", together))
+    against, third = pretrained.against(record), pretrained.contrast(record)
+    if third:
+        lines.append(
+            Line(f"{TITLES[PRETRAINED]} − {TITLES.get(against, 'the better one')}", PRETRAINED, third)
+        )
     if not lines:
         return None
     unit = measure.gap_unit

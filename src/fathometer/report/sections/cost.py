@@ -13,7 +13,7 @@ from fathometer.report.figures.plot import Dot, Plot, Rule, Series
 from fathometer.report.figures.scales import TIMES, Axis
 from fathometer.report.record import (
     COMPETITORS,
-    FAMILIES,
+    DRAWN,
     TITLES,
     Record,
     estimate,
@@ -40,7 +40,7 @@ def _blocks(record: Record) -> Iterator[Block]:
     if sides:
         yield sides
     times = [_time_of_one(attempt) for attempt in records(record.result, "leaderboard") if _is_drawn(attempt)]
-    for family in FAMILIES:
+    for family in DRAWN:
         recipes = _recipes(record, family, times)
         if recipes:
             yield recipes
@@ -150,7 +150,7 @@ def _recipes(record: Record, family: str, times: list[float]) -> Figure | None:
 
 def _is_drawn(attempt: Mapping[str, Any]) -> bool:
     found = number(attempt, "valid_loss"), number(attempt, "cpu_seconds")
-    return text(attempt, "family") in FAMILIES and None not in found
+    return text(attempt, "family") in DRAWN and None not in found
 
 
 def _time_of_one(attempt: Mapping[str, Any]) -> float:

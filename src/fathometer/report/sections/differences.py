@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from fathometer.report.document import Block, Mark, Paragraph, Section, Table, Words
-from fathometer.report.record import ANYONE, Record
+from fathometer.report.record import TITLES, Record
 from fathometer.report.sections.axes import expense, insight, merit, reliance
 from fathometer.report.sections.axes.row import Row
 
@@ -40,7 +40,7 @@ def section(record: Record) -> Section:
     groups: list[tuple[int, str]] = []
     missing = []
     for axis in AXES:
-        rows = [_line(row) for row in axis.rows(record)]
+        rows = [_line(row, record.anyone) for row in axis.rows(record)]
         if rows:
             groups.append((len(found), axis.title))
             found += rows
@@ -58,7 +58,7 @@ def section(record: Record) -> Section:
                 "note",
             )
         )
-        head = ("what", "classical ML", "deep learning", "both together", "baseline", "what this means")
+        head = ("what", *(TITLES[name] for name in record.anyone), "what this means")
         blocks.append(
             Table(
                 "Classical ML and deep learning on your rows",
@@ -73,9 +73,9 @@ def section(record: Record) -> Section:
     return Section("table", "The differences, measured", tuple(blocks))
 
 
-def _line(row: Row) -> tuple[Words, ...]:
+def _line(row: Row, names: tuple[str, ...]) -> tuple[Words, ...]:
     cells = []
-    for name in ANYONE:
+    for name in names:
         words = row.cells.get(name, "–")
         if name == row.better:
             words = (*(words if isinstance(words, tuple) else (words,)), " ", Mark(row.word))

@@ -21,7 +21,18 @@ from fathometer.report.document import (
 from fathometer.report.figures.canvas import figure
 from fathometer.report.figures.plot import Dot, Plot, Series
 from fathometer.report.figures.scales import Axis
-from fathometer.report.record import FAMILIES, TITLES, Record, estimate, mapping, number, numbers, text, texts
+from fathometer.report.record import (
+    DRAWN,
+    FAMILIES,
+    TITLES,
+    Record,
+    estimate,
+    mapping,
+    number,
+    numbers,
+    text,
+    texts,
+)
 from fathometer.report.sections import odds
 
 SHOWN = (1, 2, 5, 10, 20)  # trials: what the table tells of a longer curve
@@ -60,7 +71,7 @@ def _blocks(record: Record) -> Iterator[Block]:
 def _search(record: Record) -> Figure | None:
     series: list[Series] = []
     rows: list[tuple[Words, ...]] = []
-    for name in FAMILIES:
+    for name in DRAWN:
         found = mapping(record.result, "effort", "families", name)
         losses = numbers(found, "curve")
         if len(losses) < 2 or losses[-1] <= 0:

@@ -22,7 +22,6 @@ from fathometer.report.figures.canvas import figure
 from fathometer.report.figures.scales import Axis
 from fathometer.report.record import (
     COMPETITORS,
-    FAMILIES,
     TITLES,
     Estimate,
     Record,
@@ -44,7 +43,7 @@ def section(record: Record) -> Section:
         blocks.append(importance)
         stable = [
             f"{TITLES[name]} {value:.2f}"
-            for name in FAMILIES
+            for name in record.families
             if (value := number(record.measures(name), "stability")) is not None
         ]
         if stable:
@@ -63,7 +62,7 @@ def section(record: Record) -> Section:
 
 def _importance(record: Record) -> Figure | None:
     values: dict[str, dict[str, Estimate]] = {}
-    for name in FAMILIES:
+    for name in record.families:
         for found in records(record.measures(name), "importance"):
             gap = number(found, "gap")
             if gap is not None:
@@ -77,7 +76,7 @@ def _importance(record: Record) -> Figure | None:
     rows: list[tuple[Words, ...]] = []
     for column in ranked[:200]:
         cells: list[Words] = []
-        for name in FAMILIES:
+        for name in record.families:
             one = values[column].get(name)
             cells.append(with_ends(amounts.differences(one, unit)) if one else "–")
         rows.append((Name(column), *cells))
@@ -89,13 +88,13 @@ def _importance(record: Record) -> Figure | None:
         "Loss when one column is shuffled",
         f"How much worse each family answers when one column's values are shuffled. Most important: {ranked[0]}.",
         lambda canvas: paired_bars(
-            canvas, pairs, FAMILIES, axis, lambda value: amounts.difference(value, "").strip()
+            canvas, pairs, record.families, axis, lambda value: amounts.difference(value, "").strip()
         ),
         Table(
             f"Loss when one column is shuffled, {unit}, with 95 % intervals",
-            ("column", *(TITLES[name] for name in FAMILIES)),
+            ("column", *(TITLES[name] for name in record.families)),
             tuple(rows),
-            frozenset({1, 2}),
+            frozenset(range(1, 1 + len(record.families))),
         ),
         f"The longer the bar, the more the answers rest on that column{more}.",
     )

@@ -15,7 +15,8 @@ from fathometer.report.figures.plot import Dot, Plot, Rule, Series
 from fathometer.report.figures.scales import Axis
 from fathometer.report.record import (
     COMPETITORS,
-    FAMILIES,
+    DRAWN,
+    PRETRAINED,
     TITLES,
     Estimate,
     Record,
@@ -51,7 +52,7 @@ def _blocks(record: Record) -> Iterator[Block]:
     more_rows = text(record.result, "verdict", "more_rows")
     if more_rows:
         yield Paragraph(more_rows)
-    drawn = [name for name in FAMILIES if records(curves, name, "points")]
+    drawn = [name for name in DRAWN if records(curves, name, "points")]
     if drawn:
         yield _curves(record, curves, drawn)
         yield from _notes(record, curves)
@@ -84,6 +85,11 @@ def _curves(record: Record, curves: Mapping[str, Any], drawn: list[str]) -> Figu
         beyond=now or None,
     )
     table = _curve_table(record, curves, drawn)
+    third = (
+        " The pre-trained model's have long dashes, its forecast dashes and dots."
+        if PRETRAINED in drawn
+        else ""
+    )
     return figure(
         "curves",
         "Score against rows, measured and forecast",
@@ -91,7 +97,7 @@ def _curves(record: Record, curves: Mapping[str, Any], drawn: list[str]) -> Figu
         plot.draw,
         table,
         "Marks are measured, with 95 % intervals; solid lines are fitted to them; dashed lines and bands are the "
-        "forecast, with 80 % intervals.",
+        f"forecast, with 80 % intervals.{third}",
     )
 
 
@@ -133,6 +139,8 @@ def _series(name: str, curve: Mapping[str, Any], now: float, record: Record) -> 
 def _joint(last: tuple[float, float], following: tuple[float, Estimate], now: float) -> Estimate:
     """Where the forecast leaves the measured line: between the two points beside it, as wide as the later one."""
     rows, found = following
+    if rows <= last[0]:  # one point may end the line and begin the forecast
+        return found
     way = math.log(now / last[0]) / math.log(rows / last[0])
     value = last[1] + min(max(way, 0.0), 1.0) * (found.value - last[1])
     if found.low is None or found.high is None:

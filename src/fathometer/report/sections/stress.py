@@ -24,7 +24,7 @@ from fathometer.report.figures.intervals import Line, interval_lines
 from fathometer.report.figures.scales import Axis
 from fathometer.report.record import (
     COMPETITORS,
-    FAMILIES,
+    DRAWN,
     TITLES,
     Estimate,
     Record,
@@ -83,7 +83,7 @@ def _robustness_figure(
         rows.append((what, *cells))
     pairs = [Pair(what, found) for what, found in losses.items()]
     axis = Axis(f"loss of score, {unit}", lambda value: amounts.level(value))
-    families = [name for name in FAMILIES if name in drawn] or drawn
+    families = [name for name in DRAWN if name in drawn] or drawn
     return figure(
         "robustness",
         "Loss of score when the data gets worse",
@@ -175,7 +175,7 @@ def _groups_figure(
     }
     titles = list(dict.fromkeys(title for title, _ in values))
     for title in titles[:MOST_GROUPS]:
-        for name in [name for name in drawn if name in FAMILIES] or drawn:
+        for name in [name for name in drawn if name in DRAWN] or drawn:
             own = values.get((title, name))
             if own is not None:
                 lines.append(Line(f"{title}, {TITLES[name]}", name, own))

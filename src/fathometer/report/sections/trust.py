@@ -14,7 +14,7 @@ from fathometer.report.figures.plot import Dot, Plot, Rule, Series
 from fathometer.report.figures.scales import Axis
 from fathometer.report.record import (
     COMPETITORS,
-    FAMILIES,
+    DRAWN,
     TITLES,
     Estimate,
     Record,
@@ -37,7 +37,7 @@ AGREEMENT = (
 def calibration(record: Record) -> Section | None:
     """Reliability diagrams; left out for numbers, which have no probabilities."""
     found = mapping(record.result, "calibration")
-    drawn = [name for name in FAMILIES if records(found, name, "bins")]
+    drawn = [name for name in DRAWN if records(found, name, "bins")]
     if not drawn:
         if not record.is_classes:
             return None
@@ -142,8 +142,8 @@ def mistakes(record: Record) -> Section:
     if agreement:
         blocks.append(agreement)
     confusions = [(name, table) for name in COMPETITORS if (table := _confusion(name, mapping(found, name)))]
-    blocks += [table for name, table in confusions if name in FAMILIES]
-    others = tuple(table for name, table in confusions if name not in FAMILIES)
+    blocks += [table for name, table in confusions if name in DRAWN]
+    others = tuple(table for name, table in confusions if name not in DRAWN)
     if others:
         blocks.append(Folded("Both together", others))
     bands = _bands(record, found)
@@ -207,7 +207,7 @@ def _confusion(name: str, found: Mapping[str, Any]) -> Table | None:
 
 def _bands(record: Record, found: Mapping[str, Any]) -> Figure | None:
     series, rows = [], []
-    for name in FAMILIES:
+    for name in DRAWN:
         points = []
         for group in records(found, name, "bins"):
             values = [number(group, key) for key in ("predicted", "low", "median", "high")]
@@ -226,7 +226,7 @@ def _bands(record: Record, found: Mapping[str, Any]) -> Figure | None:
         return None
     explained = [
         f"{TITLES[name]} explains {amounts.share(share)} of the variance"
-        for name in FAMILIES
+        for name in DRAWN
         if (share := number(found, name, "r2")) is not None
     ]
     plot = Plot(
@@ -255,7 +255,7 @@ def _bands(record: Record, found: Mapping[str, Any]) -> Figure | None:
 
 def _histogram(found: Mapping[str, Any]) -> Folded | None:
     rows: list[tuple[Words, ...]] = []
-    for name in FAMILIES:
+    for name in DRAWN:
         for part in records(found, name, "histogram"):
             start, end, size = (number(part, key) for key in ("from", "to", "rows"))
             if start is not None and end is not None and size is not None:

@@ -8,7 +8,7 @@ from fathometer.report import amounts
 from fathometer.report.document import with_ends
 from fathometer.report.record import (
     COMPETITORS,
-    FAMILIES,
+    DRAWN,
     Estimate,
     Record,
     estimate,
@@ -47,11 +47,11 @@ def understanding(record: Record) -> Iterator[Row]:
 
 def effort(record: Record) -> Iterator[Row]:
     families = mapping(record.result, "effort", "families")
-    needed = {name: count for name in FAMILIES if (count := number(families, name, "trials_to_one_percent"))}
+    needed = {name: count for name in DRAWN if (count := number(families, name, "trials_to_one_percent"))}
     if needed:
         cells = {name: amounts.count(count) for name, count in needed.items()}
         yield Row("trials to come within 1 % of the best", cells, "Few: good without much search.")
-    spread = {name: value for name in FAMILIES if (value := number(families, name, "spread")) is not None}
+    spread = {name: value for name in DRAWN if (value := number(families, name, "spread")) is not None}
     if spread:
         cells = {name: f"{amounts.size(value)} %" for name, value in spread.items()}
         yield Row(
@@ -63,7 +63,7 @@ def effort(record: Record) -> Iterator[Row]:
     if number(record.result, "effort", "by_hand", 0) is None and "by_hand" in mapping(
         record.result, "effort"
     ):
-        cells = {name: amounts.count(len(by_hand)) for name in FAMILIES}
+        cells = {name: amounts.count(len(by_hand)) for name in record.families}
         yield Row(
             "choices made by hand",
             cells,

@@ -10,6 +10,7 @@ from fathometer.report.record import (
     ANYONE,
     COMPETITORS,
     FAMILIES,
+    PRETRAINED,
     Record,
     estimate,
     mapping,
@@ -45,7 +46,10 @@ def how_good(record: Record) -> Iterator[Row]:
 
 
 def _paired_winner(record: Record) -> str:
-    """The family ahead row by row; both together where they beat the better family."""
+    """The family ahead row by row; both together, or the pre-trained model, where they beat the better family."""
+    low = number(record.result, "verdict", "pretrained", "contrast", "low")
+    if low is not None and low > 0:
+        return PRETRAINED
     together = mapping(record.result, "verdict", "together")
     low = number(together, "low")
     if low is not None and low > 0:
