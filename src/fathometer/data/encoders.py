@@ -95,12 +95,13 @@ def _named(name: str, kinds: Collection[str]) -> Iterator[Encoder]:
 
 
 def _trained_here(path: Path) -> Iterator[Path]:
-    """Encoders in the members of a model folder, or of a run's model folder; each content once."""
+    """Encoders that the members of a model folder, or of a run's model folder, were trained on to."""
     if (path / FATHOMETER_FILE).exists() or (path / "config.json").exists():
         return
     model = path / "model" if (path / "model").is_dir() else path
-    for place in sorted((model / "members").glob(f"*/encoder/{FATHOMETER_FILE}")):
-        yield place.parent
+    for place in sorted((model / "members").glob("*/encoder")):
+        if (place / FATHOMETER_FILE).exists() or (place / "config.json").exists():
+            yield place
 
 
 def _downloaded(name: str) -> Path:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 
 from fathometer.core.files import State
 from fathometer.data.encoder_files import TEXT
@@ -76,14 +78,22 @@ class Encoded:
         )
         return fitted, np.concatenate(parts, axis=1)
 
-    def rows(self, rows: Rows) -> Floats:
-        """(rows, columns of the matrix)."""
-        parts = [self.matrix.transform(self.inputs.features(rows))]
+    def rows(self, rows: Rows, embed: Callable[[pd.Series], Floats] | None = None) -> Floats:
+        """(rows, columns of the matrix).
+
+        Args:
+            embed: reads a column's values instead of the encoder that it was learned with.
+        """
+        parts = [self.plain(rows)]
         for position, name in enumerate(self.columns):
-            numbers = _embedded(rows, name, self.encoding)
+            numbers = _embedded(rows, name, self.encoding) if embed is None else embed(rows.column(name))
             there = rows.column(name).notna().to_numpy()
             parts.append(_scaled(numbers, there, self.centres[position], float(self.scales[position])))
         return np.concatenate(parts, axis=1)
+
+    def plain(self, rows: Rows) -> Floats:
+        """(rows, columns of the matrix that no encoder makes); they come first."""
+        return self.matrix.transform(self.inputs.features(rows))
 
     def state(self) -> State:
         """What was learned, as data."""

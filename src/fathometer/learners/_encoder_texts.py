@@ -8,7 +8,7 @@ from abc import abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -87,6 +87,20 @@ class TorchTextReader(TextReader):
         self.coarse = coarse
         if coarse:
             make_coarse(self.network)
+        self._know_width()
+
+    @classmethod
+    def trained_further(cls, folder: Path, network: nn.Module, coarse: bool) -> Self:
+        """The encoder of this folder with another network, made coarse from now on where it is to be."""
+        reader = cls.__new__(cls)
+        TextReader.__init__(reader, folder)
+        reader.network, reader.coarse = network.eval(), coarse
+        if coarse:
+            make_coarse(network)
+        reader._know_width()
+        return reader
+
+    def _know_width(self) -> None:
         self.width = int(self.config.get("hidden_size") or self.config.get("d_model") or self.config["dim"])
 
     def vectors(self, tokens: npt.NDArray[np.int64], known: npt.NDArray[np.bool_]) -> Floats:
@@ -141,7 +155,7 @@ def standard_network(folder: Path) -> Any:
         try:
             return library.AutoModel.from_pretrained(
                 str(folder), local_files_only=True, trust_remote_code=False, use_safetensors=True
-            )
+            ).float()
         except (OSError, ValueError, KeyError, RuntimeError, ImportError) as error:
             told = str(error).strip().splitlines()[0][:200] if str(error).strip() else type(error).__name__
             raise UserError(f"The encoder in {folder} cannot be loaded: {told}. Take another one.") from error
