@@ -36,7 +36,7 @@ from fathometer.errors import UserError
 from fathometer.kinds._cells import MACHINE_WORDS
 from fathometer.study.prepare import ROWS_LEAST
 
-FAMILIES = ("classical", "deep", "together")
+FAMILIES = ("classical", "deep", "together", "pretrained")
 
 
 class _Fathom(BaseEstimator):  # type: ignore[misc]
@@ -59,6 +59,7 @@ class _Fathom(BaseEstimator):  # type: ignore[misc]
         group: str | None = None,
         time_column: str | None = None,
         learners: Sequence[str] | None = None,
+        pretrained: Sequence[str] = (),
         recipes: int | None = None,
         workers: int | None = None,
         engine: str = "local",
@@ -75,6 +76,7 @@ class _Fathom(BaseEstimator):  # type: ignore[misc]
         self.group = group
         self.time_column = time_column
         self.learners = learners
+        self.pretrained = pretrained
         self.recipes = recipes
         self.workers = workers
         self.engine = engine
@@ -134,6 +136,7 @@ class _Fathom(BaseEstimator):  # type: ignore[misc]
                 metric=self.metric,
                 margin=self.margin,
                 learners=self.learners or (),
+                pretrained=self.pretrained,
                 recipes=self.recipes,
                 seed=self._seed(),
                 workers=self.workers,
@@ -143,6 +146,11 @@ class _Fathom(BaseEstimator):  # type: ignore[misc]
             raise ValueError(str(error)) from error
         if not study.outcome.folds:
             raise RuntimeError(f"{study.verdict.sentence} {study.verdict.next_step}")
+        if self.family is not None and self.family not in study.outcome.results:
+            raise RuntimeError(
+                "Expected a pre-trained model to answer, but the study has none that got ready. Name an encoder with "
+                "pretrained=, give it more time, or leave family out."
+            )
         self._home = home
         self.study_ = study
 
@@ -194,12 +202,14 @@ class FathomClassifier(ClassifierMixin, _Fathom):  # type: ignore[misc]
 
     Args:
         budget: wall time of `fit`, as "90s", "5m", "1h"; at least ten seconds.
-        family: who answers: "classical", "deep", "together"; None: the verdict's choice.
+        family: who answers: "classical", "deep", "together", or "pretrained" where the study has such a model; None:
+            the verdict's choice.
         metric: what decides, such as "accuracy", "log_loss"; None: found out.
         margin: the smallest difference that matters, in points, or per cent for losses.
         kinds, drop, keep, group, time_column: as in `fathometer.compare`, by column name; columns of arrays are called
             x0, x1, ... `keep="all"` learns from every column, whatever the audit says of it.
         learners: only these; None: all.
+        pretrained: encoders for words and pictures, as in `fathometer.compare`; ("none",): none.
         recipes: at most so many of each family, and no search: `fit` ends before its budget, and the same
             `random_state` gives the same answers. None: whatever the budget allows.
         workers: trials at a time; None: one per core.

@@ -17,6 +17,7 @@ from fathometer.data.sources import ReadOptions
 from fathometer.study.run import Progress
 from fathometer.verdict.axes import Attempt, Standing
 from fathometer.verdict.decide import Verdict
+from fathometer.verdict.pretrained import PretrainedView
 from fathometer.verdict.reasons.reason import Found as Reason
 from fathometer.verdict.result import RESULT_FORMAT
 
@@ -24,6 +25,7 @@ __all__ = [
     "RESULT_FORMAT",
     "Attempt",
     "Inspection",
+    "PretrainedView",
     "Progress",
     "ReadOptions",
     "Reason",

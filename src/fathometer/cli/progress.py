@@ -16,18 +16,19 @@ from rich.text import Text
 from fathometer.cli.terminal import clean
 
 if TYPE_CHECKING:
-    from fathometer.api import Inspection, Progress, Reason, Standing, Study
+    from fathometer.api import Inspection, PretrainedView, Progress, Reason, Standing, Study
 
 NAMES = {
     "classical": "classical ML",
     "deep": "deep learning",
+    "pretrained": "pre-trained",
     "together": "both together",
     "baseline": "baseline",
 }
 FAILURES_SHOWN = 5
 REASONS_SHOWN = 5
-SAID_ABOVE = ("V602", "V605")  # thin evidence, learners not tried
-ORDER = ("classical", "deep", "together", "baseline")
+SAID_ABOVE = ("V602", "V605", "V704", "V705")  # thin evidence, learners not tried, an encoder and its costs
+ORDER = ("classical", "deep", "pretrained", "together", "baseline")  # of the table's columns, those there are
 
 
 class Screen:
@@ -121,6 +122,8 @@ def _say_verdict(console: Console, study: Study) -> None:
             f"P(classical better by more than {margin}) {_chance(verdict.p_classical)} · P(no practical difference) "
             f"{_chance(verdict.p_tie)} · P(deep better by more than {margin}) {_chance(verdict.p_deep)}",
         )
+        if verdict.pretrained is not None:
+            _say_pretrained(console, verdict.pretrained, margin)
     if verdict.more_rows:
         _say(console, f"More rows: {verdict.more_rows}")
     for reason in verdict.weak:
@@ -144,6 +147,20 @@ def _say_verdict(console: Console, study: Study) -> None:
             console,
             f"Record: {study.folder}. To go on: fathom compare --resume {study.folder} --budget LONGER",
         )
+
+
+def _say_pretrained(console: Console, view: PretrainedView, margin: str) -> None:
+    """The chances of the pre-trained model, what it is, and that its own training is not counted."""
+    _say(
+        console,
+        f"P(pre-trained better than {NAMES[view.against]} by more than {margin}) {_chance(view.p_better)} · "
+        f"P(no practical difference) {_chance(view.p_same)} · P(worse) {_chance(view.p_worse)}",
+    )
+    for encoder in view.encoders:
+        licence = encoder.get("licence") or "no licence found in its files"
+        size = f"{float(encoder.get('size_bytes') or 0) / 1e6:,.0f} MB"
+        name = f"{encoder.get('name')} ({licence}, {size})"
+        _say(console, f"Pre-trained: {name}. What it cost to train before is not counted.")
 
 
 def _news(study: Study) -> list[Reason]:
@@ -225,9 +242,10 @@ def _table(study: Study) -> Table:
     measure = study.outcome.task.measure
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     table.add_column("", no_wrap=True)
-    for name in ORDER:
+    shown = [name for name in ORDER if name in study.standings]
+    for name in shown:
         table.add_column(NAMES[name], justify="right")
-    columns = [study.standings[name] for name in ORDER]
+    columns = [study.standings[name] for name in shown]
     table.add_row(
         f"{measure.title}{' ' + measure.unit if measure.unit else ''}", *[_score(c) for c in columns]
     )

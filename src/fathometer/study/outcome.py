@@ -18,6 +18,7 @@ from fathometer.study.budget import FAMILIES, PRETRAINED
 from fathometer.study.ensemble import choose_members
 from fathometer.study.ledger import Ledger, Trial, read_arrays
 from fathometer.study.record import FoldResult, families_of, read_run
+from fathometer.study.request import APART
 from fathometer.task import Prediction, Task, task_from_json
 
 COMPETITORS: Mapping[str, tuple[str, ...]] = {
@@ -34,7 +35,6 @@ A pre-trained model is a competitor where a run has one that got ready (`Outcome
 
 COMPARED = tuple(name for name in COMPETITORS if name != PRETRAINED)  # on the same folds, in every run
 CURVED = ("classical", "deep", "together")  # in every run that has data learning curves
-FOREIGN = ".pretrained."  # in the place of learners that need an encoder
 TRIALS_LEAST = 3  # of each family on a repeated fold, before it counts beside the first pass
 
 
@@ -256,7 +256,7 @@ def _not_tried(run: Mapping[str, Any], left_out: Sequence[Sequence[str]]) -> tup
     return tuple(
         (str(name), str(why))
         for name, why in left_out
-        if run.get("encoders") or name not in known or FOREIGN not in LEARNERS.place(name)
+        if run.get("encoders") or name not in known or APART not in LEARNERS.place(name)
     )
 
 

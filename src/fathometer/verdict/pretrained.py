@@ -25,7 +25,7 @@ class PretrainedView:
     against: "classical", "deep" or "together". contrast: `gap` above 0 where the pre-trained is better; p_better,
     p_same, p_worse: that it is better by more than the margin, within it, worse by more. between: the answer between
     the two families alone. encoders: those that its models need, as the run's record describes them. outlook: of its
-    lead with more rows, where that was measured.
+    lead with more rows, where that was measured; more_rows: the same in words.
     """
 
     against: str
@@ -37,6 +37,7 @@ class PretrainedView:
     encoders: tuple[Mapping[str, Any], ...]
     sentence: str
     outlook: CatchUp | None = None
+    more_rows: str = ""
 
 
 def pretrained_view(

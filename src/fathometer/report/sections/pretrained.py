@@ -14,8 +14,9 @@ NOT_COUNTED = (
     "turn values into numbers, are part of its column."
 )
 COMPARED = (
-    "It had as much processor time as each of the two families, the same rows and the same folds (of repeats it may lack "
-    "some). It is compared with the better of the two, or with both together where these are the answer between the two."
+    "It had as much processor time as each of the two families, the same rows and the same folds (of repeats it may "
+    "lack some). It is compared with the better of the two, or with both together where these are the answer between "
+    "the two."
 )
 
 

@@ -43,8 +43,8 @@ class IsCaughtUp(Reason):
             return None
         return (
             f"{opened(TITLES[view.against])} is behind the pre-trained model now and likely to catch up, near "
-            f"{about_rows(median)} to learn from{_interval(crossover)}: P {chance(by)} within {MOST} times the rows. With "
-            "more labels the pre-trained model is worth less."
+            f"{about_rows(median)} to learn from{_interval(crossover)}: P {chance(by)} within {MOST} times the rows. "
+            "With more labels the pre-trained model is worth less."
         )
 
 
@@ -62,8 +62,8 @@ class StaysAheadOfBoth(Reason):
         if view is None or never is None or never < WINNER:
             return None
         return (
-            f"{opened(TITLES[view.against])} is unlikely to catch up with the pre-trained model within {MOST} times the "
-            f"rows: P {chance(1 - never)}."
+            f"{opened(TITLES[view.against])} is unlikely to catch up with the pre-trained model within {MOST} times "
+            f"the rows: P {chance(1 - never)}."
         )
 
 
