@@ -320,6 +320,26 @@ def test_many_columns_leave_time_for_the_other_parts(tmp_path: Path, monkeypatch
     assert clock["now"] < 21
 
 
+def test_a_slow_model_is_timed_on_fewer_rows_and_told_as_of_a_thousand(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    a_plain_run(tmp_path)
+    clock = {"now": 0.0}
+    monkeypatch.setattr(probe.time, "perf_counter", lambda: clock["now"])
+    monkeypatch.setattr(probe.time, "monotonic", lambda: clock["now"])
+    monkeypatch.setattr(Run, "left", lambda run: run.seconds - clock["now"])
+
+    def slowly(rows: Rows) -> npt.NDArray[np.float64]:
+        clock["now"] += 0.01 * len(rows)
+        return number(rows)
+
+    asked = toys(monkeypatch, slow=slowly)
+    found = run_probe(an_order("slow", folder=tmp_path, seconds=20.0))["latency"]
+    assert found["one_row_ms"] == pytest.approx([10, 10])
+    assert found["thousand_rows_ms"] == pytest.approx([10_000, 10_000])
+    assert 1_000 not in map(len, asked)
+
+
 def test_a_model_that_fails_on_odd_cells_costs_only_that_part(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -16,8 +16,8 @@ from sklearn.metrics import r2_score
 from sklearn.tree import DecisionTreeRegressor
 
 from fathometer.data.rows import Rows
-from fathometer.study.questions import Asked, best_cut
 from fathometer.study.facts import with_facts
+from fathometer.study.questions import Asked, best_cut
 from fathometer.study.surrogate import grow, measure_surrogate, rules
 from fathometer.tasks.classification import Classification
 from fathometer.tasks.regression import Regression

@@ -182,11 +182,17 @@ def _latency(bench: Bench) -> dict[str, Any]:
     count = len(bench.test)
     ones = [bench.rows.take(bench.test[[place % count]]) for place in range(THROWN_AWAY + SINGLES)]
     singles = _timed(bench, ones, THROWN_AWAY, allowed / 2)
-    size, batch = 1_000, bench.rows.take(np.resize(bench.test, TIMED_FIRST))
-    first = _timed(bench, [batch], 0, allowed / 2)[0] / 1e3
-    if first * size / TIMED_FIRST > allowed / 2:  # where a thousand would take too long, fewer tell
-        size = int(min(1_000, max(TIMED_FIRST, TIMED_FIRST * allowed / 2 / first)))
-    many = _timed(bench, [bench.rows.take(np.resize(bench.test, size))] * (1 + THOUSANDS), 1, allowed / 2)
+    size, many = (
+        TIMED_FIRST,
+        _timed(bench, [bench.rows.take(np.resize(bench.test, TIMED_FIRST))], 0, allowed / 2),
+    )
+    fitting = int(
+        size * 1e3 * allowed / 2 / many[0]
+    )  # rows that may be asked in the time that is left for it
+    if fitting > size:
+        size = min(fitting, 1_000)
+        batch = bench.rows.take(np.resize(bench.test, size))
+        many = _timed(bench, [batch] * (1 + THOUSANDS), 1, allowed / 2)
     return {
         "one_row_ms": _percentiles(singles),
         "thousand_rows_ms": _percentiles([1_000 / size * taken for taken in many]),
@@ -333,7 +339,9 @@ def _shifted(bench: Bench) -> dict[str, Any]:
     count = len(test) // SHIFTED_SHARE
     if count < SHIFTED_LEAST:
         raise NotMeasuredError(f"fewer than {SHIFTED_LEAST * SHIFTED_SHARE} test rows")
-    unlike = unlikeness(test, bench.some(bench.train, TEST_ROWS, 6))
+    # what is seen in words and pictures takes time to find out
+    most = ROBUST_ROWS if any(map(is_unstructured, bench.rows.kinds.values())) else TEST_ROWS
+    unlike = unlikeness(test, bench.some(bench.train, most, 6))
     if np.ptp(unlike) == 0:
         raise NotMeasuredError("all rows are equally like the training rows")
     by_likeness = np.argsort(-unlike, kind="stable")
