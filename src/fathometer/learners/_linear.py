@@ -20,11 +20,17 @@ T = TypeVar("T")
 
 
 def solve(
-    rows: npt.NDArray[Any], target: npt.NDArray[Any], task: Task, strength: float, *, tolerance: float = 1e-3
+    rows: npt.NDArray[Any],
+    target: npt.NDArray[Any],
+    task: Task,
+    strength: float,
+    *,
+    tolerance: float = 1e-3,
+    rounds: int = 200,
 ) -> State:
     """Weights (outputs, columns) and offsets of ridge or logistic regression; `strength` is the inverse penalty.
 
-    rows: may be sparse. tolerance: of the gradient, at which logistic regression stops.
+    rows: may be sparse. tolerance: of the gradient, at which logistic regression stops, at the latest after `rounds`.
     """
     if task.outputs == 1:
         middle, scale = target.mean(), target.std() or 1.0
@@ -37,7 +43,7 @@ def solve(
         return {"weights": zeros, "offsets": np.zeros(1), "classes": task.outputs, "seen": np.repeat(seen, 2)}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # stopping early is a penalty too
-        logistic = LogisticRegression(C=strength, max_iter=200, tol=tolerance).fit(rows, target)
+        logistic = LogisticRegression(C=strength, max_iter=rounds, tol=tolerance).fit(rows, target)
     return {
         "weights": logistic.coef_.astype(np.float64),
         "offsets": logistic.intercept_.astype(np.float64),

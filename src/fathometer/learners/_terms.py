@@ -17,6 +17,9 @@ import scipy.sparse
 
 from fathometer.kinds.text import MOST_SIGNS, folded, plain_text, words_of
 
+MOST_LEARNED = (
+    40_000_000  # characters in all of which terms are learned; they are remembered while they are counted
+)
 CHUNK_TEXTS = 512  # texts looked at together, so that memory stays bounded
 
 Keys = npt.NDArray[np.uint64]
@@ -62,7 +65,9 @@ class Vocabulary:
 
     @classmethod
     def fit(cls, texts: list[str], terms: Terms, fewest: int, most: int) -> Vocabulary:
-        """The `most` commonest terms shown in at least `fewest` texts."""
+        """The `most` commonest terms shown in at least `fewest` texts; of very many texts some are learned from."""
+        step = max(1, -(-sum(map(len, texts)) // MOST_LEARNED))
+        texts = texts[::step]
         shown = np.concatenate([np.zeros(0, dtype=np.uint64), *_once(texts, terms)])
         keys, counts = np.unique(shown, return_counts=True)
         often = counts >= fewest

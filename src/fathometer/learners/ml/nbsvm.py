@@ -17,12 +17,17 @@ from fathometer.core.files import State
 from fathometer.data.rows import Rows
 from fathometer.learner import Facts, Learner, Range, Run
 from fathometer.learners._sklearn import all_classes
-from fathometer.learners._sparse import SparseInputs, SparseModel, climbed, unsuited_without_text
+from fathometer.learners._sparse import (
+    SparseInputs,
+    SparseModel,
+    affordable_rounds,
+    climbed,
+    unsuited_without_text,
+)
 from fathometer.learners._terms import Terms
 from fathometer.task import Prediction, Task
 
 MOST_CLASSES = 40  # each has its own weights over all terms, and a fit of its own
-ROUNDS = 200
 
 
 class NbSvmModel(SparseModel):
@@ -81,10 +86,11 @@ class NbSvm(Learner):
         sides = [train.answers == label for label in marked]
         ratios = [self._ratios(rows, side, inputs.terms()) for side in sides]
         checked = inputs.transform(valid)
+        rounds = affordable_rounds(rows, task.outputs, run)
         fixed = {"seen": seen, "classes": task.outputs}
         return climbed(
             self.strengths,
-            lambda strength: NbSvmModel(inputs, fixed | self._solved(rows, sides, ratios, strength)),
+            lambda strength: NbSvmModel(inputs, fixed | self._solved(rows, sides, ratios, strength, rounds)),
             lambda model: task.fitting_loss(valid.answers, model.answer(checked)),
             run,
         )
@@ -103,9 +109,11 @@ class NbSvm(Learner):
         sides: list[npt.NDArray[np.bool_]],
         ratios: list[npt.NDArray[np.float32]],
         strength: float,
+        rounds: int,
     ) -> State:
         solved = [
-            self._weights(rows, side, ratio, strength) for side, ratio in zip(sides, ratios, strict=True)
+            self._weights(rows, side, ratio, strength, rounds)
+            for side, ratio in zip(sides, ratios, strict=True)
         ]
         return {
             "weights": np.stack([weights for weights, _ in solved]).astype(np.float32),
@@ -118,6 +126,7 @@ class NbSvm(Learner):
         side: npt.NDArray[np.bool_],
         ratios: npt.NDArray[np.float32],
         strength: float,
+        rounds: int,
     ) -> tuple[npt.NDArray[np.float64], float]:
         """Weights of the columns and an offset; the ratios are part of the weights, so that rows stay as they are."""
         if side.all() or not side.any():
@@ -126,7 +135,7 @@ class NbSvm(Learner):
         scaled.data = scaled.data * ratios[scaled.indices]
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)  # stopping early is a penalty too
-            logistic = LogisticRegression(C=strength, max_iter=ROUNDS).fit(scaled, side)
+            logistic = LogisticRegression(C=strength, max_iter=rounds).fit(scaled, side)
         weights = logistic.coef_[0].astype(np.float64)
         if self.blend < 1.0:
             weights = self.blend * weights + (1.0 - self.blend) * np.abs(weights).mean()

@@ -11,7 +11,13 @@ import numpy as np
 from fathometer.data.rows import Rows
 from fathometer.learner import Facts, Learner, Range, Run
 from fathometer.learners._linear import solve
-from fathometer.learners._sparse import SparseInputs, SparseModel, climbed, unsuited_without_text
+from fathometer.learners._sparse import (
+    SparseInputs,
+    SparseModel,
+    affordable_rounds,
+    climbed,
+    unsuited_without_text,
+)
 from fathometer.learners._terms import Terms
 from fathometer.task import Task
 
@@ -52,9 +58,10 @@ class Words(Learner):
             wanted.append(Terms(letters=(2, self.letters)))
         inputs, rows = SparseInputs.fit(train, task, run.seed, wanted)
         checked = inputs.transform(valid)
+        rounds = affordable_rounds(rows, task.outputs, run)
 
         def solved(strength: float) -> SparseModel:
-            parts = solve(rows, train.answers, task, strength, tolerance=TOLERANCE)
+            parts = solve(rows, train.answers, task, strength, tolerance=TOLERANCE, rounds=rounds)
             # seven digits are plenty, and there may be a hundred thousand weights a class
             return SparseModel(inputs, parts | {"weights": parts["weights"].astype(np.float32)})
 
