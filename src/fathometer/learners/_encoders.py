@@ -20,6 +20,7 @@ from fathometer.kind import KINDS
 from fathometer.learner import Run
 from fathometer.learners._clock import coarse_is_faster
 from fathometer.learners._encoder_onnx import onnx_reader
+from fathometer.learners._encoder_own import own_reader
 from fathometer.learners._encoder_pictures import TorchPictureReader
 from fathometer.learners._encoder_reading import Floats, Reader
 from fathometer.learners._encoder_texts import TorchTextReader
@@ -152,13 +153,15 @@ def _reader(source: Source, coarse: bool) -> Reader:
         )
     if source.form == "onnx":
         return onnx_reader(folder, source.kind)
+    if source.form == "fathometer":
+        return own_reader(folder, source.kind)
     return TorchTextReader(folder, coarse) if source.kind == TEXT else TorchPictureReader(folder, coarse)
 
 
 def plan(source: Source, columns: Sequence[pd.Series], run: Run) -> Plan:
     """How to read these columns' values within the time that is left; what is remembered costs nothing."""
     coarse = bool(
-        run.decide("encoder_coarse", lambda: source.form != "onnx" and coarse_is_faster(run.device))
+        run.decide("encoder_coarse", lambda: source.form == "transformers" and coarse_is_faster(run.device))
     )
     length, share = run.decide("encoder_plan", lambda: _planned(source, coarse, columns, run))
     return Plan(Encoding(source, coarse, int(length)), float(share))
