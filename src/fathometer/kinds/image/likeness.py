@@ -25,18 +25,20 @@ LEAST_DETAIL = 3.0  # grey levels of spread; two plain grounds are no copies
 COARSE, FINE = 8, 32  # sides of the thumbnails that are searched, and of those that are compared
 AXES = 12
 SAMPLED = 4000  # pictures from which the mean and the axes are learned
-NEAR = 0.97  # correlation of coarse thumbnails, less the mean, of candidates
+NEAR, NEAR_SMALL = (
+    0.97,
+    0.985,
+)  # correlation of coarse thumbnails, less the mean, of candidates; of small pictures
 LIKE, LIKE_SMALL = 0.96, 0.992  # correlation of fine thumbnails; of pictures that are no finer themselves
 LIKE_APART = 0.95  # the same, less the mean picture
 LIKE_SHAPED = 0.95  # the same, less each channel's mean: yellow flowers agree in being yellow
 CROPS = (0.0, 0.03, 0.06)  # shares of a side that a copy may have lost at each border; of large pictures
 CROPPED_FROM = 48  # pixels a side
-CROWD, CROWD_SHARE = (
-    100,
-    0.02,
-)  # whoever has more neighbours than both is no copy: all pictures of the column are alike
+NEIGHBOURS = 24  # candidates for each picture, the nearest
+CROWD = 20  # whoever is like so many is no copy: all pictures of some scene are alike
 CHUNK_BYTES = 1 << 23
 PAIRS_AT_ONCE = 2048
+ASKED_AT_ONCE = 16384
 
 
 def near_duplicates(pictures: PictureArray) -> Pairs:
@@ -59,8 +61,9 @@ def near_duplicates(pictures: PictureArray) -> Pairs:
         _compared(pictures, search, rows[_candidates(tree, search, pictures, rows, crop)], crop)
         for crop in crops
     ]
-    pairs = np.sort(np.concatenate(found), axis=1)
-    return np.unique(pairs, axis=0).astype(np.int64)
+    pairs = np.unique(np.sort(np.concatenate(found), axis=1), axis=0)
+    crowded = np.bincount(pairs.ravel(), minlength=len(pictures)) >= CROWD
+    return np.asarray(pairs[~crowded[pairs].any(axis=1)], dtype=np.int64)
 
 
 @dataclass(frozen=True)
@@ -104,34 +107,36 @@ def _candidates(
 ) -> npt.NDArray[np.int64]:
     """(pairs, 2) places in `rows`: of a whole picture, and of one that shows the same when its borders are cut off."""
     # projections are no further apart than what they are projections of, so no pair is lost
-    near = float(np.sqrt(2 - 2 * NEAR))
-    most = max(CROWD, int(CROWD_SHARE * len(rows)))
+    is_small = min(pictures.shape_of_one[:2]) < CROPPED_FROM
+    near = float(np.sqrt(2 - 2 * (NEAR_SMALL if is_small else NEAR)))
     asked = search.placed(pictures, rows, crop)[0] if crop else np.asarray(tree.data, dtype=np.float32)
-    crowded = tree.query_ball_point(asked, near, return_length=True) > most
-    lone = np.flatnonzero(~crowded)
-    neighbours = tree.query_ball_point(asked[lone], near)
-    cropped = np.repeat(lone, [len(found) for found in neighbours])
-    whole = np.array([place for found in neighbours for place in found], dtype=np.int64)
-    pairs = np.stack([whole, cropped], axis=1)
-    kept = pairs[:, 0] < pairs[:, 1] if crop == 0.0 else pairs[:, 0] != pairs[:, 1]
-    return np.asarray(pairs[kept], dtype=np.int64)
+    parts = [np.zeros((0, 2), dtype=np.int64)]
+    for start in range(0, len(asked), ASKED_AT_ONCE):
+        some = asked[start : start + ASKED_AT_ONCE]
+        away, whole = tree.query(some, k=min(NEIGHBOURS, len(rows)), distance_upper_bound=near)
+        cropped, place = np.nonzero(np.isfinite(away))
+        parts.append(np.stack([whole[cropped, place], cropped + start], axis=1))
+    pairs = np.concatenate(parts)
+    if crop == 0.0:
+        return np.unique(np.sort(pairs[pairs[:, 0] != pairs[:, 1]], axis=1), axis=0).astype(np.int64)
+    return np.asarray(pairs[pairs[:, 0] != pairs[:, 1]], dtype=np.int64)
 
 
 def _compared(pictures: PictureArray, search: Search, pairs: Pairs, crop: float) -> Pairs:
     """Those pairs (whole row, cropped row) whose pixels agree."""
     like = LIKE if min(pictures.shape_of_one[:2]) >= CROPPED_FROM else LIKE_SMALL
-    agree = np.zeros(len(pairs), dtype=bool)
+    channels = pictures.shape_of_one[2]
+    parts = [np.zeros((0, 2), dtype=np.int64)]
     for start in range(0, len(pairs), PAIRS_AT_ONCE):
-        some = slice(start, start + PAIRS_AT_ONCE)
-        whole = _unit(_thumbs(pictures.shown(pairs[some, 0]), FINE))
-        cropped = _unit(_thumbs(_cropped(pictures.shown(pairs[some, 1]), crop), FINE))
-        apart = _unit(whole - search.fine_mean), _unit(cropped - search.fine_mean)
-        agree[some] = (whole * cropped).sum(axis=1) >= like
-        agree[some] &= (apart[0] * apart[1]).sum(axis=1) >= LIKE_APART
-        channels = pictures.shape_of_one[2]
-        shaped = _shaped(whole, channels), _shaped(cropped, channels)
-        agree[some] &= (shaped[0] * shaped[1]).sum(axis=1) >= LIKE_SHAPED
-    return pairs[agree]
+        some = pairs[start : start + PAIRS_AT_ONCE]
+        whole = _unit(_thumbs(pictures.shown(some[:, 0]), FINE))
+        cropped = _unit(_thumbs(_cropped(pictures.shown(some[:, 1]), crop), FINE))
+        alike = (whole * cropped).sum(axis=1) >= like  # most pairs end here
+        some, whole, cropped = some[alike], whole[alike], cropped[alike]
+        apart = _unit(whole - search.fine_mean) * _unit(cropped - search.fine_mean)
+        shaped = _shaped(whole, channels) * _shaped(cropped, channels)
+        parts.append(some[(apart.sum(axis=1) >= LIKE_APART) & (shaped.sum(axis=1) >= LIKE_SHAPED)])
+    return np.concatenate(parts)
 
 
 def _shown(pictures: PictureArray, rows: Places) -> Iterator[tuple[slice, Pixels]]:
@@ -163,5 +168,5 @@ def _unit(thumbs: Floats) -> Floats:
 
 def _shaped(thumbs: Floats, channels: int) -> Floats:
     """Each row less the mean of each of its channels, of length one."""
-    split = thumbs.reshape(len(thumbs), -1, channels)
+    split = thumbs.reshape(len(thumbs), thumbs.shape[1] // channels, channels)
     return _unit((split - split.mean(axis=1, keepdims=True)).reshape(thumbs.shape))
