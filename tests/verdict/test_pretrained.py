@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from typing import Any
 
@@ -63,11 +64,11 @@ SITUATIONS = [
     (three(0.10, 0.16, 0.05), "pretrained", "A pre-trained model pays: P(better than classical ML by"),
     (three(0.41, 0.41, 0.20), "pretrained", "Without it: no signal:"),
     (three(0.15, 0.15, 0.05, together=0.09), "pretrained", "P(better than both together by"),
-    (three(0.15, 0.15, 0.09, together=0.09, rows=19_000), "together", "is as good as both together: P("),
+    (three(0.15, 0.15, 0.09, together=0.09, rows=19_000), "together", "as good as both together: P("),
     (
         three(0.10, 0.16, 0.101, rows=19_000),
         "classical",
-        "is as good as classical ML: P(difference within 0.5",
+        "as good as classical ML: P(difference within 0.5",
     ),
     (three(0.10, 0.16, 0.14), "classical", "The pre-trained model is behind classical ML by"),
     (
@@ -254,3 +255,10 @@ def test_without_smaller_sizes_of_it_nothing_is_forecast() -> None:
     anchors = {name: sizes for name, sizes in of.anchors.items() if name != "pretrained"}
     assert catch_up(replace(of, anchors=anchors), "deep") == (None, None)
     assert more_rows_of(None, "deep") == ""
+
+
+def test_what_may_be_noise_is_said_to_be() -> None:
+    verdict = judged(three(0.15, 0.15, 0.146, rows=900))
+    assert verdict.pretrained is not None
+    assert max(verdict.pretrained.p_better, verdict.pretrained.p_same, verdict.pretrained.p_worse) < 0.8
+    assert re.search(r"As measured, the pre-trained model is|is probably as good as", verdict.sentence)

@@ -121,7 +121,9 @@ def _with_pretrained(
         return verdict
     own = _signal(outcome, PRETRAINED)
     may_pay = own >= SIGNAL and not _weak(outcome)
-    view = pretrained_view(outcome, table, better, verdict.answer, pays_at=WINNER, may_pay=may_pay)
+    view = pretrained_view(
+        outcome, table, better, verdict.answer, sure=WINNER, likely=LEANING, may_pay=may_pay
+    )
     verdict = replace(verdict, signal={**verdict.signal, PRETRAINED: own}, pretrained=view)
     if may_pay and view.p_better >= WINNER:
         without = verdict.sentence[:1].lower() + verdict.sentence[1:]

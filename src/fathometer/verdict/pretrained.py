@@ -46,14 +46,15 @@ def pretrained_view(
     better: str,
     between: str,
     *,
-    pays_at: float,
+    sure: float,
+    likely: float,
     may_pay: bool,
 ) -> PretrainedView:
     """The pre-trained against the better of the two, in an outcome that has one.
 
     Args:
-        better: of the two, by score. between: the answer between the two alone. pays_at: probability of being better
-            by more than the margin, from which it is said to pay, if it `may_pay`.
+        better: of the two, by score. between: the answer between the two alone. sure, likely: probabilities from which
+            something is said plainly, and from which it is said to be probable. may_pay: whether it may be the answer.
     """
     against = "together" if between == "together" else better
     found = contrast(outcome, against, PRETRAINED)
@@ -62,7 +63,11 @@ def pretrained_view(
         trials[key] for fold in outcome.results[PRETRAINED] for key, _ in fold.members if key in trials
     ]
     encoders = encoders_of(outcome, members) or list(outcome.run.get("encoders") or ())
-    told = pretrained_pays if may_pay and found.belief.above >= pays_at else pretrained_aside
+    names, own = [str(one["name"]) for one in encoders], table[PRETRAINED]
+    if may_pay and found.belief.above >= sure:
+        sentence = pretrained_pays(outcome, found, own, names)
+    else:
+        sentence = pretrained_aside(outcome, found, own, names, sure, likely)
     return PretrainedView(
         against=against,
         contrast=found,
@@ -71,5 +76,5 @@ def pretrained_view(
         p_worse=found.belief.below,
         between=between,
         encoders=tuple(encoders),
-        sentence=told(outcome, found, table[PRETRAINED], [str(one["name"]) for one in encoders]),
+        sentence=sentence,
     )

@@ -18,7 +18,6 @@ TITLES = {
     "baseline": "the baseline",
     "pretrained": "the pre-trained model",
 }
-LIKELIER = 0.5  # probability of being alike, from which that is what is said
 ENCODER_NAME_MOST = 60  # letters
 BUSY = 0.7  # share of its time below which a family was kept from working
 COSTS_APART = (
@@ -88,25 +87,31 @@ def pretrained_pays(outcome: Outcome, found: Contrast, standing: Standing, names
     return f"A pre-trained model pays: {than} {chance(found.belief.above)} {rows}, {ahead}."
 
 
-def pretrained_aside(outcome: Outcome, found: Contrast, standing: Standing, names: Sequence[str]) -> str:
-    """What the pre-trained model is worth where it is not the answer."""
+def pretrained_aside(
+    outcome: Outcome, found: Contrast, standing: Standing, names: Sequence[str], sure: float, likely: float
+) -> str:
+    """What the pre-trained model is worth where it is not the answer.
+
+    Args:
+        sure, likely: probabilities from which something is said plainly, and from which it is said to be probable.
+    """
     margin, belief = exactly(found.margin, found.unit), found.belief
     score = (
         f"({encoder_names(names)}{outcome.task.measure.title} {_score(standing, outcome.task.measure.unit)})"
     )
     other, by = TITLES[found.first], amount(found.gap, found.unit)
-    opening = "The pre-trained model"
-    if belief.within >= LIKELIER:
-        return (
-            f"{opening} is as good as {other}: P(difference within {margin}) {chance(belief.within)} {score}."
-        )
+    if belief.within >= likely:
+        probably = "" if belief.within >= sure else "probably "
+        alike = f"P(difference within {margin}) {chance(belief.within)}"
+        return f"The pre-trained model is {probably}as good as {other}: {alike} {score}."
     if found.gap == 0:
-        return f"{opening} and {other} are level as measured {score}."
+        return f"As measured, the pre-trained model and {other} are level {score}."
     side, word, p = (
         ("ahead of", "better", belief.above) if found.gap > 0 else ("behind", "worse", belief.below)
     )
-    sure = f"P({word} by more than {margin}) {chance(p)}"
-    return f"{opening} is {side} {other} by {by}: {sure} {score}."
+    opening = "The pre-trained model is" if p >= likely else "As measured, the pre-trained model is"
+    open_ = "" if p >= likely else ", which may be noise"
+    return f"{opening} {side} {other} by {by}{open_}: P({word} by more than {margin}) {chance(p)} {score}."
 
 
 def encoder_names(names: Sequence[str]) -> str:
