@@ -22,6 +22,7 @@ from fathometer.learners._sklearn import MatrixModel, all_classes, softmax, two_
 from fathometer.task import Prediction, Task
 
 WIDE = 256  # with more columns distances are taken along the axes that vary most
+LONG = 240.0  # processor seconds in which twice the usual rows of pictures can be learned from
 KEPT = 0.97  # of the variance, by these axes
 NO_AXES: Floats = np.zeros((0, 0), dtype=np.float32)
 SHARPNESS = 2.0  # with which the decisions of pairs become votes
@@ -71,7 +72,8 @@ class Svm(Learner):
     @classmethod
     def unsuited(cls, facts: Facts) -> str | None:
         # a machine for each pair of classes sees only these two classes' rows; pictures' many columns are reduced
-        limit = int(8_000 * (max(facts.outputs, 2) / 2) ** 0.5 * (2 if "image" in facts.kinds else 1))
+        twice = "image" in facts.kinds and facts.seconds >= LONG
+        limit = int(8_000 * (max(facts.outputs, 2) / 2) ** 0.5 * (2 if twice else 1))
         if facts.rows > limit:
             return (
                 f"its time grows with the square of the rows, and there are {facts.rows:,} (limit {limit:,})"
