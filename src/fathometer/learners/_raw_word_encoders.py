@@ -54,6 +54,11 @@ class Table(Part):
 class Meanings(Table):
     """Vectors of words that begin alike where the words are used in the same texts (LSA, Deerwester et al. 1990)."""
 
+    def __init__(self, size: int, width: int, spread: float) -> None:
+        super().__init__(size, width, spread)
+        with torch.no_grad():
+            self.vectors[:FIRST] = 0.0  # words that are not known begin as nothing
+
     @torch.no_grad()
     def prepare(self, rows: WordRows, weights: torch.Tensor) -> None:
         """Begin with the directions in which the training texts differ most."""
@@ -94,7 +99,8 @@ class Bag(nn.Module):
         super().__init__()
         self.pairs = recipe.pairs
         self.words = Meanings(recipe.size, recipe.width, 1.0)
-        self.beside = Table(recipe.pairs, recipe.width, 1.0) if recipe.pairs else None
+        # pairs that training never shows stay at nothing
+        self.beside = Table(recipe.pairs, recipe.width, 0.0) if recipe.pairs else None
         self.register_buffer("weights", weights)
         self.width = recipe.width
 

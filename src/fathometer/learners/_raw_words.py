@@ -23,7 +23,6 @@ MOST_WORDS = 30_000
 BUCKETS = 64  # numbers shared by the words that are not in the vocabulary
 FIRST = 1 + BUCKETS  # number of the commonest word; 0 fills up the end of short texts
 TOGETHER = 256  # texts answered at a time
-WEIGHTLESS = 1.0
 
 
 @dataclass(frozen=True)
@@ -70,13 +69,11 @@ class Vocabulary:
 
     @classmethod
     def of(cls, texts: pd.Series, longest: int) -> Vocabulary:
-        """Learn the words of training texts; those in one text alone are none."""
+        """Learn the commonest words of training texts."""
         shown: Counter[str] = Counter()
         for words in _words(texts, longest):
             shown.update(set(words or ()))
-        kept = [(word, count) for word, count in shown.items() if count >= 2]
-        kept.sort(key=lambda pair: (-pair[1], pair[0]))
-        kept = kept[:MOST_WORDS]
+        kept = sorted(shown.items(), key=lambda pair: (-pair[1], pair[0]))[:MOST_WORDS]
         counts = np.array([count for _, count in kept], dtype=np.float64)
         weights = np.log((1 + len(texts)) / (1 + counts)) + 1
         return cls(tuple(word for word, _ in kept), weights.astype(np.float32), longest)
@@ -87,9 +84,8 @@ class Vocabulary:
         return FIRST + len(self.words)
 
     def number_weights(self) -> npt.NDArray[np.float32]:
-        """(size,) of each number; 0 for the filling."""
-        rare = self.weights.max(initial=WEIGHTLESS)
-        return np.concatenate([[0.0], np.full(BUCKETS, rare), self.weights]).astype(np.float32)
+        """(size,) of each number; 0 for the filling and for words that are not known."""
+        return np.concatenate([np.zeros(FIRST), self.weights]).astype(np.float32)
 
     def seen(self, texts: pd.Series) -> WordRows:
         """Texts as numbers."""

@@ -29,13 +29,14 @@ class Bag(RawLearner):
 
     width: int = 64
     pairs: int = 1 << 15
+    rate: float = 0.05
 
     @classmethod
     def space(cls, task: Task) -> dict[str, Range]:
         return {
             "width": Range(among=(32, 64, 128)),
             "pairs": Range(among=(0, 1 << 13, 1 << 15)),
-            "rate": Range(0.001, 0.01, logarithmic=True),
+            "rate": Range(0.01, 0.2, logarithmic=True),
             "dropout": Range(0.0, 0.5),
             "forgetting": Range(0.0, 0.3),
         }
