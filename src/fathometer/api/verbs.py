@@ -21,6 +21,7 @@ from fathometer.core.cost import allowed_cores, cpu_seconds, machine, versions
 from fathometer.core.files import write_json, writing_to
 from fathometer.data.finding import quoted_names
 from fathometer.data.outputs import write_table
+from fathometer.data.rows import Rows
 from fathometer.data.schema import Schema, learn_schema
 from fathometer.data.sentences import counted
 from fathometer.data.sources import ReadOptions, read_table
@@ -30,7 +31,9 @@ from fathometer.errors import BadRun, UserError
 from fathometer.study.budget import FAMILY_SHARE, PROBE_SHARE, parse_seconds, share_of_each
 from fathometer.study.ledger import Ledger
 from fathometer.study.outcome import measure
-from fathometer.study.prepare import as_facts, understand
+from fathometer.study.prepare import Understood, as_facts, understand
+from fathometer.study.prepare import unlabelled as unlabelled_rows
+from fathometer.study.pretraining import keep_unlabelled
 from fathometer.study.record import read_run
 from fathometer.study.request import Request
 from fathometer.study.run import PRELOADED, Lock, Progress, Watcher, begin, probe, work
@@ -80,6 +83,7 @@ def compare(
     sensitive: str | None = None,
     favourable: str | None = None,
     pretrained: Sequence[str] = (),
+    unlabelled: str | Path | None = None,
     learners: Sequence[str] = (),
     recipes: int | None = None,
     seed: int = 0,
@@ -105,6 +109,8 @@ def compare(
             hope for, the rarer of two classes unless given.
         pretrained: encoders for words and pictures, by folder or by the name of one that was downloaded before; they
             make a third family. What is installed unless given; "none" for none.
+        unlabelled: further words or pictures without answers (a folder, archive or table), on which an encoder is
+            trained first, at the third family's cost.
         learners: only these; all unless given. seed: all randomness comes from it.
         recipes: at most so many of each family, each once over the folds, and no search: a short plan that ends before
             the budget, and so does not depend on the clock.
@@ -136,6 +142,7 @@ def compare(
         sensitive,
         favourable,
         tuple(pretrained),
+        None if unlabelled is None else str(unlabelled),
     )
     request.check()
     table = read_table(data, read or ReadOptions())
@@ -145,7 +152,10 @@ def compare(
     folder = Path(out) if out is not None else _new_folder(table.origin)
     chosen = _engine(engine, workers, folder)
     facts = as_facts(table, understood, request) | _circumstances(seconds, engine, chosen.workers, model)
+    further = None if unlabelled is None else _without_answers(unlabelled, understood, facts)
     with writing_to(folder, _advice(folder)), _made(folder), Lock(folder):
+        if further is not None and not (folder / "run.json").exists():
+            keep_unlabelled(folder, further)
         groups = None if understood.groups is None else understood.groups.codes
         begin(folder, understood.rows, understood.splits, facts, understood.clusters, groups)
         if watcher is not None:
@@ -366,6 +376,24 @@ def _work(folder: Path, engine: Engine, watcher: Watcher | None, started: Start)
     write_json(folder / "result.json", study.to_json())
     shutil.rmtree(folder / MEMO, ignore_errors=True)  # of use to its own trials alone
     return study
+
+
+def _without_answers(source: str | Path, understood: Understood, facts: dict[str, Any]) -> Rows:
+    """Rows without answers, and what the record is to say of them, which is put into the facts."""
+    table = read_table(source, ReadOptions())
+    rows = unlabelled_rows(table, understood)
+    (column,) = rows.kinds
+    facts["unlabelled"] = {
+        "column": column,
+        "kind": rows.kinds[column],
+        "rows": len(rows),
+        "origin": table.origin,
+    }
+    facts["understood"].append(
+        f"An encoder is trained first on {len(rows):,} values of {table.origin}, which have no answers; it belongs to "
+        "the third family."
+    )
+    return rows
 
 
 @contextmanager

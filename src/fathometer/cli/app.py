@@ -106,8 +106,13 @@ def compare(
     ] = None,
     pretrained: Annotated[
         list[str],
-        typer.Option(help="A pre-trained encoder of words or pictures: folder or downloaded name; none: none."),
+        typer.Option(
+            help="A pre-trained encoder of words or pictures: folder or downloaded name; none: none."
+        ),
     ] = [],  # noqa: B006
+    unlabelled: Annotated[
+        str | None, typer.Option(help="Words or pictures without answers, to train an encoder on first.")
+    ] = None,
     learner: Annotated[list[str], typer.Option("--learner", help="Only these learners.")] = [],  # noqa: B006
     seed: Annotated[int, typer.Option(help="All randomness comes from it.")] = 0,
     workers: Annotated[int | None, typer.Option(help="Trials at a time. [one per core]")] = None,
@@ -157,6 +162,7 @@ def compare(
                 sensitive=sensitive,
                 favourable=favourable,
                 pretrained=pretrained,
+                unlabelled=unlabelled,
                 learners=learner,
                 seed=seed,
                 workers=workers,

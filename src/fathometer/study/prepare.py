@@ -33,6 +33,7 @@ from fathometer.tasks.regression import Regression
 
 ROWS_LEAST = 20
 RARE_SHARE = 0.10  # a class rarer than this, with two classes, makes accuracy say nothing
+LIKELY = 0.5  # a guess of a column's kind above which it is taken for that
 NUMBER_STEPS = 10  # a number's range is cut into so many steps, to be spread evenly over folds
 
 
@@ -150,6 +151,35 @@ def _told_unreadable(frame: pd.DataFrame, rows: Rows, schema: Schema, empty: npt
     which = "that cannot be read" if told else "without anything to learn from"
     reasons = f" {'; '.join(told)}." if told else ""
     return f"{counted(len(places), 'row')} {which} {'was' if len(places) == 1 else 'were'} left out.{reasons}"
+
+
+def unlabelled(table: Table, understood: Understood) -> Rows:
+    """Words or pictures without answers, as one column of the study's, read as that column is.
+
+    Raises:
+        UserError: the study has no such column, or the table none like it.
+    """
+    columns = [column for column in understood.schema.columns if KINDS.get(column.kind).unstructured]
+    if not columns:
+        raise UserError(
+            "Rows without answers train an encoder of words or pictures, and no column holds any. Take --unlabelled "
+            "away."
+        )
+    names = [str(name) for name in table.frame.columns]
+    for column in columns:
+        kind = KINDS.get(column.kind)()
+        cells = {name: table.frame[name] for name in names if name == column.name or len(names) == 1}
+        cells = cells or {name: table.frame[name] for name in names if kind.guess(table.frame[name]) > LIKELY}
+        for name in cells:
+            values = kind.read(cells[name].reset_index(drop=True), column.reading)
+            known = values[values.notna()].reset_index(drop=True)
+            if len(known):
+                return Rows(pd.DataFrame({column.name: known}), {column.name: column.kind})
+    wanted = " or ".join(dict.fromkeys(column.kind for column in columns))
+    raise UnsuitableData(
+        f"Expected rows without answers that hold columns of kind {wanted}, but {table.origin} has none. Give a folder "
+        "or a table of the same sort as the data."
+    )
 
 
 def as_facts(table: Table, understood: Understood, request: Request) -> dict[str, Any]:

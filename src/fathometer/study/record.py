@@ -38,11 +38,13 @@ class FoldResult:
 def families_of(run: Mapping[str, Any], listed: Iterable[Mapping[str, Any]]) -> tuple[str, ...]:
     """The families that share a run's budget: the two, and the pre-trained where it has an encoder and a learner.
 
+    Where an encoder is to be trained first, on rows without answers, the third has its share from the beginning.
+
     Args:
         listed: learners as they were listed, or trials: each with its "family".
     """
-    has_third = bool(run.get("encoders")) and any(one["family"] == PRETRAINED for one in listed)
-    return (*FAMILIES, PRETRAINED) if has_third else FAMILIES
+    has_learner = bool(run.get("encoders")) and any(one["family"] == PRETRAINED for one in listed)
+    return (*FAMILIES, PRETRAINED) if has_learner or run.get("unlabelled") else FAMILIES
 
 
 def read_run(folder: Path) -> dict[str, Any]:

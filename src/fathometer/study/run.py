@@ -27,6 +27,9 @@ from fathometer.study.budget import FAMILIES, PRETRAINED, Budget
 from fathometer.study.ledger import RUN_FORMAT, Ledger, Lock, Trial, read_arrays
 from fathometer.study.picks import Pick, chosen_rows
 from fathometer.study.plan import Candidate, Lane, Unit, baseline_units, fairest
+from fathometer.study.pretraining import FOLD as UNLABELLED
+from fathometer.study.pretraining import SHARE as PRETRAINING_SHARE
+from fathometer.study.pretraining import STAGE, name_encoder, order_of, run_pretraining
 from fathometer.study.probe import ProbeOrder, run_probe
 from fathometer.study.record import FoldResult, families_of, read_run
 from fathometer.study.trial import Order, list_candidates, run_trial
@@ -274,6 +277,8 @@ class _Desk:
             self._share_among(families_of(self.run, self.run["replay"]))
             yield from (self._job(unit) for unit in _replayed(self.run["replay"], self.finished))
             return
+        if self._awaits_encoder():
+            yield self._pretraining()
         candidates = yield from self._candidates()
         self._share_among(families_of(self.run, self.listed["candidates"] if self.listed else ()))
         recipes, first = self.run.get("recipes"), int(self.run["splits"]["first"])
@@ -285,16 +290,15 @@ class _Desk:
             baselines, [name for name, _ in folds], int(self.run["seed"]), self.finished
         ):
             yield self._job(unit)
-        for family in self.families:
-            mine = [c for c in candidates if c.family == family]
-            seed = int(self.run["seed"])
+
+        def open_lane(family: str, candidates: list[Candidate]) -> None:
             self.lanes[family] = Lane(
                 family,
-                mine,
+                [c for c in candidates if c.family == family],
                 folds,
                 first,
                 self.budget,
-                seed,
+                int(self.run["seed"]),
                 self.finished,
                 self.clock,
                 recipes,
@@ -302,14 +306,32 @@ class _Desk:
                 self._is_ablated(family),
                 self._keeps_features(family),
             )
+
+        for family in self.families:
+            if family != PRETRAINED or not self._awaits_encoder():
+                open_lane(family, candidates)
         while True:
+            if PRETRAINED in self.families and PRETRAINED not in self.lanes and not self._awaits_encoder():
+                open_lane(PRETRAINED, (yield from self._candidates(again=True)))
             following = fairest(self.lanes.values())
             if following is not None:
                 yield self._job(following)
-            elif self.units:
+            elif self.units or self._awaits_encoder():
                 yield None
             else:
                 return
+
+    def _awaits_encoder(self) -> bool:
+        """Whether an encoder is to be trained first, and has not been."""
+        return bool(self.run.get("unlabelled")) and not any(t.stage == STAGE for t in self.finished)
+
+    def _pretraining(self) -> Job:
+        """Train an encoder on the rows without answers, at the third family's cost."""
+        share = replace(self.budget, families=len(FAMILIES) + 1).family_seconds
+        seconds = PRETRAINING_SHARE * share
+        order = order_of(self.folder, self.run["unlabelled"], seconds, int(self.run["seed"]))
+        wall = max(self.budget.kill_at - self.clock(), 5.0)
+        return Job(STAGE, run_pretraining, {"order": order}, wall, 1.5 * seconds + 5.0, self.memory_bytes)
 
     def _share_among(self, families: tuple[str, ...]) -> None:
         """The budget is these families'; a third without a learner takes nothing from the two."""
@@ -345,10 +367,13 @@ class _Desk:
             encoders=encoders,
         )
 
-    def _candidates(self) -> Generator[Job | None, None, list[Candidate]]:
-        """Asks a worker what there is to try; its outcome arrives through `enter`."""
+    def _candidates(self, *, again: bool = False) -> Generator[Job | None, None, list[Candidate]]:
+        """Asks a worker what there is to try; its outcome arrives through `enter`.
+
+        again: although it was listed before, for there are further encoders now.
+        """
         path = self.folder / "learners.json"
-        self.listed: dict[str, Any] | None = read_json(path) if path.exists() else None
+        self.listed: dict[str, Any] | None = read_json(path) if path.exists() and not again else None
         if self.listed is None:
             only = tuple(self.run.get("learners") or ())
             arguments = {"task_json": self.run["task"], "facts": self._facts(), "only": only}
@@ -388,6 +413,9 @@ class _Desk:
             self.listed = outcome.value
             write_json(self.folder / "learners.json", outcome.value)
             return
+        if outcome.job.key == STAGE:
+            self._enter_encoder(outcome)
+            return
         unit, scratch, _ = self.units.pop(outcome.job.key)
         trial = _entry(unit, outcome, self.clock())
         done = trial.status == "done"
@@ -399,6 +427,19 @@ class _Desk:
             self.lanes[unit.candidate.family].end(unit.key)
         if self.watcher is not None:
             self.watcher(self.progress(trial))
+
+    def _enter_encoder(self, outcome: Outcome) -> None:
+        """Name the encoder that was trained; whatever came of it, it is a trial of the third family."""
+        if outcome.status == "done" and outcome.value is not None:
+            name_encoder(self.folder, self.run, outcome.value["encoder"])
+        title = "encoder trained on rows without answers"
+        candidate = Candidate(STAGE, PRETRAINED, title, 0, {}, {})
+        unit = Unit(candidate, UNLABELLED, STAGE, int(self.run["seed"]), 0.0)
+        decided = (outcome.value or {}).get("decided", {})
+        plain = replace(outcome, value={"decided": decided, "fit_seconds": outcome.cpu_seconds})
+        trial = _entry(unit, plain, self.clock())
+        self.ledger.commit(trial, None)
+        self.finished.append(trial)
 
     def progress(self, last: Trial | None) -> Progress:
         """How far the run is."""
@@ -415,6 +456,8 @@ def structured_columns(run: Mapping[str, Any]) -> int:
 def _replayed(trials: list[dict[str, Any]], finished: list[Trial]) -> Iterator[Unit]:
     done = {trial.key for trial in finished}
     for item in trials:
+        if item["stage"] == STAGE:
+            continue  # the encoder is there already
         candidate = Candidate(
             item["learner"], item["family"], item["title"], int(item["turn"]), item["settings"], {}
         )
