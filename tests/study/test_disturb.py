@@ -6,16 +6,20 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from fathometer.core.pictures import PictureArray, digest_of
 from fathometer.data.rows import Rows
 from fathometer.study.disturb import (
     as_numbers,
     by_relevance,
+    careless_columns,
     noise_scales,
+    noise_told,
     shuffled,
     unlikeness,
     with_gaps,
     with_noise,
 )
+from fathometer.study.facts import with_facts
 
 COUNT = 2_000
 NAME = "{0} %s\n"
@@ -128,3 +132,70 @@ def test_columns_are_ordered_by_how_the_answers_go_along_with_them() -> None:
     assert sorted(order) == sorted(rows.kinds)
     assert order == ["when", "said", "x", NAME, "same"]
     assert set(by_relevance(rows, np.ones((COUNT, 3)))) == set(rows.kinds)
+
+
+def words_and_pictures(count: int = 60) -> Rows:
+    rng = np.random.default_rng(0)
+    pixels = rng.integers(0, 256, (count, 8, 9, 1)).astype(np.uint8)
+    digests = np.array([digest_of(one) for one in pixels], dtype=np.uint64)
+    said = pd.Series(
+        [f"the {word} of number {n}" for n, word in enumerate(["cat", "dog"] * 30)], dtype=object
+    )
+    frame = pd.DataFrame(
+        {
+            "said": said,
+            "seen": pd.Series(PictureArray(pixels, digests, np.arange(count))),
+            "smelt": pd.Series([object() for _ in range(count)], dtype=object),
+        }
+    )
+    return Rows(frame, {"said": "text", "seen": "image", "smelt": "smell"})
+
+
+def test_words_and_pictures_go_missing_are_shuffled_and_are_disturbed() -> None:
+    rows = words_and_pictures()
+    assert careless_columns(rows) == ["said", "seen"]  # of a kind that is not at hand nothing is known
+    noisy = with_noise(rows, {}, 0.3, 1, ["said", "seen"])
+    assert (noisy.column("said") != rows.column("said")).mean() > 0.3
+    assert (noisy.column("seen") != rows.column("seen")).all()
+    assert noisy.column("smelt").equals(rows.column("smelt"))
+    gaps = with_gaps(rows, 0.5, 1)
+    assert all(0.2 < gaps.column(name).isna().mean() < 0.8 for name in rows.kinds)
+    assert gaps.column("seen").dtype == rows.column("seen").dtype
+    turned = shuffled(rows, "seen", np.arange(60)[::-1].copy())
+    assert turned.column("seen").iloc[0] == rows.column("seen").iloc[59]
+    assert not rows.frame.isna().any(axis=None)
+
+
+def test_noise_is_told_by_what_the_columns_are() -> None:
+    kinds = {"a": "number", "b": "moment", "c": "text", "d": "image"}
+    told = noise_told(kinds, {"a": 1.0, "b": 2.0}, ["c", "d"], 0.1)
+    assert told.startswith("noise of 0.1 standard deviations in numbers and dates, ")
+    assert "typing errors in 10 % of the words" in told and "slight blur" in told
+    assert noise_told(kinds, {}, ["d"], 0.3).startswith("strong blur")
+    assert noise_told({"a": "number"}, {"a": 1.0}, [], 0.3) == "noise of 0.3 standard deviations in numbers"
+
+
+def test_rows_are_unlike_by_what_is_seen_in_them() -> None:
+    train = words_and_pictures()
+    pixels = np.stack([np.full((8, 9, 1), 128, np.uint8), np.full((8, 9, 1), 255, np.uint8)])
+    frame = pd.DataFrame(
+        {
+            "said": pd.Series(["the cat of number 7", "WHAT!!! " * 40], dtype=object),
+            "seen": pd.Series(PictureArray(pixels, np.array([1, 2], dtype=np.uint64), np.arange(2))),
+            "smelt": pd.Series([1, 2], dtype=object),
+        }
+    )
+    near, far = unlikeness(Rows(frame, train.kinds), train)
+    assert 0 <= near < far <= 1
+
+
+def test_facts_stand_beside_the_columns_under_names_of_their_own() -> None:
+    rows = words_and_pictures()
+    rows.frame["brightness of seen"] = 1.0
+    rows = Rows(rows.frame, {**rows.kinds, "brightness of seen": "number"})
+    told = with_facts(rows)
+    assert set(rows.kinds) < set(told.kinds)
+    assert "brightness of seen (seen)" in told.kinds
+    assert told.column("characters of said").tolist() == [float(len(text)) for text in rows.column("said")]
+    plain = Rows(pd.DataFrame({"x": [1.0]}), {"x": "number"})
+    assert with_facts(plain) is plain
