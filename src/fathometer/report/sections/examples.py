@@ -376,7 +376,7 @@ def _first_looks(record: Record) -> Gallery | None:
             shown.append(Thumbnail(text(found, "png"), "a picture as it is", *sides))
         shown.append(Drawing(edges(cells, *sides, "Directions of edges")))
         line = "which way edges run, in each part: written down by people, the same for every task"
-        columns.append(("Classical ML: engineered", (Card(((*shown, line),)),)))
+        columns.append(("Classical ML: engineered", (Card(((*shown, line),), "begins"),)))
         rows.append(("classical ML", line))
     filters = [png for png in texts(record.measures("deep"), "examples", "filters") if _is_picture(png)]
     if filters:
@@ -384,7 +384,7 @@ def _first_looks(record: Record) -> Gallery | None:
             Thumbnail(png, f"filter {place}", 1, 1, is_coarse=True)
             for place, png in enumerate(filters[:FILTERS_MOST], 1)
         )
-        line = f"{len(small)} filters of the first layer, learned from your pictures; grey is zero"
+        line = f"{len(small)} filters of the first layer, made from your pictures; grey is zero"
         columns.append(("Deep learning: learned", (Card(((*small, line),), "begins"),)))
         rows.append(("deep learning", line))
     if not columns:
