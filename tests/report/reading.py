@@ -106,7 +106,9 @@ def check(page: str) -> Node:
             ), name
             if name == "src":
                 assert node.tag == "img" and PICTURE.fullmatch(value), value[:80]
-                assert node.attributes["alt"].strip() and node.attributes["width"] and node.attributes["height"]
+                assert (
+                    node.attributes["alt"].strip() and node.attributes["width"] and node.attributes["height"]
+                )
             if name == "href":
                 assert value.startswith("#"), value
     ids = [node.attributes["id"] for node in nodes if "id" in node.attributes]
