@@ -14,7 +14,7 @@ from test_decide import check_words, errors
 from test_outlook import SIZES, classes_study, error_at
 
 from fathometer.study.outcome import Outcome
-from fathometer.verdict.axes import leaderboard
+from fathometer.verdict.axes import known_encoders, leaderboard
 from fathometer.verdict.catching_up import CatchUp, catch_up, more_rows_of
 from fathometer.verdict.compare import contrast
 from fathometer.verdict.decide import Verdict, decide
@@ -154,11 +154,11 @@ def test_a_result_without_it_has_no_word_of_it() -> None:
 def test_a_result_with_it_says_what_it_needs_and_how_it_compares() -> None:
     of = curved((0.10, 0.1, 0.08))
     told = result(of)
-    assert told["encoders"] == [ENCODER]
+    assert told["encoders"] == [{**ENCODER, "trained_here": False}]
     assert set(told["table"]) == set(told["folds"]) == set(of.results)
     found = told["verdict"]["pretrained"]
     assert (found["against"], found["contrast"]["second"]) == ("deep", "pretrained")
-    assert found["encoders"] == [ENCODER]
+    assert found["encoders"] == told["encoders"]
     assert found["p_better"] + found["p_same"] + found["p_worse"] == pytest.approx(1)
     json.dumps(told, allow_nan=False)
 
@@ -262,3 +262,10 @@ def test_what_may_be_noise_is_said_to_be() -> None:
     assert verdict.pretrained is not None
     assert max(verdict.pretrained.p_better, verdict.pretrained.p_same, verdict.pretrained.p_worse) < 0.8
     assert re.search(r"As measured, the pre-trained model is|is probably as good as", verdict.sentence)
+
+
+def test_an_encoder_is_known_to_be_trained_in_the_run() -> None:
+    folder = {"folder": "/runs/one/unlabelled/encoder"}
+    own = {"unlabelled": {"rows": 5}, "encoders": [{**ENCODER, **folder}, ENCODER]}
+    assert [one["trained_here"] for one in known_encoders(own)] == [True, False]
+    assert [one["trained_here"] for one in known_encoders({"encoders": [{**ENCODER, **folder}]})] == [False]

@@ -105,3 +105,9 @@ def test_what_an_encoder_says_of_itself_comes_through_as_plain_text(name: str) -
     if len(name) < 100:
         check_words(found)
     assert all(one.sentence.isprintable() and len(one.sentence) < 1_500 for one in found)
+
+
+def test_of_an_encoder_that_was_trained_in_the_run_nothing_is_hidden() -> None:
+    own = {**ENCODER, "trained_here": True}
+    assert said("V704", third(encoders=(own,))) is None
+    assert said("V705", third(encoders=(own,))) is None

@@ -160,7 +160,9 @@ def _say_pretrained(console: Console, view: PretrainedView, margin: str) -> None
         licence = encoder.get("licence") or "no licence found in its files"
         size = f"{float(encoder.get('size_bytes') or 0) / 1e6:,.0f} MB"
         name = f"{encoder.get('name')} ({licence}, {size})"
-        _say(console, f"Pre-trained: {name}. What it cost to train before is not counted.")
+        here = "It was trained in this run, on rows without answers, and that is counted."
+        cost = here if encoder.get("trained_here") else "What it cost to train before is not counted."
+        _say(console, f"Pre-trained: {name}. {cost}")
 
 
 def _news(study: Study) -> list[Reason]:

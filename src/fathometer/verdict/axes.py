@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from pathlib import PurePath
 from typing import Any
 
 from fathometer.data.thinning import is_whole
 from fathometer.study.budget import PRETRAINED, share_of_each
 from fathometer.study.ledger import Trial
 from fathometer.study.outcome import COMPETITORS, Outcome
+from fathometer.study.pretraining import FOLDER
 from fathometer.verdict.compare import Score, score
 
 
@@ -67,8 +69,19 @@ def standings(outcome: Outcome) -> dict[str, Standing]:
 def encoders_of(outcome: Outcome, members: Iterable[Trial]) -> list[Mapping[str, Any]]:
     """The encoders that these trials' models need beside them, each once, as the run's record describes them."""
     needed = {trial.settings.get("encoder") for trial in members if trial.family == PRETRAINED}
-    known = {encoder["digest"]: encoder for encoder in outcome.run.get("encoders") or ()}
+    known = {encoder["digest"]: encoder for encoder in known_encoders(outcome.run)}
     return [encoder for digest, encoder in known.items() if digest in needed]
+
+
+def known_encoders(run: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """A run's encoders, and whether each was trained in it, on rows without answers."""
+    return [
+        {
+            **encoder,
+            "trained_here": bool(run.get("unlabelled")) and FOLDER in PurePath(encoder["folder"]).parts,
+        }
+        for encoder in run.get("encoders") or ()
+    ]
 
 
 def leaderboard(outcome: Outcome) -> list[Attempt]:

@@ -20,7 +20,7 @@ POINTS_MOST = 60
 NEAR_BEST = 0.01  # of the best loss
 TRIALS_LEAST = 3  # on a fold; among fewer the best is too easily near
 SEARCHED_LEAST = 5  # random settings, below which their spread says nothing
-ASIDE = {"curve", "ablation", "refit"}  # stages that look for no better model
+ASIDE = {"curve", "ablation", "refit", "pretraining"}  # stages that look for no better model
 SPELLED = {"kinds": "kind", "learners": "learner"}
 """Options that are not called as the request's field is."""
 

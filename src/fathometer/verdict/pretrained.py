@@ -12,7 +12,7 @@ from typing import Any
 
 from fathometer.study.budget import PRETRAINED
 from fathometer.study.outcome import Outcome
-from fathometer.verdict.axes import Standing, encoders_of
+from fathometer.verdict.axes import Standing, encoders_of, known_encoders
 from fathometer.verdict.catching_up import CatchUp
 from fathometer.verdict.compare import Contrast, contrast
 from fathometer.verdict.wording import pretrained_aside, pretrained_pays
@@ -24,7 +24,8 @@ class PretrainedView:
 
     against: "classical", "deep" or "together". contrast: `gap` above 0 where the pre-trained is better; p_better,
     p_same, p_worse: that it is better by more than the margin, within it, worse by more. between: the answer between
-    the two families alone. encoders: those that its models need, as the run's record describes them. outlook: of its
+    the two families alone. encoders: those that its models need, as the run's record describes them, and whether
+    each was trained in the run (`trained_here`). outlook: of its
     lead with more rows, where that was measured; more_rows: the same in words.
     """
 
@@ -62,7 +63,7 @@ def pretrained_view(
     members = [
         trials[key] for fold in outcome.results[PRETRAINED] for key, _ in fold.members if key in trials
     ]
-    encoders = encoders_of(outcome, members) or list(outcome.run.get("encoders") or ())
+    encoders = encoders_of(outcome, members) or known_encoders(outcome.run)
     names, own = [str(one["name"]) for one in encoders], table[PRETRAINED]
     if may_pay and found.belief.above >= sure:
         sentence = pretrained_pays(outcome, found, own, names)

@@ -8,7 +8,7 @@ from dataclasses import asdict
 from typing import Any
 
 from fathometer.study.ledger import Trial
-from fathometer.verdict.axes import Attempt
+from fathometer.verdict.axes import Attempt, known_encoders
 from fathometer.verdict.decide import Verdict
 from fathometer.verdict.evidence import Evidence
 from fathometer.verdict.reasons import find_reasons
@@ -76,7 +76,7 @@ def as_json(
             for name, folds in outcome.results.items()
         },
     }
-    encoders = {"encoders": list(run["encoders"])} if run.get("encoders") else {}
+    encoders = {"encoders": known_encoders(run)} if run.get("encoders") else {}
     cleaned: dict[str, Any] = _finite(result | encoders | _measured(evidence))
     return cleaned
 

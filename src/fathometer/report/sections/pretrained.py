@@ -13,6 +13,9 @@ NOT_COUNTED = (
     "What its encoder cost to train, elsewhere and before, is in no figure here. Its size on disk, and the time to "
     "turn values into numbers, are part of its column."
 )
+COUNTED = (
+    "The encoder that was trained in this run, on rows without answers, is part of the time of its column."
+)
 COMPARED = (
     "It had as much processor time as each of the two families, the same rows and the same folds (of repeats it may "
     "lack some). It is compared with the better of the two, or with both together where these are the answer between "
@@ -76,7 +79,10 @@ def _blocks(record: Record, encoders: list[Mapping[str, Any]]) -> Iterator[Block
     note = text(record.result, "verdict", "pretrained", "outlook", "note")
     if note:
         yield Paragraph(note, "note")
-    yield Paragraph(NOT_COUNTED, "note")
+    if not encoders or any(encoder.get("trained_here") is not True for encoder in encoders):
+        yield Paragraph(NOT_COUNTED, "note")
+    if any(encoder.get("trained_here") is True for encoder in encoders):
+        yield Paragraph(COUNTED, "note")
 
 
 def _chances(record: Record) -> Table | None:

@@ -167,8 +167,10 @@ def _matters(evidence: Evidence) -> bool:
 
 
 def _encoders(evidence: Evidence) -> list[Mapping[str, Any]]:
+    """Those that came from elsewhere; one that was trained in the run itself has no secrets."""
     view = evidence.verdict.pretrained
-    return [one for one in (() if view is None else view.encoders) if isinstance(one, Mapping)]
+    known = () if view is None else view.encoders
+    return [one for one in known if isinstance(one, Mapping) and not one.get("trained_here")]
 
 
 def _described(encoder: Mapping[str, Any]) -> str:
