@@ -17,6 +17,7 @@ from fathometer.core.memo import (
     recalled_rows,
     recalled_state,
     remembering,
+    sharing,
 )
 
 DIGESTS = np.array([5, 9, 5, 2**63 + 1, 7], dtype=np.uint64)
@@ -148,3 +149,16 @@ def test_what_others_spent_is_told_apart_from_what_is_spent_here(tmp_path):
         recalled_rows("a", DIGESTS[:3], 1, slow)
         assert made_seconds() == 0
         assert borrowed_seconds() == pytest.approx(made / 2)  # two of the four different values
+
+
+def test_models_that_answer_together_share_what_they_make_and_then_it_is_gone():
+    calls: list[int] = []
+    for _ in range(2):
+        with sharing():
+            assert is_remembering()
+            for _ in range(3):
+                rows = recalled_rows("a", DIGESTS, 2, squares(calls))
+                np.testing.assert_array_equal(rows, expected())
+                rows[:] = 0  # nobody's change reaches another
+    assert not is_remembering()
+    assert sorted(calls) == [0, 0, 1, 1, 3, 3, 4, 4]

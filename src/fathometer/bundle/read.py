@@ -14,6 +14,7 @@ import pandas as pd
 
 from fathometer.bundle.write import BUNDLE_FORMAT
 from fathometer.core.files import digest, read_json
+from fathometer.core.memo import sharing
 from fathometer.data.column_names import tidy_names
 from fathometer.data.rows import Rows
 from fathometer.data.schema import Schema
@@ -65,8 +66,9 @@ class Bundle:
             return np.zeros((0,) if self.task.outputs == 1 else (0, self.task.outputs))
         folds = self.mixes[name]
         answers: dict[str, Prediction] = {}
-        for key in {key for mix in folds for key in mix}:
-            answers[key] = self._member(key).predict(rows)
+        with sharing():
+            for key in {key for mix in folds for key in mix}:
+                answers[key] = self._member(key).predict(rows)
         means = [
             self.task.average([answers[key] for key in mix], [float(weight) for weight in mix.values()])
             for mix in folds

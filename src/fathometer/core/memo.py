@@ -32,6 +32,9 @@ Digests = npt.NDArray[np.uint64]
 BORROWED, MADE = 0, 1  # places in what is noted of seconds
 
 _place: ContextVar[Path | None] = ContextVar("place", default=None)
+_shared: ContextVar[dict[tuple[str, bytes], npt.NDArray[np.float32]] | None] = ContextVar(
+    "shared", default=None
+)
 _spent: ContextVar[list[float] | None] = ContextVar("spent", default=None)
 
 
@@ -47,9 +50,22 @@ def remembering(folder: Path) -> Iterator[None]:
         _spent.reset(spent)
 
 
+@contextmanager
+def sharing() -> Iterator[None]:
+    """Inside, what one model makes of some values is at hand for the next that wants the same of them; kept nowhere.
+
+    For several models that answer one question together. Where something is remembered anyway, nothing changes.
+    """
+    token = _shared.set({})
+    try:
+        yield
+    finally:
+        _shared.reset(token)
+
+
 def is_remembering() -> bool:
-    """Whether anything is kept now."""
-    return _place.get() is not None
+    """Whether anything is kept now, if only for the moment."""
+    return _place.get() is not None or _shared.get() is not None
 
 
 def borrowed_seconds() -> float:
@@ -102,7 +118,12 @@ def recalled_rows(
     """
     folder = _place.get()
     if folder is None:
-        return _made_in_parts(digests, width, make, most_rows)
+        shared, key = _shared.get(), (name, digests.tobytes())
+        if shared is None:
+            return _made_in_parts(digests, width, make, most_rows)
+        if key not in shared:
+            shared[key] = _made_in_parts(digests, width, make, most_rows)
+        return shared[key].copy()
     with _locked(folder / f"{name}.lock"):
         store = _Store(folder, name, width)
         _, first = np.unique(digests, return_index=True)

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from fathometer.core.memo import sharing
 from fathometer.data.rows import Rows
 from fathometer.learner import Model, Run
 from fathometer.task import Prediction, Task
@@ -84,7 +85,8 @@ class Bench:
         count, _ = self.largest
         started = time.monotonic()
         questions = Rows(rows.frame, rows.kinds)
-        answers = [model.predict(questions) for model, _ in self.members]
+        with sharing():
+            answers = [model.predict(questions) for model, _ in self.members]
         mean = self.task.average(answers, [weight for _, weight in self.members])
         if len(rows) >= count:
             self.largest = (len(rows), time.monotonic() - started)
