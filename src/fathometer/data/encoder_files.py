@@ -19,6 +19,9 @@ from fathometer.errors import UserError
 
 TEXT, IMAGE = "text", "image"
 FATHOMETER_FILE = "encoder.json"
+NETWORK_FILE = (
+    "network.json"  # of a member that is a network which reads words or pictures (learners/_raw.py)
+)
 PICKLED = (".bin", ".pt", ".pth", ".pkl", ".ckpt", ".h5", ".msgpack")
 LARGEST_HEADER = 100_000_000  # bytes; the format's own limit
 EXTERNAL = b"\x0a\x08location\x12"  # in an ONNX file: the name of another file that holds its numbers
@@ -79,7 +82,9 @@ def used_files(folder: Path, form: str) -> list[str]:
     Raises:
         UserError: one is missing, is a link that leads elsewhere, or may not be used.
     """
-    if form == "fathometer":
+    if form == "fathometer" and not (folder / FATHOMETER_FILE).exists():
+        names = [NETWORK_FILE, "network.safetensors"]
+    elif form == "fathometer":
         listed = read_object(folder / FATHOMETER_FILE).get("files", [])
         if not isinstance(listed, list) or not all(_is_plain_name(one) for one in listed):
             raise UserError(f"{folder / FATHOMETER_FILE} names no files. Make the encoder again.")
@@ -153,7 +158,7 @@ def onnx_file(folder: Path) -> Path:
 
 
 def _form(folder: Path) -> str:
-    if (folder / FATHOMETER_FILE).is_file():
+    if (folder / FATHOMETER_FILE).is_file() or (folder / NETWORK_FILE).is_file():
         return "fathometer"
     has_weights = any(folder.glob("*.safetensors")) or any(
         path.suffix in PICKLED for path in folder.glob("*")
@@ -164,6 +169,10 @@ def _form(folder: Path) -> str:
 
 
 def _config(folder: Path, form: str) -> dict[str, Any]:
+    if form == "fathometer" and not (folder / FATHOMETER_FILE).exists():
+        readers = read_object(folder / NETWORK_FILE).get("readers") or {}
+        kind = IMAGE if readers.get("pictures") else TEXT if readers.get("words") else ""
+        return {"kind": kind, "learned_from": "the rows and answers of an earlier run"}
     if form == "fathometer":
         return read_object(folder / FATHOMETER_FILE)
     if form == "onnx" and not (folder / "config.json").exists():

@@ -5,11 +5,19 @@ from __future__ import annotations
 import importlib.util
 import os
 import re
+from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from fathometer.core.files import digest
-from fathometer.data.encoder_files import FATHOMETER_FILE, TEXT, Encoder, encoder_at
+from fathometer.data.encoder_files import (
+    FATHOMETER_FILE,
+    NETWORK_FILE,
+    TEXT,
+    Encoder,
+    encoder_at,
+    read_object,
+)
 from fathometer.errors import UserError
 
 NONE = "none"
@@ -95,13 +103,32 @@ def _named(name: str, kinds: Collection[str]) -> Iterator[Encoder]:
 
 
 def _trained_here(path: Path) -> Iterator[Path]:
-    """Encoders that the members of a model folder, or of a run's model folder, were trained on to."""
-    if (path / FATHOMETER_FILE).exists() or (path / "config.json").exists():
+    """Of each kind and form, the encoder of the member that counts most in a model folder, or a run's model folder.
+
+    Raises:
+        UserError: it is a model folder, and no member has an encoder.
+    """
+    model = path / "model" if (path / "model" / "model.json").is_file() else path
+    if not (model / "model.json").is_file():
         return
-    model = path / "model" if (path / "model").is_dir() else path
-    for place in sorted((model / "members").glob("*/encoder")):
-        if (place / FATHOMETER_FILE).exists() or (place / "config.json").exists():
-            yield place
+    mixes = read_object(model / "model.json").get("mixes", {})
+    weights: Counter[str] = Counter()
+    for several in mixes.values() if isinstance(mixes, dict) else ():
+        for mix in several:
+            weights.update({str(key): float(weight) for key, weight in mix.items()})
+    found: set[tuple[str, str]] = set()
+    for member in sorted((model / "members").glob("*"), key=lambda place: (-weights[place.name], place.name)):
+        folder = member / "encoder" if (member / "encoder").is_dir() else member
+        if not any((folder / name).is_file() for name in (FATHOMETER_FILE, NETWORK_FILE, "config.json")):
+            continue
+        encoder = encoder_at(folder)
+        if (encoder.kind, encoder.form) not in found:
+            found.add((encoder.kind, encoder.form))
+            yield folder
+    if not found:
+        raise UserError(
+            f"No model in {path} has an encoder of words or pictures. Name another run or folder."
+        )
 
 
 def _downloaded(name: str) -> Path:

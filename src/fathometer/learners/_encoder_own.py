@@ -1,4 +1,4 @@
-"""Encoders that were trained here, without any answer: on the user's own pictures or texts."""
+"""Encoders that were trained here: without any answer on the user's own pictures or texts, or by an earlier run."""
 
 from __future__ import annotations
 
@@ -14,11 +14,13 @@ import torch
 
 from fathometer.core.files import State, read_state, write_json, write_state
 from fathometer.core.pictures import as_pictures
-from fathometer.data.encoder_files import FATHOMETER_FILE, IMAGE, TEXT, Encoder, encoder_at
+from fathometer.data.encoder_files import FATHOMETER_FILE, IMAGE, NETWORK_FILE, TEXT, Encoder, encoder_at
 from fathometer.learners._encoder_reading import Floats, Reader
 from fathometer.learners._raw_picture_encoders import PictureReader as PictureNetwork
 from fathometer.learners._raw_picture_encoders import PictureRecipe
 from fathometer.learners._raw_pictures import Changes
+from fathometer.learners._raw_word_encoders import WordReader as WordNetwork
+from fathometer.learners._raw_word_encoders import WordRecipe
 from fathometer.learners._raw_words import Vocabulary
 
 WEIGHTS = "weights"
@@ -103,10 +105,60 @@ class OwnWords(Reader):
         return cls(Vocabulary.from_state(state["vocabulary"]), state["vectors"].astype(np.float32))
 
 
+@dataclass
+class EarlierWords(Reader):
+    """The encoder of texts of a network that an earlier run has trained."""
+
+    vocabulary: Vocabulary
+    network: WordNetwork
+    lengths: tuple[int, ...] = (FIRST_WORDS,)
+
+    @property
+    def width(self) -> int:  # type: ignore[override]
+        """Numbers a text becomes."""
+        return self.network.width
+
+    def embed(self, values: pd.Series, length: int) -> Floats:
+        seen = self.vocabulary.seen(values)
+        rows = np.zeros((len(values), self.width), dtype=np.float32)
+        with torch.inference_mode():
+            for start in range(0, len(values), TOGETHER):
+                rows[start : start + TOGETHER] = self.network(seen.part(start, start + TOGETHER)).numpy()
+        rows[values.isna().to_numpy()] = 0.0
+        return rows
+
+    def work(self, values: pd.Series, length: int) -> float:
+        return float(len(values))
+
+
 def own_reader(folder: Path, kind: str) -> Reader:
-    """The encoder that was written to this folder."""
+    """The encoder that was written to this folder, or that of the network in it."""
+    if not (folder / FATHOMETER_FILE).exists():
+        return _of_network(read_state(folder, NETWORK_FILE.removesuffix(".json")), kind)
     state = read_state(folder, WEIGHTS)
     return OwnWords.from_state(state) if kind == TEXT else OwnPictures.from_state(state)
+
+
+def _of_network(state: State, kind: str) -> Reader:
+    """The first encoder of this kind in a network's state (`_raw.RawModel.save`)."""
+    part = "words" if kind == TEXT else "pictures"
+    prefix = f"networks.0.{part}.0."
+    weights = {
+        name.removeprefix(prefix): torch.from_numpy(array)
+        for name, array in state["weights"].items()
+        if name.startswith(prefix)
+    }
+    if kind == TEXT:
+        vocabulary = Vocabulary.from_state(state["inputs"]["words"][0])
+        words = WordNetwork(
+            WordRecipe(**state["readers"]["words"][0]), torch.from_numpy(vocabulary.number_weights()), 0.0
+        )
+        words.load_state_dict(weights)
+        return EarlierWords(vocabulary, words.eval())
+    network = PictureNetwork(PictureRecipe.from_state(state["readers"]["pictures"][0]), Changes())
+    network.load_state_dict(weights)
+    width = network.width
+    return OwnPictures(network.eval(), np.zeros(width, dtype=np.float32), np.ones(width, dtype=np.float32))
 
 
 def write_own(reader: OwnPictures | OwnWords, folder: Path, learned_from: str) -> Encoder:

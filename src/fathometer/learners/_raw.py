@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from fathometer.core.files import read_state, write_state
+from fathometer.core.files import State, read_state, write_state
 from fathometer.data.rows import Rows
 from fathometer.learner import Facts, Learner, Model, Run
 from fathometer.learners._answers import Answers, answers_for, answers_from_state
@@ -21,7 +21,7 @@ from fathometer.learners._clock import Watch, coarse_is_faster
 from fathometer.learners._deep import Together, trained_together
 from fathometer.learners._loop import Examples, Lesson, Pace, outputs_of, seeded
 from fathometer.learners._raw_inputs import RawInputs, RawRows
-from fathometer.learners._raw_network import RawNetwork, picture_readers
+from fathometer.learners._raw_network import RawNetwork, picture_readers, word_readers
 from fathometer.learners._raw_picture_encoders import PictureReader, PictureRecipe
 from fathometer.learners._raw_pictures import Changes, Sight, may_be_mirrored
 from fathometer.learners._raw_word_encoders import WordReader, WordRecipe
@@ -175,8 +175,17 @@ class RawModel(Model):
             "answers": self.answers.state(),
             "networks": len(self.trained.networks),
             "weights": weights,
+            "readers": self._readers(),
         }
         write_state(folder, FILE, state)
+
+    def _readers(self) -> State:
+        """How the encoders of its first network are built, so that a later run may begin from them."""
+        first = self.trained.networks[0]
+        return {
+            "pictures": [reader.recipe.state() for reader in picture_readers(first)],
+            "words": [reader.recipe.state() for reader in word_readers(first)],
+        }
 
 
 def fit_network(learner: RawLearner, train: Rows, valid: Rows, task: Task, run: Run) -> RawModel:

@@ -56,6 +56,7 @@ def test_it_needs_no_encoder_but_its_own(tmp_path: Path) -> None:
     shutil.rmtree(folder)
     np.testing.assert_allclose(LEARNERS.get("finetune").load(member).predict(asked), answers, atol=2e-5)
     # and a later run may begin from where this one ended
+    (tmp_path / "model" / "model.json").write_text('{"mixes": {"pretrained": [{"one": 1.0}]}}')
     (found,) = find_encoders([str(tmp_path / "model")], ["text"])
     assert (found.form, found.kind) == ("transformers", "text")
 
