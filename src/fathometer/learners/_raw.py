@@ -167,7 +167,10 @@ class RawModel(Model):
 
     def save(self, folder: Path) -> None:
         """Write the weights as safetensors and the rest as JSON."""
-        weights = {name: tensor.cpu().numpy() for name, tensor in self.trained.state_dict().items()}
+        weights = {
+            name: np.ascontiguousarray(tensor.cpu().numpy())
+            for name, tensor in self.trained.state_dict().items()
+        }
         state = {
             "settings": self.learner.settings(),
             "inputs": self.inputs.state(),
@@ -215,7 +218,7 @@ def fit_network(learner: RawLearner, train: Rows, valid: Rows, task: Task, run: 
         def make() -> nn.Module:
             network = learner.network(inputs, plan, answers.start())
             network.prepare(rows)
-            return network
+            return channels_last(network)
 
         together = trained_together(make, learner.networks, lesson, run)
     _set_mirrors(together, plan)
@@ -234,9 +237,14 @@ def load_network(learner_class: type[RawLearner], folder: Path) -> RawModel:
     ]
     together = Together(networks, [1.0] * len(networks))
     together.load_state_dict({name: torch.from_numpy(array) for name, array in state["weights"].items()})
-    together.eval()
+    channels_last(together).eval()
     _set_mirrors(together, plan)
     return RawModel(learner, inputs, plan, answers, together, "cpu")
+
+
+def channels_last(network: nn.Module) -> nn.Module:
+    """The network itself, its convolutions' weights in the order in which pictures lie."""
+    return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
 
 
 def batch_size(rows: int) -> int:
@@ -268,7 +276,8 @@ def _fitting_size(
     run: Run,
 ) -> list[int]:
     """[side, filters, longest] for which there is time enough, by timing a few batches of the largest."""
-    network = learner.network(inputs, plan, answers.start()).to(run.device)
+    network = learner.network(inputs, plan, answers.start())
+    channels_last(network).to(run.device)
     network.coarse.on = run.decide("coarse", lambda: coarse_is_faster(run.device))
     index = torch.arange(pace.batch, device=run.device)
 
