@@ -25,7 +25,10 @@ class Bag(RawLearner):
 
     title: ClassVar[str] = "bag of word vectors (fastText)"
     reads: ClassVar[str] = "text"
-    presets: ClassVar[tuple[tuple[int, Mapping[str, Any]], ...]] = ((1, {}),)
+    presets: ClassVar[tuple[tuple[int, Mapping[str, Any]], ...]] = (
+        (1, {}),
+        (5, {"width": 128, "pairs": 0, "forgetting": 0.3, "dropout": 0.3}),
+    )
 
     width: int = 64
     pairs: int = 1 << 15

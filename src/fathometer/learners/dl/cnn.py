@@ -25,7 +25,11 @@ class Cnn(RawLearner):
 
     title: ClassVar[str] = "convolutional network"
     reads: ClassVar[str] = "image"
-    presets: ClassVar[tuple[tuple[int, Mapping[str, Any]], ...]] = ((1, {}),)
+    presets: ClassVar[tuple[tuple[int, Mapping[str, Any]], ...]] = (
+        (1, {}),
+        (5, {"flip": "yes", "smoothing": 0.05}),
+        (8, {"filters": 48, "depth": 2, "rate": 0.002, "dropout": 0.3}),
+    )
 
     depth: int = 1
 

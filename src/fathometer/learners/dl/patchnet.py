@@ -23,7 +23,10 @@ class Patchnet(RawLearner):
 
     title: ClassVar[str] = "network on fixed patches"
     reads: ClassVar[str] = "image"
-    presets: ClassVar[tuple[tuple[int, Mapping[str, Any]], ...]] = ((3, {}),)
+    presets: ClassVar[tuple[tuple[int, Mapping[str, Any]], ...]] = (
+        (3, {}),
+        (9, {"filters": 32, "erase": 0.1}),
+    )
 
     filters: int = 16
     depth: int = 1

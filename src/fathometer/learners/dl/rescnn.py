@@ -24,7 +24,10 @@ class Rescnn(RawLearner):
 
     title: ClassVar[str] = "residual network"
     reads: ClassVar[str] = "image"
-    presets: ClassVar[tuple[tuple[int, Mapping[str, Any]], ...]] = ((2, {}),)
+    presets: ClassVar[tuple[tuple[int, Mapping[str, Any]], ...]] = (
+        (2, {}),
+        (7, {"filters": 24, "smoothing": 0.05}),
+    )
 
     filters: int = 16
     depth: int = 1

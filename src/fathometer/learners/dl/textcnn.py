@@ -25,7 +25,10 @@ class Textcnn(RawLearner):
 
     title: ClassVar[str] = "convolutional network over words"
     reads: ClassVar[str] = "text"
-    presets: ClassVar[tuple[tuple[int, Mapping[str, Any]], ...]] = ((2, {}),)
+    presets: ClassVar[tuple[tuple[int, Mapping[str, Any]], ...]] = (
+        (2, {}),
+        (6, {"width": 128, "looks": 96, "rate": 0.001}),
+    )
 
     width: int = 96
     looks: int = 64
