@@ -212,8 +212,8 @@ def _optimizers(tuned: Tuned) -> list[tuple[AdamW, float]]:
 
 def _layers(network: nn.Module) -> list[nn.Module]:
     """The layers of a network of another library: its longest list of like parts."""
-    lists = [module for module in network.modules() if isinstance(module, nn.ModuleList) and len(module) > 1]
-    return list(max(lists, key=lambda found: len(found))) if lists else [network]
+    lists = [list(module) for module in network.modules() if isinstance(module, nn.ModuleList)]
+    return max(lists, key=len) if lists else [network]
 
 
 def _batches(lengths: npt.NDArray[np.int64], batch: int, seed: int) -> Iterator[npt.NDArray[np.intp]]:

@@ -25,9 +25,10 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from fathometer.data.encoders import find_encoders
 from fathometer.data.rows import Rows
 from fathometer.kind import KINDS
-from fathometer.learner import LEARNERS, Learner, Model, Run
+from fathometer.learner import LEARNERS, Facts, Learner, Model, Run
 from fathometer.task import TASKS, Prediction, Task
 
 # processor seconds a fit on a toy may use; beside other work a second was once too short for a network to begin
@@ -141,9 +142,15 @@ def make_toy(name: str, kinds: list[str], classes: int) -> Toy:
 
 
 def cases(name: str) -> list[Case]:
-    """The default recipe of the learner of this name on every toy it claims."""
+    """The default recipe of the learner of this name on every toy it claims.
+
+    A pre-trained one claims those with a column that an installed encoder reads.
+    """
     learner = LEARNERS.get(name)
-    return [Case(learner(), name, toy) for toy in toys(learner.only, learner.solves)]
+    claimed = toys(learner.only, learner.solves)
+    if learner.family == "pretrained":
+        claimed = [toy for toy in claimed if learner.unsuited(_facts(toy)) is None]
+    return [Case(learner(), name, toy) for toy in claimed]
 
 
 def one_sound_prediction_per_row(case: Case) -> None:
@@ -251,6 +258,18 @@ LAWS: dict[str, Callable[[Case], None]] = {
         settings_make_the_same_recipe,
     )
 }
+
+
+def _facts(toy: Toy) -> Facts:
+    kinds = tuple(sorted(set(toy.train.kinds.values())))
+    return Facts(
+        rows=len(toy.train),
+        columns=len(toy.train.kinds),
+        task=toy.task.name,
+        outputs=toy.task.outputs,
+        kinds=kinds,
+        encoders=find_encoders((), kinds),
+    )
 
 
 def _task_of(classes: int, signal: npt.NDArray[np.float64]) -> tuple[Task, npt.NDArray[Any]]:
