@@ -230,7 +230,7 @@ def predict(
         Path | None, typer.Option("--out", "-o", help="csv, parquet, json or jsonl, by ending.")
     ] = None,
     family: Annotated[
-        str | None, typer.Option(help="classical, deep or together. [the verdict's choice]")
+        str | None, typer.Option(help="classical, deep, pretrained or together. [the verdict's choice]")
     ] = None,
     delimiter: Delimiter = None,
     encoding: Encoding = None,
