@@ -81,3 +81,29 @@ def test_the_models_answer_alike(run: Path, again: Path) -> None:
 def test_a_replay_goes_into_a_folder_of_its_own(run: Path) -> None:
     with pytest.raises(UserError, match="already holds a run"):
         fm.replay(run, out=run)
+
+
+def test_a_run_of_pictures_is_repeated_too(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    answers = rng.choice(["dark", "light"], 60)
+    cells = pd.Series(
+        [rng.integers(0, 100, (8, 8), dtype=np.uint8) + np.uint8(100 * (one == "light")) for one in answers],
+        dtype=object,
+    )
+    fm.compare(
+        pd.DataFrame({"picture": cells, "answer": answers}),
+        "answer",
+        budget="10s",
+        out=tmp_path / "first",
+        recipes=1,
+        engine="inline",
+        learners=["linear", "bag"],
+    )
+    fm.replay(tmp_path / "first", out=tmp_path / "again")
+    first, second = Ledger(tmp_path / "first"), Ledger(tmp_path / "again")
+    done = {trial.key: trial for trial in first.trials() if trial.status == "done"}
+    repeated = {trial.key: trial for trial in second.trials()}
+    assert set(repeated) == set(done)
+    for key, trial in done.items():
+        assert repeated[key].status == "done", repeated[key].reason
+        assert np.array_equal(first.predictions(trial)["test"], second.predictions(repeated[key])["test"])

@@ -25,6 +25,7 @@ from fathometer.data.rows import Rows
 from fathometer.data.schema import Schema, learn_schema
 from fathometer.data.sentences import counted
 from fathometer.data.sources import ReadOptions, read_table
+from fathometer.data.storage import files_of_rows
 from fathometer.data.table import Table
 from fathometer.engine import ENGINES, Engine
 from fathometer.errors import BadRun, UserError
@@ -188,7 +189,7 @@ def replay(run: str | Path, *, out: str | Path, watcher: Watcher | None = None) 
     if (folder / "run.json").exists():
         raise BadRun(f"{folder} already holds a run. Name another folder.")
     with writing_to(folder, _advice(folder)), _made(folder / "trials"), Lock(folder):
-        for name in ("rows.feather", "folds.safetensors", "learners.json"):
+        for name in (*files_of_rows(source), "folds.safetensors", "learners.json"):
             if (source / name).exists():
                 shutil.copyfile(source / name, folder / name)
         facts["replay"] = [

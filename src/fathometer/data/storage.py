@@ -14,6 +14,7 @@ from fathometer.core.pictures import PictureArray, as_pictures, read_pictures, w
 from fathometer.data.rows import Rows
 
 FILE = "rows.feather"
+PICTURES = "pictures-"  # then the place of the column
 
 
 def write_rows(folder: Path, rows: Rows) -> None:
@@ -39,9 +40,14 @@ def read_rows(folder: Path, kinds: Mapping[str, str], target: npt.NDArray[Any] |
     return Rows(pd.DataFrame(columns, index=frame.index), kinds, target)
 
 
+def files_of_rows(folder: Path) -> list[str]:
+    """Names of the files in which `write_rows` left them."""
+    return [FILE, *sorted(path.name for path in folder.glob(f"{PICTURES}*.npy"))]
+
+
 def _holds_pictures(values: pd.Series) -> bool:
     return isinstance(values.array, PictureArray)
 
 
 def _file_of(place: int) -> str:
-    return f"pictures-{place}"
+    return f"{PICTURES}{place}"
