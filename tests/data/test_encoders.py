@@ -124,8 +124,16 @@ def test_shards_are_used_and_may_not_be_paths(folder: Path) -> None:
         encoder_at(folder)
 
 
-def test_an_onnx_model_with_numbers_in_other_files_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "model.onnx").write_bytes(b"\x08" * 10 + b"\x0a\x08location\x12\x0b/etc/passwd")
+@pytest.mark.parametrize(
+    "named",
+    [
+        b"\x0a\x08location\x12\x0b/etc/passwd",
+        b"\x12\x0b/etc/passwd\x0a\x08location",  # fields may come in any order
+        b"\x0a\x88\x80\x00location\x12\x0b/etc/passwd",  # and a length may be written longer than it must
+    ],
+)
+def test_an_onnx_model_with_numbers_in_other_files_is_refused(tmp_path: Path, named: bytes) -> None:
+    (tmp_path / "model.onnx").write_bytes(b"\x07" * 10 + named)
     with pytest.raises(UserError, match="Save the model as one file"):
         find_encoders([str(tmp_path)], BOTH)
 

@@ -24,7 +24,12 @@ NETWORK_FILE = (
 )
 PICKLED = (".bin", ".pt", ".pth", ".pkl", ".ckpt", ".h5", ".msgpack")
 LARGEST_HEADER = 100_000_000  # bytes; the format's own limit
-EXTERNAL = b"\x0a\x08location\x12"  # in an ONNX file: the name of another file that holds its numbers
+EXTERNAL = re.compile(rb"(?:\x08|\x88\x80{0,8}\x00)location")
+"""In an ONNX file: the key under which it names another file that holds its numbers.
+
+Its length, written in any number of bytes, stands before it; whether the file's name comes after or before is free.
+"""
+EXTERNAL_LONGEST = 18
 WIDTHS = ("hidden_size", "d_model", "dim", "n_embd", "projection_dim")
 LICENCE_FILES = ("LICENSE", "LICENSE.txt", "LICENSE.md", "LICENCE", "NOTICE", "NOTICE.txt")
 
@@ -259,7 +264,7 @@ def _check_file(folder: Path, name: str) -> None:
         raise UserError(f"{name} in {folder} is a link that leads elsewhere. Put the file itself there.")
     if path.suffix == ".safetensors":
         _check_weights(path)
-    if path.suffix == ".onnx" and _has(path, EXTERNAL):
+    if path.suffix == ".onnx" and _has(path, EXTERNAL, EXTERNAL_LONGEST):
         raise UserError(f"{path} keeps its numbers in another file. Save the model as one file.")
 
 
@@ -283,13 +288,13 @@ def _check_weights(path: Path) -> None:
         raise UserError(f"{path} is damaged or cut off. Copy or download it again.")
 
 
-def _has(path: Path, what: bytes) -> bool:
+def _has(path: Path, what: re.Pattern[bytes], longest: int) -> bool:
     step, before = 1 << 24, b""
     with path.open("rb") as stream:
         while piece := stream.read(step):
-            if what in before + piece:
+            if what.search(before + piece):
                 return True
-            before = piece[-len(what) :]
+            before = piece[-longest:]
     return False
 
 
