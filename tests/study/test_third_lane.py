@@ -18,6 +18,7 @@ from fathometer.learner import Encoder, Facts
 from fathometer.study.budget import FAMILIES, Budget
 from fathometer.study.ledger import Ledger
 from fathometer.study.outcome import measure
+from fathometer.study.pretraining import name_encoder
 from fathometer.study.record import read_run
 from fathometer.study.run import Progress, _Desk, structured_columns, work
 
@@ -133,6 +134,48 @@ def test_learners_are_told_what_there_is_and_how_much_time(tmp_path: Path) -> No
         assert facts.structured == structured
         assert facts.encoders == ((Encoder(**ENCODER),) if encoders else ())  # type: ignore[arg-type]
         assert facts.seconds == pytest.approx(0.8 / (3 if encoders else 2) * 60 * 2 / 3)
+
+
+class Trained(Pretended):
+    """Trains the encoder, and lists the third family's learners to whom one is named; ends at the second listing."""
+
+    def __init__(self, ends: bool) -> None:
+        super().__init__("baseline", *THREE)
+        self.ends = ends
+
+    def map(self, jobs: Iterator[Job | None]) -> Generator[Outcome]:
+        for job in jobs:
+            assert job is not None
+            self.jobs.append(job)
+            if job.key == "pretraining":
+                yield Outcome(job, "done", value={"encoder": ENCODER, "decided": {}}, cpu_seconds=1.0)
+            elif job.key == "candidates":
+                has_encoder = bool(job.arguments["facts"].encoders)
+                if has_encoder and self.ends:
+                    raise KeyboardInterrupt
+                some = [one for one in self._listed() if has_encoder or one["family"] != "pretrained"]
+                yield Outcome(job, "done", value={"candidates": some, "left_out": []})
+            else:
+                yield Outcome(job, "failed", "no", cpu_seconds=1.0)
+
+
+def test_who_resumes_after_an_encoder_was_trained_has_its_learners(tmp_path: Path) -> None:
+    prepared(tmp_path, ("image",), encoders=False)
+    facts = json.loads((tmp_path / "run.json").read_text())
+    told = {"column": "c0", "kind": "image", "rows": 200, "origin": "more"}
+    write_json(tmp_path / "run.json", facts | {"unlabelled": told})
+    work(tmp_path, Trained(ends=True), None, time.monotonic())
+    assert [trial.learner for trial in Ledger(tmp_path).trials() if trial.stage == "pretraining"]
+    work(tmp_path, Trained(ends=False), None, time.monotonic())
+    tried = {trial.learner for trial in Ledger(tmp_path).trials()}
+    assert {"pretrained0", "pretrained1", "deep0", "classical0"} <= tried
+    assert json.loads((tmp_path / "run.json").read_text())["encoders"] == [ENCODER]
+
+
+def test_an_encoder_trained_twice_in_one_place_is_named_once(tmp_path: Path) -> None:
+    run: dict[str, Any] = {"encoders": [ENCODER, ENCODER | {"digest": "cd" * 32, "folder": "/run/unlabelled"}]}
+    name_encoder(tmp_path, run, ENCODER | {"digest": "ef" * 32, "folder": "/run/unlabelled"})
+    assert [one["digest"][:2] for one in run["encoders"]] == ["ab", "ef"]
 
 
 def test_structured_columns_are_neither_words_nor_pictures() -> None:

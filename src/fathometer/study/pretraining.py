@@ -48,6 +48,11 @@ def run_pretraining(order: dict[str, Any]) -> dict[str, Any]:
 def name_encoder(folder: Path, run: dict[str, Any], made: Mapping[str, Any]) -> None:
     """Put the encoder among those of the run, in its record too."""
     encoder = Encoder(**made)
-    others = [item for item in run.get("encoders") or () if item["digest"] != encoder.digest]
+    # after a kill it may have been named before it was entered, and then trained again in the same place
+    others = [
+        item
+        for item in run.get("encoders") or ()
+        if item["digest"] != encoder.digest and item["folder"] != encoder.folder
+    ]
     run["encoders"] = [*others, dict(made)]
     write_json(folder / "run.json", run)

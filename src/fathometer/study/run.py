@@ -430,6 +430,8 @@ class _Desk:
 
     def _enter_encoder(self, outcome: Outcome) -> None:
         """Name the encoder that was trained; whatever came of it, it is a trial of the third family."""
+        # learners were listed without it: who resumes from here must list them again
+        (self.folder / "learners.json").unlink(missing_ok=True)
         if outcome.status == "done" and outcome.value is not None:
             name_encoder(self.folder, self.run, outcome.value["encoder"])
         title = "encoder trained on rows without answers"
