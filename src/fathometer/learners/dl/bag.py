@@ -32,7 +32,8 @@ class Bag(RawLearner):
 
     width: int = 64
     pairs: int = 1 << 15
-    rate: float = 0.05
+    rate: float = 0.02
+    longest: int = 512
 
     @classmethod
     def space(cls, task: Task) -> dict[str, Range]:
