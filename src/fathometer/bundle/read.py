@@ -43,7 +43,8 @@ class Bundle:
 
         Args:
             frame: cells as read from a file, or typed; other columns than the inputs are ignored.
-            family: "classical", "deep", "together", "pretrained" where there is one, or "baseline"; the verdict's choice unless given.
+            family: "classical", "deep", "together", "pretrained" where there is one, or "baseline"; the verdict's
+                choice unless given.
 
         Raises:
             UserError: a column is missing, or the family is not in the folder.

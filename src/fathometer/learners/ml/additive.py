@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fathometer.data.rows import Rows
-from fathometer.learner import Learner, Range, Run
+from fathometer.learner import Facts, Learner, Range, Run
 from fathometer.learners._inputs import Inputs
 from fathometer.learners._linear import best_strength, solve, weighed
 from fathometer.learners._matrix import Floats, scaled_matrix
@@ -42,6 +42,12 @@ class Additive(Learner):
     @classmethod
     def space(cls, task: Task) -> dict[str, Range]:
         return {"knots": Range(4, 30, logarithmic=True, whole=True)}
+
+    @classmethod
+    def unsuited(cls, facts: Facts) -> str | None:
+        if "image" in facts.kinds or facts.structured == 0:
+            return "its curves are there to be read, and nobody reads thousands of them over words or pictures"
+        return None
 
     def fit(self, train: Rows, valid: Rows, task: Task, run: Run) -> AdditiveModel:
         inputs = Inputs.fit(train)

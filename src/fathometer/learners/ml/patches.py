@@ -62,7 +62,7 @@ class Patches(Learner):
 
     family = "classical"
     title = "patch features (k-means)"
-    presets: ClassVar[Any] = ((9, {}),)
+    presets: ClassVar[Any] = ((4, {}),)
     words: int = 512  # clusters of patches, at most; fewer where there is no time for them
     strengths: tuple[float, ...] = (0.01, 0.05, 0.25)
 

@@ -28,7 +28,7 @@ NO_AXES: Floats = np.zeros((0, 0), dtype=np.float32)
 SHARPNESS = 2.0  # with which the decisions of pairs become votes
 OWN_WEIGHT = 10.0  # penalty on a pair of classes counting otherwise than the rest, in rows
 PICTURES: tuple[tuple[int, Mapping[str, Any]], ...] = (
-    (5, {"penalty": 5.0}),
+    (2, {"penalty": 5.0}),
     (13, {"penalty": 2.0, "reach": 0.6}),
 )
 """For engineered features of pictures: hundreds of them agree, so wrong sides may cost more."""
