@@ -1,7 +1,7 @@
 """Train an encoder on the user's own pictures or texts that have no answers.
 
 Pictures: those with like engineered features are grouped, and a convolutional network learns to tell the groups apart
-however a picture is shifted, zoomed and wiped in part [1]. It was the best of four ways tried (docs/decisions/0009).
+however a picture is shifted, zoomed and wiped in part [1]. It was the best of those tried (docs/decisions/0009).
 Texts: words are given vectors by which words stand near them: the factors of their positive pointwise mutual
 information, which is what skip-grams with negative samples come to [2].
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -21,11 +22,13 @@ from fathometer.data.rows import Rows
 from fathometer.data.schema import LeftOut, Schema, learn_schema
 from fathometer.data.sentences import counted
 from fathometer.data.splits import Splits, make_splits
+from fathometer.data.storage import read_rows
 from fathometer.data.table import Table
 from fathometer.data.target import Target, learn_target
 from fathometer.data.thinning import thin
 from fathometer.errors import UnknownColumn, UnknownName, UnsuitableData, UserError
 from fathometer.kind import KINDS
+from fathometer.study.record import read_run
 from fathometer.study.request import Request
 from fathometer.task import Task
 from fathometer.tasks.classification import Classification
@@ -115,16 +118,46 @@ def understand(table: Table, request: Request) -> Understood:
         audit=found,
         table_rows=len(table.frame),
         unreadable=unreadable,
-        encoders=_encoders(request, schema),
+        encoders=_encoders(request, schema, rows),
     )
 
 
-def _encoders(request: Request, schema: Schema) -> tuple[Encoder, ...]:
+def _encoders(request: Request, schema: Schema, rows: Rows) -> tuple[Encoder, ...]:
     """The pre-trained encoders of the words and pictures in these columns."""
     kinds = {kind for kind in schema.kinds.values() if KINDS.get(kind).unstructured}
     if not kinds and not request.pretrained:
         return ()
+    for name in request.pretrained:
+        _refuse_seen(Path(name).expanduser(), rows)
     return find_encoders(request.pretrained, kinds)
+
+
+def _refuse_seen(place: Path, rows: Rows) -> None:
+    """Refuse the networks of an earlier run that has learned from these rows, answers and all.
+
+    Raises:
+        UserError: it has.
+    """
+    folder = next((one for one in (place, place.parent) if (one / "run.json").is_file()), None)
+    if folder is None:
+        return
+    kinds = {column["name"]: column["kind"] for column in read_run(folder)["schema"]["columns"]}
+    earlier = read_rows(folder, kinds)
+    for kind in sorted({kind for kind in kinds.values() if KINDS.get(kind).unstructured}):
+        seen, mine = (
+            {
+                digest
+                for name in some.kinds
+                if some.kinds[name] == kind
+                for digest in KINDS.get(kind)().digests(some.column(name)[some.column(name).notna()]).tolist()
+            }
+            for some in (earlier, rows)
+        )
+        if seen & mine:
+            raise UserError(
+                f"{place} has learned from {counted(len(seen & mine), 'value')} of this data, answers and all, so its "
+                "networks would know the test rows. Name a run on other data."
+            )
 
 
 def _holding_nothing(rows: Rows) -> npt.NDArray[np.bool_]:
