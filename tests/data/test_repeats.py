@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pandas as pd
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -53,3 +55,25 @@ def test_equal_columns_and_columns_that_stand_for_each_other_are_told_apart() ->
     frame["all different"], frame["too"] = range(6), range(10, 16)
     equal, stand_ins = same_columns(Rows(frame, dict.fromkeys(frame, "number")))
     assert equal == [("a", "b")] and stand_ins == [("a", "c")]
+
+
+@pytest.mark.parametrize(("texts", "copies", "is_changed"), [(100, 3, False), (30, 20, False), (30, 20, True)])
+def test_copies_of_texts_stay_together_however_many_there_are(
+    texts: int, copies: int, is_changed: bool
+) -> None:
+    rng = np.random.default_rng(0)
+    said = np.repeat(rng.integers(0, 3_000, (texts, 40)), copies, axis=0)
+    if is_changed:  # a word of each, as people do who want more rows
+        said[np.arange(len(said)), rng.integers(0, 40, len(said))] = rng.integers(0, 3_000, len(said))
+    frame = pd.DataFrame({"said": [" ".join(f"w{word}" for word in row) for row in said]}, dtype=object)
+    found = find_repeats(Rows(frame, {"said": "text"}), ["said"], None)
+    source = np.repeat(np.arange(texts), copies)
+    assert not found.by_nature
+    assert len(np.unique(found.clusters)) == texts == len(np.unique(found.clusters[source * copies]))
+    assert (found.clusters == found.clusters[source * copies]).all()
+
+
+def test_what_is_said_very_often_is_a_common_case() -> None:
+    frame = pd.DataFrame({"said": ["no remark at all"] * 60 + [f"word{k} here" for k in range(140)]})
+    found = find_repeats(Rows(frame.astype(object), {"said": "text"}), ["said"], None)
+    assert len(np.unique(found.clusters)) == 200

@@ -20,6 +20,7 @@ Pairs = npt.NDArray[np.int64]
 FEWEST_COMBINATIONS = 0.5  # distinct rows per row: below it rows repeat because there are few ways to differ
 TORN_TOLD = 20  # pairs that are alike but have different targets, at most
 LARGEST_CLUSTER = 0.01  # of all rows: more equal rows than this are a common case, not copies
+MOST_COPIES, COPIES_SHARE = 50, 0.1  # of a picture or a text there may be so many, but no such share of all rows
 
 
 @dataclass(frozen=True)
@@ -58,8 +59,10 @@ def find_repeats(rows: Rows, columns: Sequence[str], answers: pd.Series | None) 
     clusters = row_codes([rows.column(name) for name in columns], count)
     sizes = np.bincount(clusters, minlength=1)
     distinct = int((sizes > 0).sum())
-    by_nature = distinct < FEWEST_COMBINATIONS * count
-    is_common = sizes[clusters] > (0 if by_nature else max(10.0, LARGEST_CLUSTER * count))
+    # two people may be equal in all that a table says of them, but nobody takes the same photo twice
+    unstructured = any(KINDS.get(rows.kinds[name]).unstructured for name in columns)
+    by_nature = distinct < FEWEST_COMBINATIONS * count and not unstructured
+    is_common = sizes[clusters] > (0 if by_nature else _most_copies(count, unstructured))
     whole = contradicting = 0
     least_error = 0.0
     if answers is not None and count:
@@ -110,9 +113,15 @@ def _joined(clusters: npt.NDArray[np.int64], pairs: Pairs, count: int) -> npt.ND
     )
     _, component = connected_components(links, directed=False)
     together = component[member].astype(np.int64)
-    is_common = np.bincount(together)[together] > max(10.0, LARGEST_CLUSTER * count)
+    is_common = np.bincount(together)[together] > _most_copies(count, unstructured=True)
     joined: npt.NDArray[np.int64] = np.where(is_common, int(together.max()) + 1 + member, together)
     return joined
+
+
+def _most_copies(count: int, unstructured: bool) -> float:
+    """More equal rows than this are a common case; people turn and crop a picture into dozens to have more of them."""
+    usual = max(10.0, LARGEST_CLUSTER * count)
+    return max(usual, min(MOST_COPIES, COPIES_SHARE * count)) if unstructured else usual
 
 
 def _torn(pairs: Pairs, clusters: Codes, answers: pd.Series | None) -> tuple[tuple[int, int], ...]:
