@@ -56,6 +56,24 @@ def test_weights_that_could_run_code_are_refused(folder: Path, name: str) -> Non
         encoder_at(folder)
 
 
+@pytest.mark.parametrize("path", ["../outside", "/outside", "a/../../outside", "."])
+def test_the_words_pooling_is_not_read_from_elsewhere(folder: Path, path: str) -> None:
+    module = {"path": path, "type": "sentence_transformers.models.Pooling"}
+    (folder / "modules.json").write_text(json.dumps([module]))
+    with pytest.raises(UserError, match="names no folder"):
+        encoder_at(folder)
+
+
+def test_the_words_pooling_is_among_the_files_whatever_its_folder_is_called(folder: Path) -> None:
+    module = {"path": "1-Pooling", "type": "sentence_transformers.models.Pooling"}
+    (folder / "modules.json").write_text(json.dumps([module]))
+    (folder / "1-Pooling").mkdir()
+    (folder / "1-Pooling" / "config.json").write_text(json.dumps({"pooling_mode_cls_token": True}))
+    before = encoder_at(folder).digest
+    (folder / "1-Pooling" / "config.json").write_text(json.dumps({"pooling_mode_cls_token": False}))
+    assert encoder_at(folder).digest != before
+
+
 def test_pickled_weights_beside_safe_ones_are_not_touched(folder: Path) -> None:
     before = encoder_at(folder).digest
     (folder / "pytorch_model.bin").write_bytes(b"\x80\x04.")

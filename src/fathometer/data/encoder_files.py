@@ -248,7 +248,10 @@ def _pooling(folder: Path) -> list[str]:
             raise UserError(
                 f"{folder} wants to run code of its own ({kind} in modules.json), which is never done."
             )
-    pooling = [place for kind, place in places if kind.endswith("Pooling") and re.fullmatch(r"\w+", place)]
+    pooling = [place for kind, place in places if kind.endswith("Pooling")]
+    # what is read from elsewhere would not be part of the digest, nor go along with a model
+    if not all(_is_plain_name(place) for place in pooling):
+        raise UserError(f"{path} names no folder in {folder}. Copy the encoder's folder again.")
     return ["modules.json", *(f"{place}/config.json" for place in pooling)]
 
 
