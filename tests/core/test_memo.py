@@ -96,6 +96,25 @@ def test_states_are_made_once(tmp_path):
     np.testing.assert_array_equal(first["weights"], second["weights"])
 
 
+def test_a_kill_before_a_state_was_whole_makes_it_anew(tmp_path, monkeypatch):
+    written = Path.write_text
+
+    def killed(self, text, **told):
+        if self.parent == tmp_path / "name" and self.name.startswith("seconds"):
+            written(self, "", **told)  # the file is there before anything stands in it
+            raise KeyboardInterrupt
+        return written(self, text, **told)
+
+    with remembering(tmp_path):
+        with monkeypatch.context() as patched:
+            patched.setattr(Path, "write_text", killed)
+            for _ in range(2):
+                with pytest.raises(KeyboardInterrupt):
+                    recalled_state("name", lambda: {"a": 1})
+        assert recalled_state("name", lambda: {"a": 2}) == {"a": 2}
+        assert recalled_state("name", lambda: {"a": 3}) == {"a": 2}
+
+
 def test_no_rows_and_no_columns_are_legal(tmp_path):
     with remembering(tmp_path):
         none = recalled_rows("a", DIGESTS[:0], 3, lambda at: np.zeros((len(at), 3), dtype=np.float32))

@@ -192,6 +192,14 @@ def test_a_column_is_read_alike_in_parts_in_any_order_and_again() -> None:
     assert isinstance(objects[0], Picture) and (IMAGE.digests(IMAGE.read(objects, COLOUR)) == digests).all()
 
 
+def test_a_column_without_a_single_picture_is_read_in_any_size() -> None:
+    kind = Image()
+    none = kind.read(pd.Series([None, None], dtype=object), kind.learn_reading(pd.Series([], dtype=object)))
+    again = kind.read(none, {"height": 9, "width": 7, "channels": 1})
+    assert as_pictures(again).shape_of_one == (9, 7, 1)
+    assert again.isna().all()
+
+
 @pytest.mark.parametrize(
     ("sizes", "wanted"),
     [

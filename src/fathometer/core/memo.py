@@ -98,7 +98,10 @@ def recalled_state(name: str, make: Callable[[], State]) -> State:
         state = make()
         seconds = time.process_time() - started
         write_state(place, "state", state)
-        (place / "seconds").write_text(repr(seconds), encoding="ascii")
+        # last, and whole or not at all: a state without it is made anew
+        draft = place / "seconds.draft"
+        draft.write_text(repr(seconds), encoding="ascii")
+        draft.replace(place / "seconds")
         _note(MADE, seconds)
         return state
 

@@ -84,10 +84,10 @@ def read_column(cells: pd.Series, frame: Frame) -> PictureArray:
         array = cells.array
         if array.shape_of_one == frame.shape:
             return array.copy()
-        distinct, codes = np.unique(np.maximum(array.places, 0), return_inverse=True)
-        kept = _filled((_resized(array.pixels[place], frame) for place in distinct), len(distinct), frame)
         if not len(array.pixels):
             return PictureArray(*_nothing(frame), np.full(len(array), -1, dtype=np.int64))
+        distinct, codes = np.unique(np.maximum(array.places, 0), return_inverse=True)
+        kept = _filled((_resized(array.pixels[place], frame) for place in distinct), len(distinct), frame)
         pixels, digests, places = kept
         return PictureArray(pixels, digests, np.where(array.places < 0, -1, places[codes.reshape(-1)]))
     objects = list(cells) if cells.dtype == object else []
