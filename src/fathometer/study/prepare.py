@@ -28,6 +28,7 @@ from fathometer.data.target import Target, learn_target
 from fathometer.data.thinning import thin
 from fathometer.errors import UnknownColumn, UnknownName, UnsuitableData, UserError
 from fathometer.kind import KINDS
+from fathometer.study.pretraining import FOLDER as UNLABELLED
 from fathometer.study.record import read_run
 from fathometer.study.request import Request
 from fathometer.task import Task
@@ -35,6 +36,7 @@ from fathometer.tasks.classification import Classification
 from fathometer.tasks.regression import Regression
 
 ROWS_LEAST = 20
+FOLDERS_OF_RUN = 6  # a run's, and those below it in which a trained network may be named
 RARE_SHARE = 0.10  # a class rarer than this, with two classes, makes accuracy say nothing
 LIKELY = 0.5  # a guess of a column's kind above which it is taken for that
 NUMBER_STEPS = 10  # a number's range is cut into so many steps, to be spread evenly over folds
@@ -138,8 +140,10 @@ def _refuse_seen(place: Path, rows: Rows) -> None:
     Raises:
         UserError: it has.
     """
-    folder = next((one for one in (place, place.parent) if (one / "run.json").is_file()), None)
-    if folder is None:
+    # a member of its model, or the model of one trial, may be named too
+    above = [place.resolve(), *place.resolve().parents][:FOLDERS_OF_RUN]
+    folder = next((one for one in above if (one / "run.json").is_file()), None)
+    if folder is None or (folder / UNLABELLED) in above:
         return
     kinds = {column["name"]: column["kind"] for column in read_run(folder)["schema"]["columns"]}
     earlier = read_rows(folder, kinds)
