@@ -24,6 +24,7 @@ def run(tmp_path: Path) -> Path:
     write_rows(tmp_path, texts("one text", "another text"))
     told = {"format": RUN_FORMAT, "schema": {"columns": [{"name": "said", "kind": "text"}]}}
     write_json(tmp_path / "run.json", told)
+    (tmp_path / "folds.safetensors").touch()
     for inside in ("model/members/r0f0-bag-1234/encoder", "trials/r0f0-bag-1234/model", "unlabelled/encoder"):
         (tmp_path / inside).mkdir(parents=True)
     return tmp_path

@@ -36,6 +36,7 @@ from fathometer.tasks.classification import Classification
 from fathometer.tasks.regression import Regression
 
 ROWS_LEAST = 20
+OF_RUN = ("run.json", "rows.feather", "folds.safetensors")
 FOLDERS_OF_RUN = 6  # a run's, and those below it in which a trained network may be named
 RARE_SHARE = 0.10  # a class rarer than this, with two classes, makes accuracy say nothing
 LIKELY = 0.5  # a guess of a column's kind above which it is taken for that
@@ -142,7 +143,7 @@ def _refuse_seen(place: Path, rows: Rows) -> None:
     """
     # a member of its model, or the model of one trial, may be named too
     above = [place.resolve(), *place.resolve().parents][:FOLDERS_OF_RUN]
-    folder = next((one for one in above if (one / "run.json").is_file()), None)
+    folder = next((one for one in above if all((one / name).is_file() for name in OF_RUN)), None)
     if folder is None or (folder / UNLABELLED) in above:
         return
     kinds = {column["name"]: column["kind"] for column in read_run(folder)["schema"]["columns"]}
