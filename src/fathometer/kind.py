@@ -115,6 +115,10 @@ class Kind(ABC):
         """
         return np.zeros((0, 2), dtype=np.int64)
 
+    def particular(self, values: pd.Series) -> npt.NDArray[np.bool_]:
+        """(rows,) which values hold so much that nobody makes them twice: of equal ones, one is a copy of the other."""
+        return np.ones(len(values), dtype=bool)
+
     def complaint(self, cell: Any) -> str:
         """Why a cell could not be read, as a clause ("it is cut off"); empty where that goes without saying."""
         return ""

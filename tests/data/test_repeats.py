@@ -77,3 +77,15 @@ def test_what_is_said_very_often_is_a_common_case() -> None:
     frame = pd.DataFrame({"said": ["no remark at all"] * 60 + [f"word{k} here" for k in range(140)]})
     found = find_repeats(Rows(frame.astype(object), {"said": "text"}), ["said"], None)
     assert len(np.unique(found.clusters)) == 200
+
+
+def test_a_text_that_comes_again_beside_other_numbers_stays_in_one_part() -> None:
+    long = [f"a{k} b{k} c{k} d{k} e{k} f{k} g{k} h{k} i{k}" for k in range(50)]
+    short = [f"title {k}" for k in range(50)]
+    for texts, clusters in ((long, 50), (short, 200)):
+        said = pd.Series(np.tile(texts, 4), dtype=object)
+        frame = pd.DataFrame({"said": said, "number": np.arange(200.0)})
+        found = find_repeats(Rows(frame, {"said": "text", "number": "number"}), ["said", "number"], None)
+        assert len(np.unique(found.clusters)) == clusters
+        if clusters == 50:
+            assert (found.clusters == np.tile(found.clusters[:50], 4)).all()

@@ -20,6 +20,7 @@ Pairs = npt.NDArray[np.int64]
 FEWEST_COMBINATIONS = 0.5  # distinct rows per row: below it rows repeat because there are few ways to differ
 TORN_TOLD = 20  # pairs that are alike but have different targets, at most
 LARGEST_CLUSTER = 0.01  # of all rows: more equal rows than this are a common case, not copies
+LOOKED_AT = 200  # values of a column, to see what it holds
 MOST_COPIES, COPIES_SHARE = 50, 0.1  # of a picture or a text there may be so many, but no such share of all rows
 
 
@@ -60,7 +61,7 @@ def find_repeats(rows: Rows, columns: Sequence[str], answers: pd.Series | None) 
     sizes = np.bincount(clusters, minlength=1)
     distinct = int((sizes > 0).sum())
     # two people may be equal in all that a table says of them, but nobody takes the same photo twice
-    unstructured = any(KINDS.get(rows.kinds[name]).unstructured for name in columns)
+    unstructured = any(_is_particular(rows, name) for name in columns)
     by_nature = distinct < FEWEST_COMBINATIONS * count and not unstructured
     is_common = sizes[clusters] > (0 if by_nature else _most_copies(count, unstructured))
     whole = contradicting = 0
@@ -78,7 +79,7 @@ def find_repeats(rows: Rows, columns: Sequence[str], answers: pd.Series | None) 
     # rows of a common case get numbers of their own, beyond those of the clusters
     kept = np.where(is_common, len(sizes) + np.arange(count), clusters)
     pairs_alike = _alike(rows, columns)
-    joined = _joined(kept, pairs_alike, count)
+    joined = _joined(kept, np.concatenate([pairs_alike, _copied(rows, columns, count)]), count)
     return Repeats(
         joined,
         count - distinct,
@@ -100,6 +101,35 @@ def _alike(rows: Rows, columns: Sequence[str]) -> Pairs:
         if kind.unstructured:
             found.append(kind.alike(rows.column(name)))
     return np.concatenate(found)
+
+
+def _copied(rows: Rows, columns: Sequence[str], count: int) -> Pairs:
+    """(pairs, 2) rows with the very same picture or text, whatever else they hold; not of what very many rows show."""
+    found = [np.zeros((0, 2), dtype=np.int64)]
+    for name in columns:
+        kind = KINDS.get(rows.kinds[name])()
+        if not kind.unstructured:
+            continue
+        values = rows.column(name)
+        there = np.flatnonzero(values.notna().to_numpy())
+        _, first, same, shown = np.unique(
+            kind.digests(values)[there], return_index=True, return_inverse=True, return_counts=True
+        )
+        is_copied = (shown > 1) & (shown <= _most_copies(count, unstructured=True))
+        is_copied[is_copied] = kind.particular(values.iloc[there[first[is_copied]]])
+        others = np.flatnonzero(is_copied[same] & (first[same] != np.arange(len(there))))
+        found.append(np.stack([there[first[same[others]]], there[others]], axis=1))
+    return np.concatenate(found)
+
+
+def _is_particular(rows: Rows, name: str) -> bool:
+    """Whether a column holds pictures, or texts of some length."""
+    kind = KINDS.get(rows.kinds[name])()
+    if not kind.unstructured:
+        return False
+    known = rows.column(name).dropna()
+    some = known.iloc[:: max(1, len(known) // LOOKED_AT)]
+    return bool(len(some)) and bool(kind.particular(some).mean() > 0.5)
 
 
 def _joined(clusters: npt.NDArray[np.int64], pairs: Pairs, count: int) -> npt.NDArray[np.int64]:

@@ -14,7 +14,7 @@ import pandas as pd
 from fathometer.core.files import State
 from fathometer.kind import Kind, Reading
 from fathometer.kinds import _cells
-from fathometer.kinds.text.alike import alike_texts
+from fathometer.kinds.text.alike import FEWEST_WORDS, alike_texts
 from fathometer.kinds.text.signs import present, signs_of, texts_of
 from fathometer.kinds.text.slips import slipped
 from fathometer.kinds.text.topics import MOST_WORDS, TextFeaturizer, fit_topics
@@ -100,6 +100,11 @@ class Text(Kind):
     def alike(self, values: pd.Series) -> npt.NDArray[np.int64]:
         """Texts that are equal but for case, blanks and signs, and longer ones that differ in a few words."""
         return alike_texts(values)
+
+    def particular(self, values: pd.Series) -> npt.NDArray[np.bool_]:
+        """Texts of several words; many people say "thank you"."""
+        words = [set(words_of(plain_text(text))) for text in texts_of(values)]
+        return np.array([len(some) >= FEWEST_WORDS for some in words], dtype=bool)
 
     def disturbed(self, values: pd.Series, size: float, rng: np.random.Generator) -> pd.Series:
         """A slip of the finger in this share of the words."""
