@@ -57,7 +57,9 @@ def test_equal_columns_and_columns_that_stand_for_each_other_are_told_apart() ->
     assert equal == [("a", "b")] and stand_ins == [("a", "c")]
 
 
-@pytest.mark.parametrize(("texts", "copies", "is_changed"), [(100, 3, False), (30, 20, False), (30, 20, True)])
+@pytest.mark.parametrize(
+    ("texts", "copies", "is_changed"), [(100, 3, False), (30, 20, False), (30, 20, True)]
+)
 def test_copies_of_texts_stay_together_however_many_there_are(
     texts: int, copies: int, is_changed: bool
 ) -> None:

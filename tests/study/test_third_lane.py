@@ -173,7 +173,9 @@ def test_who_resumes_after_an_encoder_was_trained_has_its_learners(tmp_path: Pat
 
 
 def test_an_encoder_trained_twice_in_one_place_is_named_once(tmp_path: Path) -> None:
-    run: dict[str, Any] = {"encoders": [ENCODER, ENCODER | {"digest": "cd" * 32, "folder": "/run/unlabelled"}]}
+    run: dict[str, Any] = {
+        "encoders": [ENCODER, ENCODER | {"digest": "cd" * 32, "folder": "/run/unlabelled"}]
+    }
     name_encoder(tmp_path, run, ENCODER | {"digest": "ef" * 32, "folder": "/run/unlabelled"})
     assert [one["digest"][:2] for one in run["encoders"]] == ["ab", "ef"]
 

@@ -21,7 +21,10 @@ FEWEST_COMBINATIONS = 0.5  # distinct rows per row: below it rows repeat because
 TORN_TOLD = 20  # pairs that are alike but have different targets, at most
 LARGEST_CLUSTER = 0.01  # of all rows: more equal rows than this are a common case, not copies
 LOOKED_AT = 200  # values of a column, to see what it holds
-MOST_COPIES, COPIES_SHARE = 50, 0.1  # of a picture or a text there may be so many, but no such share of all rows
+MOST_COPIES, COPIES_SHARE = (
+    50,
+    0.1,
+)  # of a picture or a text there may be so many, but no such share of all rows
 
 
 @dataclass(frozen=True)
