@@ -386,3 +386,28 @@ def test_the_first_model_is_whole_or_not_there(tmp_path: Path) -> None:
         if len(made) < number:
             break
     assert folder.exists()
+
+
+def test_names_of_files_are_no_pictures(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    cells = [rng.integers(0, 256, (16, 16), dtype=np.uint8) for _ in range(40)]
+    frame = pd.DataFrame({"photo": pd.Series(cells, dtype=object)})
+    schema, _ = learn_schema(frame)
+    rows = schema.read(frame)
+    rows = Rows(rows.frame, rows.kinds, rng.integers(0, 2, 40))
+    model = LEARNERS.get("baseline")().fit(rows, rows, CLASSES, Run())
+    (tmp_path / "trial").mkdir()
+    model.save(tmp_path / "trial")
+    pack(
+        tmp_path / "model",
+        schema=schema,
+        task=CLASSES,
+        members=[Member("a", "baseline", "Baseline", tmp_path / "trial")],
+        mixes={"baseline": [{"a": 1.0}]},
+        default="baseline",
+        about={},
+    )
+    bundle = open_bundle(tmp_path / "model")
+    with pytest.raises(UserError, match="do not read so"):
+        bundle.predict(pd.DataFrame({"photo": [f"photos/{k}.jpg" for k in range(5)]}))
+    assert len(bundle.predict(pd.DataFrame({"photo": pd.Series([cells[0], None, None], dtype=object)}))) == 3

@@ -19,6 +19,7 @@ from fathometer.data.column_names import tidy_names
 from fathometer.data.rows import Rows
 from fathometer.data.schema import Schema
 from fathometer.errors import BadBundle, UnknownName, UnsuitableData
+from fathometer.kind import KINDS
 from fathometer.learner import LEARNERS, Model
 from fathometer.task import Prediction, Task, task_from_json
 
@@ -47,7 +48,7 @@ class Bundle:
                 choice unless given.
 
         Raises:
-            UserError: a column is missing, or the family is not in the folder.
+            UserError: a column is missing, or hardly a picture of it can be read, or the family is not in the folder.
         """
         if not isinstance(frame, pd.DataFrame):
             names = f"{', '.join(self.schema.names[:10])}{' ...' if len(self.schema.names) > 10 else ''}"
@@ -56,7 +57,12 @@ class Bundle:
             )
         # as in reading before training, or a frame that was learned from could not be answered
         tidied, _ = tidy_names(frame.columns)
-        return self.task.answer(self.predict_raw(self.schema.read(frame.set_axis(tidied, axis=1)), family))
+        frame = frame.set_axis(tidied, axis=1)
+        rows = self.schema.read(frame)
+        # names of files, say, where pictures were learned from: every answer would be that of a missing picture
+        plain = [name for name, kind in rows.kinds.items() if not KINDS.get(kind).unstructured]
+        self.schema.without(plain).demand_readable(frame, rows)
+        return self.task.answer(self.predict_raw(rows, family))
 
     def predict_raw(self, rows: Rows, family: str | None = None) -> Prediction:
         """(rows,) numbers or (rows, classes) probabilities, for rows the schema has read."""
