@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import ClassVar
@@ -14,6 +14,7 @@ import torch
 from torch import nn
 
 from fathometer.core.files import State, read_state, write_state
+from fathometer.core.pictures import as_pictures
 from fathometer.data.rows import Rows
 from fathometer.learner import Facts, Learner, Model, Run
 from fathometer.learners._answers import Answers, answers_for, answers_from_state
@@ -33,6 +34,8 @@ PICTURES, TEXTS = "image", "text"
 WORTH = 0.5  # share of the epochs wanted for which there must be time; below it the network is made smaller
 TIMED_BATCHES = 3
 SMALLEST_SIDE, FEWEST_FILTERS = 24, 12
+SMALL = 32  # pixels a side up to which a picture shows one thing in its middle
+FEW_PICTURES = 10_000  # of more, each is changed less: there is less to invent, and time for fewer passes
 FEWEST_WORDS = 64
 
 
@@ -41,13 +44,16 @@ class Plan:
     """What a fit chose before its network was made.
 
     side: of pictures. filters: of the first layer of a picture encoder.
-    longest: words of a text. flip: whether pictures are mirrored.
+    longest: words of a text. flip: whether pictures are mirrored. places: whether it matters where in a picture things
+    are. strength: how much pictures are changed while learning, 0 to 1.
     """
 
     side: int
     filters: int
     longest: int
     flip: bool = False
+    places: bool = False
+    strength: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -57,8 +63,10 @@ class RawLearner(Learner):
     rate, decay: highest learning rate, weight decay. smoothing: of labels. dropout: before the last layer.
     side: of pictures at most. filters: of the first layer of the picture encoder. shift, zoom, erase, light: how
     pictures are changed while learning (see `Changes`). flip: "yes", "no", or "auto": by whether mirrored training
-    pictures have the right neighbours. longest: words of a text that are read. forgetting: share of the words left out
-    while learning. epochs: at most; 0: by the number of rows. networks: trained at most, time allowing.
+    pictures have the right neighbours. places: "yes", "no", or "auto": whether the network knows where in a picture
+    things are, as small pictures show one thing in the middle. longest: words of a text that are read. forgetting:
+    share of the words left out while learning. epochs: at most; 0: by the number of rows. networks: trained at most,
+    time allowing.
     """
 
     family: ClassVar[str] = "deep"
@@ -79,6 +87,7 @@ class RawLearner(Learner):
     erase: float = 0.3
     light: float = 0.1
     flip: str = "auto"
+    places: str = "auto"
     longest: int = 256
     forgetting: float = 0.1
     epochs: int = 0
@@ -89,9 +98,9 @@ class RawLearner(Learner):
         """Only where there is a column of the kind it is made for."""
         return None if cls.reads in facts.kinds else cls.missing_column[cls.reads]
 
-    def picture_recipe(self, sight: Sight, filters: int) -> PictureRecipe:
+    def picture_recipe(self, sight: Sight, plan: Plan) -> PictureRecipe:
         """How to build the encoder of a column of pictures."""
-        return PictureRecipe("compact", sight, filters)
+        return PictureRecipe("compact", sight, plan.filters, places=plan.places)
 
     def word_recipe(self, vocabulary: Vocabulary) -> WordRecipe:
         """How to build the encoder of a column of texts."""
@@ -122,13 +131,14 @@ class RawLearner(Learner):
             betas=(0.9, 0.99),
         )
 
-    def changes(self, *, flip: bool) -> Changes:
+    def changes(self, plan: Plan) -> Changes:
         """How pictures are changed while learning."""
-        return Changes(self.shift, self.zoom, flip, self.erase, self.light)
+        zoom, erase, light = (plan.strength * size for size in (self.zoom, self.erase, self.light))
+        return Changes(self.shift, zoom, plan.flip, erase, light)
 
     def network(self, inputs: RawInputs, plan: Plan, start: torch.Tensor) -> RawNetwork:
         """A new network for such inputs."""
-        changes = self.changes(flip=plan.flip)
+        changes = self.changes(plan)
         return RawNetwork(
             inputs.layout,
             [
@@ -139,10 +149,7 @@ class RawLearner(Learner):
                 )
                 for _, vocabulary in inputs.words
             ],
-            [
-                PictureReader(self.picture_recipe(sight, plan.filters), changes)
-                for _, sight in inputs.pictures
-            ],
+            [PictureReader(self.picture_recipe(sight, plan), changes) for _, sight in inputs.pictures],
             start,
             rate=self.rate,
             hidden=0,
@@ -194,7 +201,13 @@ class RawModel(Model):
 def fit_network(learner: RawLearner, train: Rows, valid: Rows, task: Task, run: Run) -> RawModel:
     """Train the learner's network."""
     answers = answers_for(task, train.answers, learner.smoothing)
-    plan = Plan(learner.side, learner.filters, learner.longest)
+    plan = Plan(
+        learner.side,
+        learner.filters,
+        learner.longest,
+        places=_knows_places(learner, train),
+        strength=min(1.0, (FEW_PICTURES / max(len(train), 1)) ** 0.75),
+    )
     with seeded(run):
         inputs = RawInputs.fit(train, outputs=task.outputs, longest=plan.longest, side=plan.side)
         rows, goal = inputs.rows(train).to(run.device), answers.goal(train.answers).to(run.device)
@@ -203,10 +216,10 @@ def fit_network(learner: RawLearner, train: Rows, valid: Rows, task: Task, run: 
             "size", partial(_fitting_size, learner, inputs, plan, Examples(rows, goal), answers, pace, run)
         )
         if sizes != [plan.side, plan.filters, plan.longest]:
-            plan = Plan(side=sizes[0], filters=sizes[1], longest=sizes[2])
+            plan = replace(plan, side=sizes[0], filters=sizes[1], longest=sizes[2])
             inputs = RawInputs.fit(train, outputs=task.outputs, longest=plan.longest, side=plan.side)
             rows = inputs.rows(train).to(run.device)
-        plan = Plan(plan.side, plan.filters, plan.longest, _flips(learner, rows, train))
+        plan = replace(plan, flip=_flips(learner, rows, train))
         lesson = Lesson(
             answers=answers,
             examples=Examples(rows, goal),
@@ -257,6 +270,13 @@ def _flips(learner: RawLearner, rows: RawRows, train: Rows) -> bool:
     if not rows.pictures or learner.flip == "no":
         return False
     return learner.flip == "yes" or all(may_be_mirrored(column, train.answers) for column in rows.pictures)
+
+
+def _knows_places(learner: RawLearner, train: Rows) -> bool:
+    if learner.places != "auto":
+        return learner.places == "yes"
+    columns = [as_pictures(train.column(name)) for name, kind in train.kinds.items() if kind == PICTURES]
+    return bool(columns) and all(max(column.shape_of_one[:2]) <= SMALL for column in columns)
 
 
 def _set_mirrors(together: Together, plan: Plan) -> None:

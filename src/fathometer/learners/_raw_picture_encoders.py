@@ -21,12 +21,16 @@ PREPARED_BY = 1000  # training pictures
 
 @dataclass(frozen=True)
 class PictureRecipe:
-    """How a picture encoder is built. of: which one. filters: of its first layer. depth: blocks per stage."""
+    """How a picture encoder is built.
+
+    of: which one. filters: of its first layer. depth: blocks per stage. places: whether it tells where things are.
+    """
 
     of: str
     sight: Sight
     filters: int
     depth: int = 1
+    places: bool = False
 
     def state(self) -> dict[str, Any]:
         """This, as plain data."""
@@ -61,10 +65,28 @@ class Compact(nn.Module):
             layers += [Block(width if part == 0 else 2 * width, 2 * width) for part in range(recipe.depth)]
             width *= 2
         self.layers = nn.Sequential(*layers)
-        self.width = 2 * width
+        self.gather = Gather(recipe.sight, width, places=recipe.places)
+        self.width = self.gather.width
 
     def forward(self, planes: torch.Tensor) -> torch.Tensor:
-        hidden = self.layers(planes)  # (rows, width, about 7, about 7)
+        gathered: torch.Tensor = self.gather(self.layers(planes))
+        return gathered
+
+
+class Gather(nn.Module):
+    """What the last layer found, anywhere in the picture or about where: (rows, width, about 7, about 7) to flat."""
+
+    def __init__(self, sight: Sight, width: int, *, places: bool) -> None:
+        super().__init__()
+        self.places = places
+        self.width = 2 * width
+        if places:
+            down, across = (_halved(side, _halvings(sight) + 1) for side in (sight.height, sight.width))
+            self.width = down * across * width
+
+    def forward(self, hidden: torch.Tensor) -> torch.Tensor:
+        if self.places:
+            return nn.functional.max_pool2d(hidden, 2, ceil_mode=True).flatten(1)
         return torch.cat([hidden.mean(dim=(2, 3)), hidden.amax(dim=(2, 3))], dim=1)
 
 
@@ -104,11 +126,12 @@ class Residual(nn.Module):
             ]
             width *= 2
         self.layers = nn.Sequential(*layers)
-        self.width = width
+        self.gather = Gather(recipe.sight, width, places=recipe.places)
+        self.width = self.gather.width
 
     def forward(self, planes: torch.Tensor) -> torch.Tensor:
-        hidden: torch.Tensor = self.layers(planes)
-        return hidden.mean(dim=(2, 3))
+        gathered: torch.Tensor = self.gather(self.layers(planes))
+        return gathered
 
 
 class Whitened(nn.Module):
@@ -232,6 +255,13 @@ class PictureReader(nn.Module):
     def _planes(self, pictures: torch.Tensor) -> torch.Tensor:
         """(rows, channels, height, width) normalised; bytes lie channels last, and stay so."""
         return pictures.float().sub_(self.mean).mul_(1.0 / self.spread).permute(0, 3, 1, 2)
+
+
+def _halved(side: int, times: int) -> int:
+    """A side that was halved so often, each time rounded up."""
+    for _ in range(times):
+        side = (side + 1) // 2
+    return side
 
 
 def _halvings(sight: Sight) -> int:

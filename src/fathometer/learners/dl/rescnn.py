@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from fathometer.learner import Range
-from fathometer.learners._raw import RawLearner
+from fathometer.learners._raw import Plan, RawLearner
 from fathometer.learners._raw_picture_encoders import PictureRecipe
 from fathometer.learners._raw_pictures import Sight
 from fathometer.task import Task
@@ -43,8 +43,8 @@ class Rescnn(RawLearner):
             "smoothing": Range(0.0, 0.1),
         }
 
-    def picture_recipe(self, sight: Sight, filters: int) -> PictureRecipe:
-        return PictureRecipe("residual", sight, filters, self.depth)
+    def picture_recipe(self, sight: Sight, plan: Plan) -> PictureRecipe:
+        return PictureRecipe("residual", sight, plan.filters, self.depth, plan.places)
 
     def most_epochs(self, rows: int) -> int:
         return int(min(max(30 * math.sqrt(10_000 / max(rows, 1)), 12), 150))

@@ -46,7 +46,9 @@ class Additive(Learner):
     @classmethod
     def unsuited(cls, facts: Facts) -> str | None:
         if "image" in facts.kinds or facts.structured == 0:
-            return "its curves are there to be read, and nobody reads thousands of them over words or pictures"
+            return (
+                "its curves are there to be read, and nobody reads thousands of them over words or pictures"
+            )
         return None
 
     def fit(self, train: Rows, valid: Rows, task: Task, run: Run) -> AdditiveModel:
