@@ -6,6 +6,7 @@ import heapq
 import itertools
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -466,3 +467,52 @@ def test_further_folds_come_where_they_tell_most_and_a_fold_is_whole_before_it_i
 def test_a_short_plan_has_no_curve() -> None:
     run = with_curve(by_learner(0.5, 0.5), Budget(600, 2), recipes=2, is_ablated=True)
     assert {unit.stage for _, unit in run.started} == {"presets"}
+
+
+def test_features_made_for_all_do_not_make_a_recipe_hopeless_on_other_folds() -> None:
+    """The first fold of a recipe may pay for features that the others find ready."""
+    finished: list[Trial] = []
+    budget = Budget(60, 2)
+    lane = Lane(
+        "classical",
+        candidates("classical", 1),
+        folds(),
+        5,
+        budget,
+        0,
+        finished,
+        lambda: 0.0,
+        keeps_features=True,
+    )
+    first = lane.next()
+    assert first is not None and first.for_features == pytest.approx(0.5 * budget.family_seconds)
+    lane.end(first.key)
+    dear = a_trial(first, 30.0)
+    finished.append(replace(dear, shared_seconds=28.0))
+    second = lane.next()
+    assert second is not None and second.candidate == first.candidate and second.fold != first.fold
+    without = Lane("classical", candidates("classical", 1), folds(), 5, budget, 0, [dear], lambda: 0.0)
+    unit = without.next()
+    assert unit is None or unit.stage != "presets"
+
+
+def test_a_first_trial_that_was_ended_while_making_features_is_followed_by_others() -> None:
+    finished: list[Trial] = []
+    lane = Lane(
+        "classical",
+        candidates("classical", 1),
+        folds(),
+        5,
+        Budget(60, 2),
+        0,
+        finished,
+        lambda: 0.0,
+        keeps_features=True,
+    )
+    for _ in range(2):
+        unit = lane.next()
+        assert unit is not None and unit.stage == "presets"
+        lane.end(unit.key)
+        finished.append(a_trial(unit, 12.0, status="out_of_time", loss=None))
+    unit = lane.next()
+    assert unit is None or unit.stage != "presets"

@@ -9,8 +9,9 @@ import pandas as pd
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fathometer.core.pictures import PictureArray, digest_of
 from fathometer.data.rows import Rows
-from fathometer.study.raw import as_raw
+from fathometer.study.raw import as_raw, with_pixels
 
 
 def a_table() -> Rows:
@@ -70,3 +71,22 @@ def test_a_table_without_rows_or_columns_is_legal() -> None:
     assert len(as_raw(a_table().take(np.array([], dtype=np.intp)))) == 0
     empty = Rows(pd.DataFrame(index=range(3)), {}, None)
     assert as_raw(empty).frame.shape == (3, 0)
+
+
+def test_pictures_become_pixels_once_rows_are_taken():
+    pixels = np.random.default_rng(0).integers(0, 255, (4, 8, 8, 1), dtype=np.uint8)
+    digests = np.array([digest_of(one) for one in pixels], dtype=np.uint64)
+    column = pd.Series(PictureArray(pixels, digests, np.array([0, 1, -1, 3])))
+    rows = Rows(
+        pd.DataFrame({"photo": column, "age": [1.0, 2.0, 3.0, 4.0]}),
+        {"photo": "image", "age": "number"},
+        None,
+    )
+    plain = as_raw(rows)
+    assert plain.kinds == {"photo": "image", "age": "number"}
+    part = with_pixels(plain.take(np.array([3, 2])))
+    assert set(part.kinds.values()) == {"number"} and len(part.kinds) == 65
+    values = part.frame.drop(columns="age").to_numpy()
+    np.testing.assert_allclose(np.sort(values[0]), np.sort(pixels[3].ravel().astype(float)))
+    assert np.isnan(values[1]).all()
+    assert part.column("age").tolist() == [4.0, 3.0]

@@ -149,20 +149,22 @@ def _refuse_seen(place: Path, rows: Rows) -> None:
     kinds = {column["name"]: column["kind"] for column in read_run(folder)["schema"]["columns"]}
     earlier = read_rows(folder, kinds)
     for kind in sorted({kind for kind in kinds.values() if KINDS.get(kind).unstructured}):
-        seen, mine = (
-            {
-                digest
-                for name in some.kinds
-                if some.kinds[name] == kind
-                for digest in KINDS.get(kind)().digests(some.column(name)[some.column(name).notna()]).tolist()
-            }
-            for some in (earlier, rows)
-        )
+        seen, mine = (_particular(some, kind) for some in (earlier, rows))
         if seen & mine:
             raise UserError(
                 f"{place} has learned from {counted(len(seen & mine), 'value')} of this data, answers and all, so its "
                 "networks would know the test rows. Name a run on other data."
             )
+
+
+def _particular(rows: Rows, kind: str) -> set[int]:
+    """Digests of the values in columns of this kind that nobody makes twice."""
+    found: set[int] = set()
+    for name in (name for name, its in rows.kinds.items() if its == kind):
+        values = rows.column(name).dropna()
+        one = KINDS.get(kind)()
+        found.update(one.digests(values)[one.particular(values)].tolist())
+    return found
 
 
 def _holding_nothing(rows: Rows) -> npt.NDArray[np.bool_]:
