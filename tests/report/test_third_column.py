@@ -107,7 +107,13 @@ def test_a_point_that_ends_the_line_and_begins_the_forecast_is_drawn_once() -> N
     rows = result["curves"]["rows"]
     for curve in result["curves"]["competitors"].values():
         curve["smooth"] = [
-            {"rows": rows * factor * 1.0004, "score": 80.0 + factor, "low": 79.0, "high": 82.0, "factor": factor}
+            {
+                "rows": rows * factor * 1.0004,
+                "score": 80.0 + factor,
+                "low": 79.0,
+                "high": 82.0,
+                "factor": factor,
+            }
             for factor in (0.5, 1.0, 2.0, 4.0)
         ]
     check(as_html(result))

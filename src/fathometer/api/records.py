@@ -132,7 +132,9 @@ class Inspection:
 
         None without a target, and where all columns are words or pictures: the odds were learned from tables.
         """
-        if self.understood is None or all(KINDS.get(kind).unstructured for kind in self.schema.kinds.values()):
+        if self.understood is None or all(
+            KINDS.get(kind).unstructured for kind in self.schema.kinds.values()
+        ):
             return None
         task, rows = self.understood.task, self.understood.rows
         return odds(facts_of(task, rows.answers, len(self.schema.columns)), task.name)

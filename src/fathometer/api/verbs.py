@@ -289,7 +289,8 @@ def predict(
     Returns:
         `prediction`, and for classes one `probability_<label>` each, after the name of the `file` where the data is a
         folder or an archive of files; `.attrs["notes"]` holds sentences about how the
-        rows were read: rows left out as broken or empty, cells that could not be read and count as missing.
+        rows were read: rows left out as broken or empty, cells that could not be read and count as missing;
+        `.attrs["family"]` who answered.
     """
     bundle = open_model(model)
     if out is not None and isinstance(data, str | Path) and _is_same_file(data, out):
@@ -307,6 +308,7 @@ def predict(
     if table.row_names is not None:
         answers.insert(0, "file", list(table.row_names))
     answers.attrs["notes"] = [*table.notes, *notes]
+    answers.attrs["family"] = family or bundle.default
     if out is not None:
         write_table(answers, Path(out))
     return answers

@@ -38,7 +38,8 @@ Target = Annotated[
     typer.Option("--target", "-t", help="The column to predict. [the class, where folders are classes]"),
 ]
 Kinds = Annotated[
-    list[str], typer.Option("--kind", help="COLUMN=number|category|moment|text, where the guess is wrong.")
+    list[str],
+    typer.Option("--kind", help="COLUMN=number|category|moment|text|image, where the guess is wrong."),
 ]
 Drop = Annotated[list[str], typer.Option("--drop", help="A column not to learn from.")]
 Keep = Annotated[
@@ -251,7 +252,7 @@ def predict(
     if out is None:
         typer.echo(answers.to_csv(index=False), nl=False)
     else:
-        typer.echo(f"{len(answers):,} rows answered: {out}", err=True)
+        typer.echo(f"{len(answers):,} rows answered by the {answers.attrs['family']} model: {out}", err=True)
 
 
 @app.command()

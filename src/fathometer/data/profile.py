@@ -297,8 +297,8 @@ def _told_alike(repeats: Repeats, target: Target | None) -> list[Finding]:
     if not repeats.alike:
         return []
     sentence = (
-        f"{counted(repeats.alike, 'row')} show nearly the same picture or text as a row before; such rows are kept in "
-        "one part, so that no model is tested on what it has seen."
+        f"{counted(repeats.alike, 'row')} {'shows' if repeats.alike == 1 else 'show'} nearly the same picture or text "
+        "as a row before; such rows are kept in one part, so that no model is tested on what it has seen."
     )
     found = [Finding("near_duplicates", "action", sentence)]
     if repeats.torn and target is not None:

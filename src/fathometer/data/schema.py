@@ -10,11 +10,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from fathometer.core.attachments import Attachment
+from fathometer.core.pictures import Picture
 from fathometer.data.rows import Rows
 from fathometer.errors import UnknownColumn, UnknownName, UnsuitableData
 from fathometer.kind import KINDS, Kind, Reading
 from fathometer.kinds._cells import MISSING_WORDS, distinct_text
 
+THINGS = (Attachment, Picture, np.ndarray)  # cells that are no text and no number
 SURE = 0.95  # a guess above this needs no other
 SUMMED_UP = 2_000  # cells of words or pictures from which facts are taken
 
@@ -103,7 +106,9 @@ class Schema:
                 cells = frame[column.name].reset_index(drop=True)[rows.column(column.name).isna()]
                 codes, texts = distinct_text(cells)
                 told = np.array([text.lower() not in nothing and text != "" for text in texts] + [False])
-                counts[column.name] = int(told[codes].sum())
+                # a file, picture or array is something, whatever the column was learned as
+                is_thing = np.array([isinstance(cell, THINGS) for cell in cells], dtype=bool)
+                counts[column.name] = int((told[codes] | is_thing).sum())
         return {name: count for name, count in counts.items() if count}
 
     def demand_readable(self, frame: pd.DataFrame, rows: Rows) -> dict[str, int]:

@@ -11,6 +11,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from fathometer.core.attachments import Attachment
+from fathometer.core.pictures import Picture
+
 MOST_SAMPLED = 4000  # cells looked at for a guess: enough for a share within two points
 SURROGATE = re.compile(r"[\ud800-\udfff]")
 FEW = 64
@@ -103,6 +106,8 @@ def cell_text(cell: Any) -> str | None:
         return _float_text(float(cell))
     if isinstance(cell, bytes):
         return cell.decode("utf-8", errors="replace").strip()
+    if isinstance(cell, Attachment | Picture | np.ndarray):
+        return None  # a file's name, or what an array prints, is not what the cell holds
     return _clean(str(cell))
 
 

@@ -42,7 +42,8 @@ class Trial:
     key: where its files are, and what makes it the same trial. decided: what the fit chose by the clock.
     cpu_seconds: of the whole process, failures included; fit_seconds and predict_seconds: of the learner alone, with
         what making the features would have taken where an earlier trial had made them. shared_seconds: of cpu_seconds,
-        spent on features that later trials find ready.
+        spent on features that later trials find ready. borrowed_seconds: of fit_seconds and predict_seconds, spent by
+        earlier trials on what this one found ready.
     valid_loss: on the fold's validation rows (the loss models are chosen by). at: second of the run it ended.
     """
 
@@ -62,6 +63,7 @@ class Trial:
     fit_seconds: float = 0.0
     predict_seconds: float = 0.0
     shared_seconds: float = 0.0
+    borrowed_seconds: float = 0.0
     predicted_rows: int = 0
     peak_bytes: int = 0
     model_bytes: int = 0

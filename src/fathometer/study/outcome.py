@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from fathometer.core.files import read_json
 from fathometer.data.thinning import DIVISORS_LONG, place, thinned
+from fathometer.kind import KINDS
 from fathometer.learner import LEARNERS
 from fathometer.study.budget import FAMILIES, PRETRAINED
 from fathometer.study.ensemble import choose_members
@@ -130,9 +131,7 @@ def measure(folder: Path, until: float = math.inf) -> Outcome:
         results={name: tuple(folds) for name, folds in results.items()},
         not_tried=_not_tried(run, listed["left_out"]),
         not_reached=_not_reached(listed["candidates"], trials),
-        transparent=frozenset(
-            c["learner"] for c in listed["candidates"] if c.get("transparent") and c["family"] in FAMILIES
-        ),
+        transparent=_transparent(run, listed["candidates"]),
         suited={
             family: len({c["learner"] for c in listed["candidates"] if c["family"] == family})
             for family in FAMILIES
@@ -248,6 +247,14 @@ def _listed(folder: Path) -> Mapping[str, Any]:
     listed = folder / "learners.json"
     found: Mapping[str, Any] = read_json(listed) if listed.exists() else {"candidates": [], "left_out": []}
     return found
+
+
+def _transparent(run: Mapping[str, Any], candidates: Sequence[Mapping[str, Any]]) -> frozenset[str]:
+    """Learners whose models a person can read whole; nobody reads weights of gradients or of topics of words."""
+    columns = run["schema"]["columns"]
+    if columns and all(KINDS.get(column["kind"]).unstructured for column in columns):
+        return frozenset()
+    return frozenset(c["learner"] for c in candidates if c.get("transparent") and c["family"] in FAMILIES)
 
 
 def _not_tried(run: Mapping[str, Any], left_out: Sequence[Sequence[str]]) -> tuple[tuple[str, str], ...]:

@@ -94,6 +94,7 @@ def _run_trial(order: Order) -> dict[str, Any]:
         "fit_seconds": fitted,
         "predict_seconds": predicted,
         "shared_seconds": made_seconds(),
+        "borrowed_seconds": borrowed_seconds(),
         "predicted_rows": len(parts["valid"]) + len(parts["test"]) + len(seen),
         "valid_loss": task.fitting_loss(valid.answers, predictions["valid"]),
         "train_loss": train_loss if math.isfinite(train_loss) else None,

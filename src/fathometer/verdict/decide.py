@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fathometer.data.sentences import counted
-from fathometer.study.budget import PRETRAINED
+from fathometer.study.budget import FAMILIES, PRETRAINED
 from fathometer.study.outcome import Outcome
 from fathometer.verdict.axes import Standing
 from fathometer.verdict.compare import Contrast, contrast
@@ -120,7 +120,8 @@ def _with_pretrained(
     if PRETRAINED not in outcome.results:
         return verdict
     own = _signal(outcome, PRETRAINED)
-    may_pay = own >= SIGNAL and not _weak(outcome)
+    # a straw man among the two is no matter here, but for the one it is compared with
+    may_pay = own >= SIGNAL and not _weak(outcome, thin=(better,))
     view = pretrained_view(
         outcome, table, better, verdict.answer, sure=WINNER, likely=LEANING, may_pay=may_pay
     )
@@ -133,7 +134,9 @@ def _with_pretrained(
         said = f"Cannot tell on this budget: neither family beats the baseline. {view.sentence}"
         step = "A longer budget, or more rows, would tell whether the pre-trained model is better."
         return replace(verdict, answer="cannot_tell", sentence=said, use=PRETRAINED, next_step=step)
-    return replace(verdict, sentence=f"{verdict.sentence} {view.sentence}")
+    is_likely = own >= SIGNAL and view.p_better >= LEANING
+    use = PRETRAINED if is_likely else verdict.use
+    return replace(verdict, sentence=f"{verdict.sentence} {view.sentence}", use=use)
 
 
 def _nothing_yet(outcome: Outcome) -> Verdict:
@@ -237,8 +240,8 @@ def _shares(belief: Belief) -> dict[str, float]:
     return {"deep": belief.above, "tie": belief.within, "classical": belief.below}
 
 
-def _weak(outcome: Outcome) -> tuple[str, ...]:
-    """Why the evidence is too thin for a winner's name."""
+def _weak(outcome: Outcome, thin: tuple[str, ...] = FAMILIES) -> tuple[str, ...]:
+    """Why the evidence is too thin for a winner's name. `thin`: families that must have had time for their learners."""
     results = outcome.results["classical"]
     tested = np.unique(np.concatenate([fold.rows for fold in results]))
     reasons = []
@@ -254,6 +257,7 @@ def _weak(outcome: Outcome) -> tuple[str, ...]:
         f"only {counted(outcome.tried(family), 'learner')} of {TITLES[family]} could be tried on every fold, of "
         f"{outcome.suited[family]} that suit the data"
         for family in _thin_families(outcome)
+        if family in thin
     ]
     if outcome.task.outputs > 1:
         rarest = _rarest(outcome, tested)

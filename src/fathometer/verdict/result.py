@@ -28,7 +28,9 @@ def as_json(
     """
     outcome, verdict, table = evidence.outcome, evidence.verdict, evidence.table
     run = outcome.run
-    in_learners = sum(trial.fit_seconds + trial.predict_seconds for trial in outcome.trials)
+    in_learners = sum(
+        trial.fit_seconds + trial.predict_seconds - trial.borrowed_seconds for trial in outcome.trials
+    )
     result = {
         "format": RESULT_FORMAT,
         "created": run["created"],

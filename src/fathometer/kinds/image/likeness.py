@@ -34,6 +34,9 @@ LIKE_APART = 0.95  # the same, less the mean picture
 LIKE_SHAPED = 0.95  # the same, less each channel's mean: yellow flowers agree in being yellow
 CROPS = (0.0, 0.03, 0.06)  # shares of a side that a copy may have lost at each border; of large pictures
 CROPPED_FROM = 48  # pixels a side
+CROPPED_AMONG = (
+    20_000  # pictures: among more, cropped copies are not looked for, which takes three times as long
+)
 NEIGHBOURS = 24  # candidates for each picture, the nearest
 CROWD = 20  # whoever is like so many is no copy: all pictures of some scene are alike
 CHUNK_BYTES = 1 << 23
@@ -50,15 +53,16 @@ def near_duplicates(pictures: PictureArray) -> Pairs:
         return np.zeros((0, 2), dtype=np.int64)
     # the same sample whatever the order of the rows
     sample = rows[np.argsort(digests[rows], kind="stable")[:SAMPLED]]
-    crops = CROPS if min(pictures.shape_of_one[:2]) >= CROPPED_FROM else CROPS[:1]
+    may_be_cropped = min(pictures.shape_of_one[:2]) >= CROPPED_FROM and len(rows) <= CROPPED_AMONG
+    crops = CROPS if may_be_cropped else CROPS[:1]
     search = Search.learned(pictures, sample)
-    uncropped, detailed = search.placed(pictures, rows, 0.0)
-    rows, uncropped = rows[detailed], uncropped[detailed]
+    coarse, detailed = search.coarse(pictures, rows, 0.0)
+    rows, coarse = rows[detailed], coarse[detailed]
     if len(rows) < 2:
         return np.zeros((0, 2), dtype=np.int64)
-    tree = cKDTree(uncropped)
+    tree = cKDTree(coarse @ search.axes)
     found = [
-        _compared(pictures, search, rows[_candidates(tree, search, pictures, rows, crop)], crop)
+        _compared(pictures, search, rows[_candidates(tree, search, pictures, rows, coarse, crop)], crop)
         for crop in crops
     ]
     pairs = np.unique(np.sort(np.concatenate(found), axis=1), axis=0)
@@ -87,35 +91,45 @@ class Search:
         _, axes = np.linalg.eigh((apart.T @ apart).astype(np.float64))
         return cls(mean, axes[:, ::-1][:, :AXES].astype(np.float32), np.sum(fine, axis=0) / len(sample))
 
-    def placed(
+    def coarse(
         self, pictures: PictureArray, rows: Places, crop: float
     ) -> tuple[Floats, npt.NDArray[np.bool_]]:
-        """(rows, axes) of rows' pictures, cropped, and which of them have something to be known by."""
-        places = np.zeros((len(rows), self.axes.shape[1]), dtype=np.float32)
+        """(rows, numbers) coarse thumbnails less the mean, of length one, of rows' pictures, cropped.
+
+        And which of them have something to be known by.
+        """
+        found = np.zeros((len(rows), len(self.coarse_mean)), dtype=np.float32)
         detailed = np.zeros(len(rows), dtype=bool)
         for some, pixels in _shown(pictures, rows):
             thumbs = _thumbs(_cropped(pixels, crop), COARSE)
             apart = _unit(thumbs) - self.coarse_mean
-            places[some] = _unit(apart) @ self.axes
+            found[some] = _unit(apart)
             # a picture that is nearly the mean has nothing of its own either
             detailed[some] = (thumbs.std(axis=1) >= LEAST_DETAIL) & (np.linalg.norm(apart, axis=1) > 0.02)
-        return places, detailed
+        return found, detailed
 
 
 def _candidates(
-    tree: cKDTree, search: Search, pictures: PictureArray, rows: Places, crop: float
+    tree: cKDTree, search: Search, pictures: PictureArray, rows: Places, whole_coarse: Floats, crop: float
 ) -> npt.NDArray[np.int64]:
     """(pairs, 2) places in `rows`: of a whole picture, and of one that shows the same when its borders are cut off."""
     # projections are no further apart than what they are projections of, so no pair is lost
     is_small = min(pictures.shape_of_one[:2]) < CROPPED_FROM
-    near = float(np.sqrt(2 - 2 * (NEAR_SMALL if is_small else NEAR)))
-    asked = search.placed(pictures, rows, crop)[0] if crop else np.asarray(tree.data, dtype=np.float32)
+    least = NEAR_SMALL if is_small else NEAR
+    near = float(np.sqrt(2 - 2 * least))
+    asked = search.coarse(pictures, rows, crop)[0] if crop else whole_coarse
     parts = [np.zeros((0, 2), dtype=np.int64)]
     for start in range(0, len(asked), ASKED_AT_ONCE):
         some = asked[start : start + ASKED_AT_ONCE]
-        away, whole = tree.query(some, k=min(NEIGHBOURS, len(rows)), distance_upper_bound=near)
+        away, whole = tree.query(some @ search.axes, k=min(NEIGHBOURS, len(rows)), distance_upper_bound=near)
         cropped, place = np.nonzero(np.isfinite(away))
-        parts.append(np.stack([whole[cropped, place], cropped + start], axis=1))
+        found = np.stack([whole[cropped, place], cropped], axis=1)
+        # the whole thumbnails say more than their projections: most pairs of much alike columns end here
+        kept = [
+            np.einsum("ij,ij->i", whole_coarse[part[:, 0]], some[part[:, 1]]) >= least
+            for part in np.array_split(found, len(found) // PAIRS_AT_ONCE + 1)
+        ]
+        parts.append(found[np.concatenate(kept)] + np.array([0, start]))
     pairs = np.concatenate(parts)
     if crop == 0.0:
         return np.unique(np.sort(pairs[pairs[:, 0] != pairs[:, 1]], axis=1), axis=0).astype(np.int64)

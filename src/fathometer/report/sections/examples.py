@@ -212,7 +212,7 @@ def _answer(one: _Example) -> tuple[Any, ...]:
 
 
 def _truth(one: _Example) -> Words:
-    return ("is ", *_value(one, "truth"), Quiet(f" · row {one.row}"))
+    return ("is ", *_value(one, "truth"), Quiet(f" · row {one.row + 1:,}"))
 
 
 def _change(one: _Example) -> Iterator[Words]:
@@ -225,8 +225,10 @@ def _change(one: _Example) -> Iterator[Words]:
         return
     if number(one.found, "probability") is not None:
         points = 100 * max(found)
-        much = f"by more than {amounts.amount(points, 'points')}" if points >= LEAST_POINTS else "by a point"
-        yield (Quiet(f"no single part changes it {much}" if points else "no single part changes it"),)
+        if points >= LEAST_POINTS:
+            yield (Quiet(f"a single part changes it by up to {amounts.amount(points, 'points')}"),)
+        else:
+            yield (Quiet("no single part changes it by a point" if points else "no single part changes it"),)
     else:
         yield (Quiet(f"a single part changes it by up to {amounts.level(max(found))}"),)
 
@@ -273,7 +275,7 @@ def _png(one: _Example, part: Mapping[str, Any]) -> str:
 
 def _alt(one: _Example, part: Mapping[str, Any]) -> str:
     column, truth = (shortened(clean(text(*place))) for place in ((part, "column"), (one.found, "truth")))
-    return f"{column} of row {one.row}, which is {truth}"
+    return f"{column} of row {one.row + 1:,}, which is {truth}"
 
 
 def _parts(part: Mapping[str, Any]) -> Iterator[tuple[str, int]]:
