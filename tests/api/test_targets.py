@@ -49,6 +49,8 @@ def test_a_target_that_the_data_says_cannot_be_left_out(tmp_path: Path) -> None:
 class Echo:
     """A model that answers with the row's number, and has learned from one column."""
 
+    default = "classical"
+
     def __init__(self, column: str) -> None:
         self.schema, self.task, self.column = self, self, column
         self.names = (column,)
