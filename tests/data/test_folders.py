@@ -146,6 +146,12 @@ def test_parts_have_many_names(tmp_path: Path, other: str) -> None:
     assert all(name.startswith(train) for name in table.row_names or ())
 
 
+def test_parts_without_classes_are_no_classes(tmp_path: Path) -> None:
+    table = read_table(folder_of(tmp_path, ["train/only/a.png", "train/only/b.png", "test/c.png"]))
+    assert table.target is None and "class" not in table.frame
+    assert any("parts to train and to test" in note for note in table.notes)
+
+
 def test_folders_called_train_among_others_are_classes(tmp_path: Path) -> None:
     table = read_table(folder_of(tmp_path / "a", ["train/1.jpg", "car/2.jpg", "bus/3.jpg"]))
     assert set(table.frame["class"]) == {"train", "car", "bus"}
