@@ -7,7 +7,7 @@ import pandas as pd
 
 from fathometer.core.pictures import PictureArray, digest_of
 from fathometer.data.rows import Rows
-from fathometer.data.storage import read_rows, write_rows
+from fathometer.data.storage import read_names, read_rows, write_names, write_rows
 
 
 def pictures(count: int) -> pd.Series:
@@ -40,3 +40,11 @@ def test_a_table_of_pictures_alone_keeps_its_length(tmp_path):
     assert len(read) == 4
     for name in rows.kinds:
         assert list(read.column(name)) == list(rows.column(name))
+
+
+def test_rows_are_called_by_their_files_or_by_nothing(tmp_path):
+    assert read_names(tmp_path) is None
+    write_names(tmp_path, ())
+    assert read_names(tmp_path) is None
+    write_names(tmp_path, ("a/1.jpg", "../b <i>"))
+    assert read_names(tmp_path) == ["a/1.jpg", "../b <i>"]

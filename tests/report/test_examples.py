@@ -87,15 +87,15 @@ def test_a_picture_that_another_family_keeps_is_shown_by_both() -> None:
 def test_the_same_is_said_in_tables_markdown_and_twin() -> None:
     result = sample()
     table = table_named(section(check(as_html(result))), "Classical ML is right, deep learning is wrong")
-    assert table[1][:6] == ["7", "classical ML", "No", "No", "93 %", "right"]
-    assert table[2][:6] == ["7", "deep learning", "Yes", "No", "93 %", "wrong"]
+    assert table[1][:6] == ["row 8", "classical ML", "No", "No", "93 %", "right"]
+    assert table[2][:6] == ["row 8", "deep learning", "Yes", "No", "93 %", "wrong"]
     assert "NOW" in table[1][7] and "lower left" in table[1][7]
     text = as_markdown(result)
-    assert "| 7 | classical ML | No | No | 93 % | right |" in text
+    assert "| row 8 | classical ML | No | No | 93 % | right |" in text
     assert "data:image" not in text
     found = next(part for part in as_data(compose(result), result)["sections"] if part["name"] == "examples")
     galleries = [block for block in found["blocks"] if block["is"] == "gallery"]
-    assert galleries[0]["table"]["rows"][0][:3] == ["7", "classical ML", "No"]
+    assert galleries[0]["table"]["rows"][0][:3] == ["row 8", "classical ML", "No"]
     worst = table_named(section(check(as_html(result))), "Loss of score on thirds")
     assert worst[1][0].startswith("brightness of photo")
 

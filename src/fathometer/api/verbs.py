@@ -25,7 +25,7 @@ from fathometer.data.rows import Rows
 from fathometer.data.schema import Schema, learn_schema
 from fathometer.data.sentences import counted
 from fathometer.data.sources import ReadOptions, read_table
-from fathometer.data.storage import files_of_rows
+from fathometer.data.storage import NAMES, files_of_rows, write_names
 from fathometer.data.table import Table
 from fathometer.engine import ENGINES, Engine
 from fathometer.errors import BadRun, UserError
@@ -159,6 +159,7 @@ def compare(
             keep_unlabelled(folder, further)
         groups = None if understood.groups is None else understood.groups.codes
         begin(folder, understood.rows, understood.splits, facts, understood.clusters, groups)
+        write_names(folder, understood.names)
         if watcher is not None:
             watcher(Progress(time.monotonic() - started.wall, seconds, {}, (), None))
         return _work(folder, chosen, watcher, started)
@@ -189,7 +190,7 @@ def replay(run: str | Path, *, out: str | Path, watcher: Watcher | None = None) 
     if (folder / "run.json").exists():
         raise BadRun(f"{folder} already holds a run. Name another folder.")
     with writing_to(folder, _advice(folder)), _made(folder / "trials"), Lock(folder):
-        for name in (*files_of_rows(source), "folds.safetensors", "learners.json"):
+        for name in (*files_of_rows(source), NAMES, "folds.safetensors", "learners.json"):
             if (source / name).exists():
                 shutil.copyfile(source / name, folder / name)
         facts["replay"] = [

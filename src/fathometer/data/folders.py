@@ -142,7 +142,9 @@ def _below(media: tuple[Entry, ...], prefix: str) -> Layout:
                 f"The part {train!r} was read. Left for you to test with (fathom predict): {listed(parts)}."
             )
             return Layout(taken.entries, taken.classes, (*taken.notes, told_of))
-        parts_alone = f"The folders {listed(folders)} are parts to train and to test with, and hold no two classes."
+        parts_alone = (
+            f"The folders {listed(folders)} are parts to train and to test with, and hold no two classes."
+        )
         return Layout(media, None, (parts_alone,))
     if len(folders) > 1 and 2 * loose <= len(media):
         return _classes(media, prefix)

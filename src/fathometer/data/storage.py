@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +10,12 @@ import numpy.typing as npt
 import pandas as pd
 from pyarrow import feather
 
+from fathometer.core.files import read_json, write_json
 from fathometer.core.pictures import PictureArray, as_pictures, read_pictures, write_pictures
 from fathometer.data.rows import Rows
 
 FILE = "rows.feather"
+NAMES = "names.json"
 PICTURES = "pictures-"  # then the place of the column
 
 
@@ -43,6 +45,17 @@ def read_rows(folder: Path, kinds: Mapping[str, str], target: npt.NDArray[Any] |
 def files_of_rows(folder: Path) -> list[str]:
     """Names of the files in which `write_rows` left them."""
     return [FILE, *sorted(path.name for path in folder.glob(f"{PICTURES}*.npy"))]
+
+
+def write_names(folder: Path, names: Sequence[str]) -> None:
+    """Write what people call the rows, where that is not their number."""
+    if names:
+        write_json(folder / NAMES, list(names))
+
+
+def read_names(folder: Path) -> list[str] | None:
+    """What people call the rows; None where that is their number, from 1."""
+    return list(read_json(folder / NAMES)) if (folder / NAMES).is_file() else None
 
 
 def _holds_pictures(values: pd.Series) -> bool:

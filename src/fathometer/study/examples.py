@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from fathometer.core.pictures import Picture, PictureArray
 from fathometer.data.rows import Rows
+from fathometer.data.storage import read_names
 from fathometer.learner import Model
 from fathometer.study.bench import Bench, Floats, NotMeasuredError, guarded
 from fathometer.study.disturb import by_relevance
@@ -65,7 +66,10 @@ def make_examples(bench: Bench, picks: Sequence[Mapping[str, Any]], competitor: 
         return {}
     found = _told(bench, picks)
     others = [name for name in ranked if name not in columns][:CELLS]
+    names = read_names(bench.folder)
     for one in found:
+        place = int(one.told["row"])
+        one.told["name"] = f"row {place + 1:,}" if names is None else names[place]
         one.told["cells"] = {name: _cell(one.row, name) for name in others}
     weighed = _weigh_all(bench, found, columns, _least_change(found))
     if weighed < len(found) * len(columns):

@@ -48,6 +48,7 @@ class Understood:
     """What will be learned from, and how it will be judged.
 
     unreadable: a sentence on rows that were left out because nothing in them could be read; empty where there are none.
+    names: what people call the rows; empty where that is their number, from 1.
     """
 
     schema: Schema
@@ -63,6 +64,7 @@ class Understood:
     table_rows: int
     unreadable: str = ""
     encoders: tuple[Encoder, ...] = ()
+    names: tuple[str, ...] = ()
 
 
 def understand(table: Table, request: Request) -> Understood:
@@ -86,6 +88,7 @@ def understand(table: Table, request: Request) -> Understood:
             f"Expected at least {ROWS_LEAST} rows with a target to learn from and judge by, got {int(usable.sum())}. "
             "Bring more rows."
         )
+    places = np.flatnonzero(usable)
     frame = frame.loc[usable].reset_index(drop=True)
     cells = cells[usable].reset_index(drop=True)
     schema, asked = learn_schema(frame, target=request.target, kinds=request.kinds, drop=request.drop)
@@ -95,7 +98,7 @@ def understand(table: Table, request: Request) -> Understood:
     if empty.any():
         kept = np.flatnonzero(~empty)
         frame, cells = frame.iloc[kept].reset_index(drop=True), cells.iloc[kept].reset_index(drop=True)
-        rows = rows.take(kept)
+        rows, places = rows.take(kept), places[kept]
     found = audit(frame, rows, schema, target, keep=request.keep, group=request.group, time=request.time)
     clusters = found.clusters if found.group is None else _merged(found.clusters, frame[found.group])
     order = None if found.time is None else _order(rows, found.time)
@@ -122,7 +125,18 @@ def understand(table: Table, request: Request) -> Understood:
         table_rows=len(table.frame),
         unreadable=unreadable,
         encoders=_encoders(request, schema, rows),
+        names=_names(table, places),
     )
+
+
+def _names(table: Table, places: npt.NDArray[np.intp]) -> tuple[str, ...]:
+    """What people call the rows that are learned from: their file's name, or their number in the table.
+
+    Empty where that is the number of the row among those learned from.
+    """
+    if table.row_names is not None:
+        return tuple(table.row_names[place] for place in places)
+    return tuple(f"row {place + 1:,}" for place in places) if len(places) < len(table.frame) else ()
 
 
 def _encoders(request: Request, schema: Schema, rows: Rows) -> tuple[Encoder, ...]:

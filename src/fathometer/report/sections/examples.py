@@ -63,6 +63,9 @@ KINDS = (
 )
 
 
+LONGEST_NAME = 48  # signs of a file's name
+
+
 @dataclass(frozen=True)
 class _Example:
     """One row as one family answers it. whys: why it was chosen, and against whom.
@@ -78,6 +81,11 @@ class _Example:
     @property
     def row(self) -> int:
         return int(number(self.found, "row") or 0)
+
+    @property
+    def name(self) -> str:
+        """What people call the row."""
+        return shortened(clean(text(self.found, "name")), LONGEST_NAME) or f"row {self.row + 1:,}"
 
     @property
     def style(self) -> str:
@@ -212,7 +220,7 @@ def _answer(one: _Example) -> tuple[Any, ...]:
 
 
 def _truth(one: _Example) -> Words:
-    return ("is ", *_value(one, "truth"), Quiet(f" · row {one.row + 1:,}"))
+    return ("is ", *_value(one, "truth"), Quiet(f" · {one.name}"))
 
 
 def _change(one: _Example) -> Iterator[Words]:
@@ -275,7 +283,7 @@ def _png(one: _Example, part: Mapping[str, Any]) -> str:
 
 def _alt(one: _Example, part: Mapping[str, Any]) -> str:
     column, truth = (shortened(clean(text(*place))) for place in ((part, "column"), (one.found, "truth")))
-    return f"{column} of row {one.row + 1:,}, which is {truth}"
+    return f"{column} of {one.name}, which is {truth}"
 
 
 def _parts(part: Mapping[str, Any]) -> Iterator[tuple[str, int]]:
@@ -331,7 +339,7 @@ def _line(one: _Example) -> tuple[Words, ...]:
     whole = "; ".join(told for told, _ in seen if told)
     rests = "; ".join(rest for _, rest in seen if rest)
     return (
-        str(one.row),
+        one.name,
         TITLES.get(one.family, one.family),
         _value(one, "truth"),
         _value(one, "answer"),
