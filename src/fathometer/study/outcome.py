@@ -251,7 +251,7 @@ def _listed(folder: Path) -> Mapping[str, Any]:
 
 def _transparent(run: Mapping[str, Any], candidates: Sequence[Mapping[str, Any]]) -> frozenset[str]:
     """Learners whose models a person can read whole; nobody reads weights of gradients or of topics of words."""
-    columns = run["schema"]["columns"]
+    columns = run.get("schema", {}).get("columns", [])
     if columns and all(KINDS.get(column["kind"]).unstructured for column in columns):
         return frozenset()
     return frozenset(c["learner"] for c in candidates if c.get("transparent") and c["family"] in FAMILIES)

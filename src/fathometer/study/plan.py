@@ -29,7 +29,7 @@ from typing import Any
 import numpy as np
 
 from fathometer.data.thinning import is_whole, thinned
-from fathometer.study.budget import ABLATION_SHARE, CURVE_SHARE, SEARCH_SHARE, Budget
+from fathometer.study.budget import ABLATION_SHARE, CURVE_SHARE, PRETRAINED, SEARCH_SHARE, Budget
 from fathometer.study.ledger import Trial
 from fathometer.study.search import propose
 
@@ -40,6 +40,7 @@ FEATURES_PORTION = (
 SECONDS_LEAST = 0.3  # a unit that could have less than this is not started
 ENOUGH = 0.6  # of what a recipe took on another fold; with less it would be stopped far from its end
 TWICE = 2.0  # times what a recipe had when it ran out of time: with less it would again
+HURRIED = 0.5  # of what the first network took: another is not begun with less
 FAILURES_MOST = 2  # folds a recipe may fail on before it is left
 REPEAT_MOST = 1.5  # times what a recipe took on other folds
 SEARCH_ROUNDS = 40
@@ -117,12 +118,14 @@ class Lane:
         sizes: Mapping[str, tuple[int, ...]] | None = None,
         is_ablated: bool = False,
         keeps_features: bool = False,
+        is_raw: bool = False,
     ) -> None:
         """`folds`: (name, repeat) in order, `first` of them in the first pass; `clock`: wall seconds of the run.
 
         recipes: so many presets on the folds of the first pass are all; None: go on until the share is spent.
         sizes: the divisors of each fold's rows for the data learning curve. is_ablated: whether there are engineered
             features to leave out. keeps_features: whether features of words or pictures are made once for all trials.
+            is_raw: whether networks read words or pictures themselves, so that time is what makes them good.
         """
         self.family = family
         self.candidates = sorted(candidates, key=lambda candidate: candidate.turn)[:recipes]
@@ -136,6 +139,7 @@ class Lane:
         self.sizes = {} if sizes is None or self.is_short else dict(sizes)
         self.is_ablated = is_ablated and not self.is_short
         self.keeps_features = keeps_features
+        self.is_raw = is_raw
         self.kept_back = 0.0  # of the share, and of the time by the clock, that later stages are to have
         self.running: dict[str, float] = {}  # key -> seconds it may use
         self._units = self._order()
@@ -157,6 +161,11 @@ class Lane:
     def ends(self) -> float:
         """Second of the run after which the present stage starts nothing; a busy machine must not starve the next."""
         return (1.0 - self.kept_back) * self.budget.training_ends
+
+    def has_answer(self) -> bool:
+        """Whether something was tried on every fold of the first pass."""
+        tried = {trial.fold for trial in self.finished if trial.family == self.family}
+        return set(self.first) <= tried
 
     def next(self) -> Unit | None:
         """The next unit; None when the share or the list is used up, or what runs must end before that is known."""
@@ -207,7 +216,7 @@ class Lane:
                 ) < SECONDS_LEAST and self._may_wait():
                     yield None
                     quota = max(quota, FIRST_PORTION * self.available() / max(len(folds), 1))
-                if limit < SECONDS_LEAST:
+                if limit < SECONDS_LEAST or self._is_hurried(fold, limit):
                     return
                 if self._is_hopeless(candidate, limit):
                     break
@@ -286,6 +295,17 @@ class Lane:
         """Seconds for a unit: its quota, but an early answer comes before a perfect one."""
         limit = min(quota, self.available(), self.ends() - self.clock())
         return min(limit, max(15.0, 0.06 * self.budget.seconds)) if is_first else limit
+
+    def _is_hurried(self, fold: str, limit: float) -> bool:
+        """Whether a network would have much less time than the first one had: it could only be worse.
+
+        Then the time is better spent on curves and further folds of those that had enough.
+        """
+        if not self.is_raw or not self.candidates:
+            return False
+        first = self.candidates[0].recipe
+        had = [t.cpu_seconds for t in self.finished if t.recipe == first and t.fold == fold]
+        return bool(had) and limit < HURRIED * max(had)
 
     def _is_hopeless(self, candidate: Candidate, limit: float) -> bool:
         """It failed on two folds or ran out of memory on one, or would not end within the limit, by its other folds."""
@@ -382,8 +402,16 @@ def further(
 
 
 def fairest(lanes: Iterable[Lane]) -> Unit | None:
-    """The next unit of the lane that has used less, running trials counted at what they may use."""
-    for lane in sorted(lanes, key=lambda lane: lane.spent() + sum(lane.running.values())):
+    """The next unit of the lane that has used less, running trials counted at what they may use.
+
+    The pre-trained family comes first until it has an answer on every fold of the first pass: reading with its encoder
+    costs it much at once, and a fold that had to wait until the others have used as much might never come.
+    """
+
+    def turn(lane: Lane) -> tuple[bool, float]:
+        return lane.family != PRETRAINED or lane.has_answer(), lane.spent() + sum(lane.running.values())
+
+    for lane in sorted(lanes, key=turn):
         unit = lane.next()
         if unit is not None:
             return unit

@@ -305,6 +305,7 @@ class _Desk:
                 sizes,
                 self._is_ablated(family),
                 self._keeps_features(family),
+                family == "deep" and structured_columns(self.run) == 0,
             )
 
         for family in self.families:
