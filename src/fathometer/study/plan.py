@@ -294,7 +294,8 @@ class Lane:
     def _limit(self, quota: float, is_first: bool = False) -> float:
         """Seconds for a unit: its quota, but an early answer comes before a perfect one."""
         limit = min(quota, self.available(), self.ends() - self.clock())
-        return min(limit, max(15.0, 0.06 * self.budget.seconds)) if is_first else limit
+        # a network that reads raw values is made good by time, and cut short it answers nothing early either
+        return min(limit, max(15.0, 0.06 * self.budget.seconds)) if is_first and not self.is_raw else limit
 
     def _is_hurried(self, fold: str, limit: float) -> bool:
         """Whether a network would have much less time than the first one had: it could only be worse.

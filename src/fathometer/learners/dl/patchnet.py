@@ -7,11 +7,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from fathometer.learner import Range
+from fathometer.learner import Facts, Range
 from fathometer.learners._raw import Plan, RawLearner
 from fathometer.learners._raw_picture_encoders import PictureRecipe
 from fathometer.learners._raw_pictures import Sight
 from fathometer.task import Task
+
+MOST_ROWS = 10_000  # beyond it learned filters are better, and the fixed ones take longest
 
 
 @dataclass(frozen=True)
@@ -41,6 +43,13 @@ class Patchnet(RawLearner):
             "erase": Range(0.0, 0.5),
             "smoothing": Range(0.0, 0.1),
         }
+
+    @classmethod
+    def unsuited(cls, facts: Facts) -> str | None:
+        why = super().unsuited(facts)
+        if why is None and facts.rows > MOST_ROWS:
+            why = f"fixed filters help where pictures are few, and there are {facts.rows:,} (limit {MOST_ROWS:,})"
+        return why
 
     def picture_recipe(self, sight: Sight, plan: Plan) -> PictureRecipe:
         return PictureRecipe("whitened", sight, plan.filters, self.depth, plan.places)

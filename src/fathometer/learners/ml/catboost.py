@@ -87,7 +87,9 @@ class Catboost(Learner):
         if facts.outputs > 10 and facts.rows > 10_000:
             return f"{facts.outputs} classes over {facts.rows:,} rows take it too long"
         if "image" in facts.kinds:
-            return "a round over the thousands of features of pictures takes it seconds, and gigabytes of memory"
+            return (
+                "a round over the thousands of features of pictures takes it seconds, and gigabytes of memory"
+            )
         return None
 
     def fit(self, train: Rows, valid: Rows, task: Task, run: Run) -> CatboostModel:
