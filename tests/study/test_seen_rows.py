@@ -54,3 +54,14 @@ def test_by_another_way_too(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_what_was_trained_without_answers_knows_none(run: Path) -> None:
     _refuse_seen(run / "unlabelled" / "encoder", texts("one text"))
+
+
+def test_a_short_text_that_many_people_say_is_no_row_seen_before(run: Path) -> None:
+    _refuse_seen(run, texts("one text", *(f"another thing number {number}" for number in range(20))))
+
+
+def test_one_long_text_is_enough(tmp_path: Path, run: Path) -> None:
+    long = "nobody says these eight words twice in one life"
+    write_rows(run, texts(long, "another text"))
+    with pytest.raises(UserError, match="has learned from 1 value"):
+        _refuse_seen(run, texts(long, *(f"a thing number {number}" for number in range(20))))

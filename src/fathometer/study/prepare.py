@@ -39,6 +39,7 @@ ROWS_LEAST = 20
 OF_RUN = ("run.json", "rows.feather", "folds.safetensors")
 FOLDERS_OF_RUN = 6  # a run's, and those below it in which a trained network may be named
 RARE_SHARE = 0.10  # a class rarer than this, with two classes, makes accuracy say nothing
+SEEN_SHARE = 0.5  # of the values, short ones too: below it an earlier run may share them
 LIKELY = 0.5  # a guess of a column's kind above which it is taken for that
 NUMBER_STEPS = 10  # a number's range is cut into so many steps, to be spread evenly over folds
 
@@ -163,22 +164,26 @@ def _refuse_seen(place: Path, rows: Rows) -> None:
     kinds = {column["name"]: column["kind"] for column in read_run(folder)["schema"]["columns"]}
     earlier = read_rows(folder, kinds)
     for kind in sorted({kind for kind in kinds.values() if KINDS.get(kind).unstructured}):
-        seen, mine = (_particular(some, kind) for some in (earlier, rows))
-        if seen & mine:
+        (known, seen), (every, mine) = (_digests(some, kind) for some in (earlier, rows))
+        # a short text in common says nothing, most of them do
+        if seen & mine or (known & every and len(known & every) >= SEEN_SHARE * len(every)):
             raise UserError(
-                f"{place} has learned from {counted(len(seen & mine), 'value')} of this data, answers and all, so its "
-                "networks would know the test rows. Name a run on other data."
+                f"{place} has learned from {counted(len(known & every), 'value')} of this data, answers and all, so "
+                "its networks would know the test rows. Name a run on other data."
             )
 
 
-def _particular(rows: Rows, kind: str) -> set[int]:
-    """Digests of the values in columns of this kind that nobody makes twice."""
-    found: set[int] = set()
+def _digests(rows: Rows, kind: str) -> tuple[set[int], set[int]]:
+    """Digests of the values in columns of this kind: all of them, and those of values that nobody makes twice."""
+    every: set[int] = set()
+    particular: set[int] = set()
+    one = KINDS.get(kind)()
     for name in (name for name, its in rows.kinds.items() if its == kind):
         values = rows.column(name).dropna()
-        one = KINDS.get(kind)()
-        found.update(one.digests(values)[one.particular(values)].tolist())
-    return found
+        digests = one.digests(values)
+        every.update(digests.tolist())
+        particular.update(digests[one.particular(values)].tolist())
+    return every, particular
 
 
 def _holding_nothing(rows: Rows) -> npt.NDArray[np.bool_]:
