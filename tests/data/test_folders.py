@@ -23,7 +23,8 @@ from fathometer.data.listing import Entry, list_archive, list_folder
 from fathometer.data.sources import ReadOptions, read_table
 from fathometer.errors import UnknownName, UnreadableData, UserError
 
-FLOWERS = Path("/work/shared/data/images/flowers128.zip")
+DATA = Path(os.environ.get("FATHOMETER_DATA", Path(__file__).resolve().parents[3] / "shared" / "data"))
+FLOWERS = DATA / "images/flowers128.zip"
 NAMES = ["daisy/a.jpg", "daisy/b.PNG", "rose/c.jpeg", "rose/deep/er/d.webp", "tulip/e.GIF", "tulip/f.tif"]
 
 

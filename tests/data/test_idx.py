@@ -1,6 +1,7 @@
 """idx files: whole, packed, parted and lying."""
 
 import gzip
+import os
 import struct
 import zipfile
 from pathlib import Path
@@ -15,7 +16,8 @@ from fathometer.data.idx import Pair, idx_table, pair_to_train, partner
 from fathometer.data.sources import read_table
 from fathometer.errors import UnreadableData
 
-FASHION = Path("/work/shared/data/images/fashion_mnist")
+DATA = Path(os.environ.get("FATHOMETER_DATA", Path(__file__).resolve().parents[3] / "shared" / "data"))
+FASHION = DATA / "images/fashion_mnist"
 PIXELS = np.arange(3 * 4 * 5, dtype=np.uint8).reshape(3, 4, 5)
 CODES = np.array([7, 0, 9], dtype=np.uint8)
 

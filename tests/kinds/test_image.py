@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import math
+import os
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,8 @@ from fathometer.kinds.image.edges import ANGLES, CUT, NO_EDGE, EdgeGrid
 
 IMAGE = Image()
 COLOUR = {"height": 32, "width": 32, "channels": 3}
-FLOWERS = Path("/work/shared/data/images/flowers128.zip")
+DATA = Path(os.environ.get("FATHOMETER_DATA", Path(__file__).resolve().parents[3] / "shared" / "data"))
+FLOWERS = DATA / "images/flowers128.zip"
 
 
 def scene(height: int = 120, width: int = 160, seed: int = 0) -> PIL.Image.Image:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import json
 import re
 from collections.abc import Callable, Iterator
 from importlib.resources import files
@@ -336,15 +335,6 @@ def test_any_part_may_be_something_else(thing: Any) -> None:
     for path in paths(whole):
         if len(path) <= 2:
             compose(changed(whole, path, put(thing)))
-
-
-@pytest.mark.skipif(
-    not Path("/work/sample/old/result.json").exists(), reason="no run of the older format here"
-)
-def test_result_of_the_older_format_is_shown() -> None:
-    result = json.loads(Path("/work/sample/old/result.json").read_text(encoding="utf-8"))
-    root = check(as_html(result))
-    assert result["verdict"]["sentence"] in root.text()
 
 
 # Readable by all ----------------------------------------------------------------------------------------------------
