@@ -46,10 +46,7 @@ def read_bytes(path: Path) -> tuple[bytes, tuple[str, ...]]:
             raw = start + stream.read()
     except OSError as error:
         raise UnreadableData(f"The file {path.name} cannot be read: {error.strerror}.") from error
-    packing = packed_as(raw)
-    if packing is None:
-        return raw, ()
-    return unpack(raw, packing, path.name), (f"The file was unpacked ({packing}).",)
+    return _taken_out(raw, path.name)
 
 
 def read_attached(file: Attachment) -> tuple[bytes, tuple[str, ...]]:
@@ -61,10 +58,15 @@ def read_attached(file: Attachment) -> tuple[bytes, tuple[str, ...]]:
         raw = file.read(most)
     except UnreadableAttachmentError as error:
         raise UnreadableData(f"{file.name} in {file.path.name} cannot be read: {error}.") from error
+    return _taken_out(raw, file.name)
+
+
+def _taken_out(raw: bytes, name: str) -> tuple[bytes, tuple[str, ...]]:
+    """The bytes, unpacked where they are packed, and what was done."""
     packing = packed_as(raw)
     if packing is None:
         return raw, ()
-    return unpack(raw, packing, file.name), (f"The file was unpacked ({packing}).",)
+    return unpack(raw, packing, name), (f"The file was unpacked ({packing}).",)
 
 
 def packed_as(raw: bytes) -> str | None:

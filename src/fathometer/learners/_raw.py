@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from abc import abstractmethod
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import partial
@@ -16,7 +16,7 @@ from torch import nn
 from fathometer.core.files import State, read_state, write_state
 from fathometer.core.pictures import as_pictures
 from fathometer.data.rows import Rows
-from fathometer.learner import Facts, Learner, Model, Run
+from fathometer.learner import Facts, Learner, Model, Range, Run
 from fathometer.learners._answers import Answers, answers_for, answers_from_state
 from fathometer.learners._clock import Watch, coarse_is_faster
 from fathometer.learners._deep import Together, trained_together
@@ -71,6 +71,7 @@ class RawLearner(Learner):
 
     family: ClassVar[str] = "deep"
     reads: ClassVar[str]
+    passes: ClassVar[tuple[int, int, int]]  # through ten thousand rows; at least, and at most
     missing_column: ClassVar[Mapping[str, str]] = {
         PICTURES: "there is no column of pictures",
         TEXTS: "there is no column of texts",
@@ -106,9 +107,10 @@ class RawLearner(Learner):
         """How to build the encoder of a column of texts."""
         return WordRecipe("bag", vocabulary.size, 64, pairs=1 << 15, longest=vocabulary.longest)
 
-    @abstractmethod
     def most_epochs(self, rows: int) -> int:
         """Epochs that bring it to its best on so many rows."""
+        usual, least, most = self.passes
+        return int(min(max(usual * math.sqrt(10_000 / max(rows, 1)), least), most))
 
     def fit(self, train: Rows, valid: Rows, task: Task, run: Run) -> Model:
         """Train a network on the training rows; stop and keep its best epoch by the validation rows."""
@@ -155,6 +157,32 @@ class RawLearner(Learner):
             hidden=0,
             dropout=self.dropout,
         )
+
+
+@dataclass(frozen=True)
+class PictureLearner(RawLearner):
+    """A learner that is made for pictures. encoder: which one reads them; widths: filters worth searching."""
+
+    reads: ClassVar[str] = PICTURES
+    passes: ClassVar[tuple[int, int, int]] = (30, 12, 150)
+    encoder: ClassVar[str]
+    widths: ClassVar[tuple[int, ...]] = (16, 24, 32)
+
+    depth: int = 1
+
+    @classmethod
+    def space(cls, task: Task) -> dict[str, Range]:
+        return {
+            "filters": Range(among=cls.widths),
+            "depth": Range(1, 2, whole=True),
+            "rate": Range(0.001, 0.01, logarithmic=True),
+            "dropout": Range(0.0, 0.4),
+            "erase": Range(0.0, 0.5),
+            "smoothing": Range(0.0, 0.1),
+        }
+
+    def picture_recipe(self, sight: Sight, plan: Plan) -> PictureRecipe:
+        return PictureRecipe(self.encoder, sight, plan.filters, self.depth, plan.places)
 
 
 @dataclass(frozen=True)

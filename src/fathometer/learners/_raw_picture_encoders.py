@@ -53,26 +53,6 @@ class Block(nn.Sequential):
         )
 
 
-class Compact(nn.Module):
-    """A few convolutions, halved in between until about seven are left on a side."""
-
-    def __init__(self, recipe: PictureRecipe) -> None:
-        super().__init__()
-        width = recipe.filters
-        layers: list[nn.Module] = [Block(recipe.sight.channels, width)]
-        for _ in range(_halvings(recipe.sight)):
-            layers.append(nn.MaxPool2d(2, ceil_mode=True))
-            layers += [Block(width if part == 0 else 2 * width, 2 * width) for part in range(recipe.depth)]
-            width *= 2
-        self.layers = nn.Sequential(*layers)
-        self.gather = Gather(recipe.sight, width, places=recipe.places)
-        self.width = self.gather.width
-
-    def forward(self, planes: torch.Tensor) -> torch.Tensor:
-        gathered: torch.Tensor = self.gather(self.layers(planes))
-        return gathered
-
-
 class Gather(nn.Module):
     """What the last layer found, anywhere in the picture or about where: (rows, width, about 7, about 7) to flat."""
 
@@ -88,6 +68,33 @@ class Gather(nn.Module):
         if self.places:
             return nn.functional.max_pool2d(hidden, 2, ceil_mode=True).flatten(1)
         return torch.cat([hidden.mean(dim=(2, 3)), hidden.amax(dim=(2, 3))], dim=1)
+
+
+class Gathered(nn.Module):
+    """Layers, and what the last of them found made flat."""
+
+    def __init__(self, recipe: PictureRecipe, layers: list[nn.Module], width: int) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(*layers)
+        self.gather = Gather(recipe.sight, width, places=recipe.places)
+        self.width = self.gather.width
+
+    def forward(self, planes: torch.Tensor) -> torch.Tensor:
+        gathered: torch.Tensor = self.gather(self.layers(planes))
+        return gathered
+
+
+class Compact(Gathered):
+    """A few convolutions, halved in between until about seven are left on a side."""
+
+    def __init__(self, recipe: PictureRecipe) -> None:
+        width = recipe.filters
+        layers: list[nn.Module] = [Block(recipe.sight.channels, width)]
+        for _ in range(_halvings(recipe.sight)):
+            layers.append(nn.MaxPool2d(2, ceil_mode=True))
+            layers += [Block(width if part == 0 else 2 * width, 2 * width) for part in range(recipe.depth)]
+            width *= 2
+        super().__init__(recipe, layers, width)
 
 
 class Residue(nn.Module):
@@ -111,11 +118,10 @@ class Residue(nn.Module):
         return torch.relu_(self.norm(self.second(self.first(planes))) + self.past(planes))
 
 
-class Residual(nn.Module):
+class Residual(Gathered):
     """A small residual network; its width doubles as its sides are halved."""
 
     def __init__(self, recipe: PictureRecipe) -> None:
-        super().__init__()
         width = recipe.filters
         layers: list[nn.Module] = [Block(recipe.sight.channels, width)]
         layers += [Residue(width, width, 1) for _ in range(recipe.depth)]
@@ -125,13 +131,7 @@ class Residual(nn.Module):
                 for part in range(recipe.depth)
             ]
             width *= 2
-        self.layers = nn.Sequential(*layers)
-        self.gather = Gather(recipe.sight, width, places=recipe.places)
-        self.width = self.gather.width
-
-    def forward(self, planes: torch.Tensor) -> torch.Tensor:
-        gathered: torch.Tensor = self.gather(self.layers(planes))
-        return gathered
+        super().__init__(recipe, layers, width)
 
 
 class Whitened(nn.Module):

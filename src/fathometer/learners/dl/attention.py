@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -25,6 +24,7 @@ class Attention(RawLearner):
 
     title: ClassVar[str] = "small transformer over words"
     reads: ClassVar[str] = "text"
+    passes: ClassVar[tuple[int, int, int]] = (10, 5, 40)
     presets: ClassVar[tuple[tuple[int, Mapping[str, Any]], ...]] = ((4, {}),)
 
     width: int = 96
@@ -47,6 +47,3 @@ class Attention(RawLearner):
         return WordRecipe(
             "attention", vocabulary.size, self.width, depth=self.depth, longest=vocabulary.longest
         )
-
-    def most_epochs(self, rows: int) -> int:
-        return int(min(max(10 * math.sqrt(10_000 / max(rows, 1)), 5), 40))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -25,6 +24,7 @@ class Bag(RawLearner):
 
     title: ClassVar[str] = "bag of word vectors (fastText)"
     reads: ClassVar[str] = "text"
+    passes: ClassVar[tuple[int, int, int]] = (12, 5, 60)
     presets: ClassVar[tuple[tuple[int, Mapping[str, Any]], ...]] = (
         (1, {}),
         (5, {"width": 128, "pairs": 0, "forgetting": 0.3, "dropout": 0.3}),
@@ -47,6 +47,3 @@ class Bag(RawLearner):
 
     def word_recipe(self, vocabulary: Vocabulary) -> WordRecipe:
         return WordRecipe("bag", vocabulary.size, self.width, pairs=self.pairs, longest=vocabulary.longest)
-
-    def most_epochs(self, rows: int) -> int:
-        return int(min(max(12 * math.sqrt(10_000 / max(rows, 1)), 5), 60))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -25,6 +24,7 @@ class Textcnn(RawLearner):
 
     title: ClassVar[str] = "convolutional network over words"
     reads: ClassVar[str] = "text"
+    passes: ClassVar[tuple[int, int, int]] = (10, 5, 40)
     presets: ClassVar[tuple[tuple[int, Mapping[str, Any]], ...]] = (
         (2, {}),
         (6, {"width": 128, "looks": 96, "rate": 0.001}),
@@ -49,6 +49,3 @@ class Textcnn(RawLearner):
         return WordRecipe(
             "convolution", vocabulary.size, self.width, filters=self.looks, longest=vocabulary.longest
         )
-
-    def most_epochs(self, rows: int) -> int:
-        return int(min(max(10 * math.sqrt(10_000 / max(rows, 1)), 5), 40))
