@@ -17,7 +17,7 @@ Laws, checked by `fathometer.testing.kinds` for every kind:
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -144,3 +144,14 @@ class Kind(ABC):
 
 
 KINDS: Plugins[Kind] = Plugins("kind of column", Kind, ("fathometer.kinds",), "fathometer.kinds", {})  # type: ignore[type-abstract]
+
+
+def unstructured_among(kinds: Iterable[str]) -> tuple[str, ...]:
+    """Those of these kinds that are words, pictures or the like; each once, in the order of their names."""
+    return tuple(sorted({kind for kind in kinds if KINDS.get(kind).unstructured}))
+
+
+def all_unstructured(kinds: Iterable[str]) -> bool:
+    """Whether there is nothing but words, pictures or the like; False where there is nothing at all."""
+    different = set(kinds)
+    return bool(different) and len(unstructured_among(different)) == len(different)

@@ -14,7 +14,7 @@ from fathometer.bundle import Bundle, open_bundle
 from fathometer.core.files import writing_to
 from fathometer.data.schema import Schema
 from fathometer.data.table import Table
-from fathometer.kind import KINDS
+from fathometer.kind import all_unstructured
 from fathometer.report import write_report
 from fathometer.study.ledger import Ledger
 from fathometer.study.outcome import Outcome
@@ -132,9 +132,7 @@ class Inspection:
 
         None without a target, and where all columns are words or pictures: the odds were learned from tables.
         """
-        if self.understood is None or all(
-            KINDS.get(kind).unstructured for kind in self.schema.kinds.values()
-        ):
+        if self.understood is None or all_unstructured(self.schema.kinds.values()):
             return None
         task, rows = self.understood.task, self.understood.rows
         return odds(facts_of(task, rows.answers, len(self.schema.columns)), task.name)

@@ -12,7 +12,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from fathometer.data.rows import Rows
-from fathometer.kind import KINDS
+from fathometer.kind import KINDS, all_unstructured
 
 Codes = npt.NDArray[np.intp]
 Pairs = npt.NDArray[np.int64]
@@ -92,7 +92,10 @@ def find_repeats(rows: Rows, columns: Sequence[str], answers: pd.Series | None) 
         int(is_common.sum()),
         by_nature,
         alike=len(np.unique(kept)) - len(np.unique(joined)),
-        torn=_torn(pairs_alike, clusters, answers) if _all_unstructured(rows, columns) else (),
+        # where other columns tell rows apart, the same picture may well have two answers
+        torn=_torn(pairs_alike, clusters, answers)
+        if all_unstructured(rows.kinds[name] for name in columns)
+        else (),
     )
 
 
@@ -155,11 +158,6 @@ def _most_copies(count: int, unstructured: bool) -> float:
     """More equal rows than this are a common case; people turn and crop a picture into dozens to have more of them."""
     usual = max(10.0, LARGEST_CLUSTER * count)
     return max(usual, min(MOST_COPIES, COPIES_SHARE * count)) if unstructured else usual
-
-
-def _all_unstructured(rows: Rows, columns: Sequence[str]) -> bool:
-    """Whether nothing else tells rows with nearly the same picture or text apart."""
-    return all(KINDS.get(rows.kinds[name]).unstructured for name in columns)
 
 
 def _torn(pairs: Pairs, clusters: Codes, answers: pd.Series | None) -> tuple[tuple[int, int], ...]:

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from fathometer.core.files import read_json
 from fathometer.data.thinning import DIVISORS_LONG, place, thinned
-from fathometer.kind import KINDS
+from fathometer.kind import all_unstructured
 from fathometer.learner import LEARNERS
 from fathometer.study.budget import FAMILIES, PRETRAINED
 from fathometer.study.ensemble import choose_members
@@ -252,7 +252,7 @@ def _listed(folder: Path) -> Mapping[str, Any]:
 def _transparent(run: Mapping[str, Any], candidates: Sequence[Mapping[str, Any]]) -> frozenset[str]:
     """Learners whose models a person can read whole; nobody reads weights of gradients or of topics of words."""
     columns = run.get("schema", {}).get("columns", [])
-    if columns and all(KINDS.get(column["kind"]).unstructured for column in columns):
+    if all_unstructured(column["kind"] for column in columns):
         return frozenset()
     return frozenset(c["learner"] for c in candidates if c.get("transparent") and c["family"] in FAMILIES)
 

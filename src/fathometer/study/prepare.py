@@ -27,7 +27,7 @@ from fathometer.data.table import Table
 from fathometer.data.target import Target, learn_target
 from fathometer.data.thinning import thin
 from fathometer.errors import UnknownColumn, UnknownName, UnsuitableData, UserError
-from fathometer.kind import KINDS
+from fathometer.kind import KINDS, all_unstructured, unstructured_among
 from fathometer.study.pretraining import FOLDER as UNLABELLED
 from fathometer.study.record import read_run
 from fathometer.study.request import Request
@@ -109,7 +109,7 @@ def understand(table: Table, request: Request) -> Understood:
         raise UnknownName("label of the target", request.favourable, target.labels)
     rows = Rows(rows.frame[list(schema.names)], schema.kinds, task.encode(cells))
     strata = _strata(rows, task)
-    costly = any(KINDS.get(kind).unstructured for kind in schema.kinds.values())
+    costly = bool(unstructured_among(schema.kinds.values()))
     splits = make_splits(strata, clusters, order, found.group is not None, request.seed, costly=costly)
     thinner = [thin(fold, strata, clusters, request.seed, classes=task.outputs > 1) for fold in splits.folds]
     return Understood(
@@ -142,7 +142,7 @@ def _names(table: Table, places: npt.NDArray[np.intp]) -> tuple[str, ...]:
 
 def _encoders(request: Request, schema: Schema, rows: Rows) -> tuple[Encoder, ...]:
     """The pre-trained encoders of the words and pictures in these columns."""
-    kinds = {kind for kind in schema.kinds.values() if KINDS.get(kind).unstructured}
+    kinds = unstructured_among(schema.kinds.values())
     if not kinds and not request.pretrained:
         return ()
     for name in request.pretrained:
@@ -163,7 +163,7 @@ def _refuse_seen(place: Path, rows: Rows) -> None:
         return
     kinds = {column["name"]: column["kind"] for column in read_run(folder)["schema"]["columns"]}
     earlier = read_rows(folder, kinds)
-    for kind in sorted({kind for kind in kinds.values() if KINDS.get(kind).unstructured}):
+    for kind in unstructured_among(kinds.values()):
         (known, seen), (every, mine) = (_digests(some, kind) for some in (earlier, rows))
         # a short text in common says nothing, most of them do
         if seen & mine or (known & every and len(known & every) >= SEEN_SHARE * len(every)):
@@ -191,7 +191,7 @@ def _holding_nothing(rows: Rows) -> npt.NDArray[np.bool_]:
 
     A gap in a table may tell something; a picture that cannot be opened is no picture.
     """
-    if not all(KINDS.get(kind).unstructured for kind in rows.kinds.values()):
+    if not all_unstructured(rows.kinds.values()):
         return np.zeros(len(rows), dtype=bool)
     nothing: npt.NDArray[np.bool_] = rows.frame.isna().all(axis=1).to_numpy(dtype=bool)
     return nothing

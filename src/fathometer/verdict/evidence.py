@@ -7,10 +7,11 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from fathometer.kind import all_unstructured
 from fathometer.study.budget import PRETRAINED, TRAINING_ENDS
 from fathometer.study.ledger import Ledger
 from fathometer.study.outcome import Outcome, measure
-from fathometer.study.run import read_measures, structured_columns
+from fathometer.study.run import read_measures
 from fathometer.verdict.ablation import Ablation, ablation
 from fathometer.verdict.axes import Standing, standings
 from fathometer.verdict.calibration import Calibration, calibrations
@@ -147,7 +148,7 @@ def _earlier(folder: Path, outcome: Outcome) -> tuple[Earlier, ...]:
 
 def _odds(outcome: Outcome) -> Odds | None:
     """None where all columns are words or pictures: what is known of tables says nothing of them."""
-    if outcome.run["schema"]["columns"] and structured_columns(outcome.run) == 0:
+    if all_unstructured(column["kind"] for column in outcome.run["schema"]["columns"]):
         return None
     columns = int(outcome.run["data"].get("columns", 1))
     return odds(facts_of(outcome.task, outcome.target, columns), outcome.task.name)
