@@ -1,0 +1,1 @@
+"""The running side: a model behind a socket, in the languages that clients already speak."""

@@ -1,0 +1,1 @@
+"""Ways to ask over HTTP, one file each."""
