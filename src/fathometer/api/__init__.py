@@ -1,25 +1,63 @@
-"""The verbs. Every command and every button is one call of these."""
+"""The verbs. Every command and every button is one call of these.
 
-from fathometer.api.records import Inspection, Study
-from fathometer.api.verbs import (
-    compare,
-    demo_data,
-    fresh_folder,
-    inspect,
-    judge,
-    open_model,
-    predict,
-    replay,
-    report,
-    resume,
-)
-from fathometer.data.sources import ReadOptions
-from fathometer.study.run import Progress
-from fathometer.verdict.axes import Attempt, Standing
-from fathometer.verdict.decide import Verdict
-from fathometer.verdict.pretrained import PretrainedView
-from fathometer.verdict.reasons.reason import Found as Reason
-from fathometer.verdict.result import RESULT_FORMAT
+A name is loaded when it is first used: who only predicts or serves loads nothing that trains or judges.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from fathometer.api.records import Inspection, Study
+    from fathometer.api.verbs import (
+        compare,
+        demo_data,
+        fresh_folder,
+        inspect,
+        judge,
+        open_model,
+        predict,
+        replay,
+        report,
+        resume,
+    )
+    from fathometer.data.sources import ReadOptions
+    from fathometer.study.run import Progress
+    from fathometer.verdict.axes import Attempt, Standing
+    from fathometer.verdict.decide import Verdict
+    from fathometer.verdict.pretrained import PretrainedView
+    from fathometer.verdict.reasons.reason import Found as Reason
+    from fathometer.verdict.result import RESULT_FORMAT
+
+PLACES = {
+    "records": ("Inspection", "Study"),
+    "verbs": (
+        "compare",
+        "demo_data",
+        "fresh_folder",
+        "inspect",
+        "judge",
+        "open_model",
+        "predict",
+        "replay",
+        "report",
+        "resume",
+    ),
+}
+ELSEWHERE = {
+    "ReadOptions": ("fathometer.data.sources", "ReadOptions"),
+    "Progress": ("fathometer.study.run", "Progress"),
+    "Attempt": ("fathometer.verdict.axes", "Attempt"),
+    "Standing": ("fathometer.verdict.axes", "Standing"),
+    "Verdict": ("fathometer.verdict.decide", "Verdict"),
+    "PretrainedView": ("fathometer.verdict.pretrained", "PretrainedView"),
+    "Reason": ("fathometer.verdict.reasons.reason", "Found"),
+    "RESULT_FORMAT": ("fathometer.verdict.result", "RESULT_FORMAT"),
+}
+FOUND = {
+    name: (f"fathometer.api.{module}", name) for module, names in PLACES.items() for name in names
+} | ELSEWHERE
 
 __all__ = [
     "RESULT_FORMAT",
@@ -43,3 +81,16 @@ __all__ = [
     "report",
     "resume",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in FOUND:
+        raise AttributeError(f"module 'fathometer.api' has no attribute {name!r}")
+    module, attribute = FOUND[name]
+    value = getattr(importlib.import_module(module), attribute)
+    globals()[name] = value  # found once
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)
