@@ -16,6 +16,7 @@ Laws, checked by `fathometer.testing.kinds` for every kind:
 
 from __future__ import annotations
 
+import functools
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -146,9 +147,15 @@ class Kind(ABC):
 KINDS: Plugins[Kind] = Plugins("kind of column", Kind, ("fathometer.kinds",), "fathometer.kinds", {})  # type: ignore[type-abstract]
 
 
+@functools.cache
+def kind_named(name: str) -> Kind:
+    """The kind of that name; looked up once, for entry points are read from disk at every look-up."""
+    return KINDS.get(name)()
+
+
 def unstructured_among(kinds: Iterable[str]) -> tuple[str, ...]:
     """Those of these kinds that are words, pictures or the like; each once, in the order of their names."""
-    return tuple(sorted({kind for kind in kinds if KINDS.get(kind).unstructured}))
+    return tuple(sorted({kind for kind in kinds if kind_named(kind).unstructured}))
 
 
 def all_unstructured(kinds: Iterable[str]) -> bool:

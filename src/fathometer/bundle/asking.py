@@ -10,6 +10,11 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from fathometer.data.column_names import tidy_names
+from fathometer.data.rows import Rows
+from fathometer.data.schema import Schema
+from fathometer.errors import UnknownName, UnsuitableData
+from fathometer.kind import kind_named
 from fathometer.task import Prediction
 
 if TYPE_CHECKING:
@@ -18,6 +23,9 @@ if TYPE_CHECKING:
 ON_BAD = ("missing", "stop", "skip", "null")
 """What becomes of a row with a cell that does not read as its column was learned: the cell counts as missing; nothing
 is answered at all; the row is left out; the row's answer is empty."""
+
+MOST_TOLD = 1_000  # cells that do not read are listed one by one up to so many
+MOST_SHOWN = 200  # characters of such a cell
 
 
 @dataclass(frozen=True)
@@ -67,4 +75,127 @@ def ask(
     Raises:
         UserError: a column or the family is not there; with "stop", a cell does not read.
     """
-    raise NotImplementedError
+    if on_bad not in ON_BAD:
+        raise UnknownName("rule for cells that do not read", on_bad, ON_BAD)
+    frame = tidied(frame, bundle.schema)
+    rows = bundle.schema.read(frame, fill_missing=fill_missing)
+    unread = bundle.schema.unread_places(frame, rows)
+    _refuse_names_of_files(bundle.schema, frame, rows, unread)
+    bad, bad_rows = _bad_cells(bundle.schema, frame, unread)
+    if on_bad == "stop" and len(bad_rows):
+        raise UnsuitableData(_told(bad, len(bad_rows)))
+    places = np.arange(len(rows), dtype=np.intp)
+    if on_bad == "skip" and len(bad_rows):
+        places = np.setdiff1d(places, bad_rows)
+        rows = rows.take(places)
+    prediction = bundle.predict_raw(rows, family)
+    answers = bundle.task.answer(prediction)
+    if on_bad == "null" and len(bad_rows):
+        answers, prediction = _emptied(answers, prediction, bad_rows)
+    notes = _notes(unread, on_bad, bundle.schema, frame)
+    return Asked(answers, prediction, places, bad, len(bad_rows), _unseen(bundle.schema.levels, rows), notes)
+
+
+def tidied(frame: pd.DataFrame, schema: Schema) -> pd.DataFrame:
+    """The frame with its columns named as reading before training would have named them.
+
+    Raises:
+        UnsuitableData: it is no frame.
+    """
+    if not isinstance(frame, pd.DataFrame):
+        names = f"{', '.join(schema.names[:10])}{' ...' if len(schema.names) > 10 else ''}"
+        raise UnsuitableData(f"Expected a DataFrame with the columns {names}; got {type(frame).__name__}.")
+    given = list(frame.columns)
+    is_tidy = len(set(given)) == len(given) and set(schema.names) <= set(given)
+    if is_tidy and all(isinstance(name, str) for name in given):
+        return frame
+    names, _ = tidy_names(given)
+    return frame.set_axis(names, axis=1)
+
+
+def _refuse_names_of_files(
+    schema: Schema, frame: pd.DataFrame, rows: Rows, unread: Mapping[str, npt.NDArray[np.intp]]
+) -> None:
+    """Where pictures were learned from and names of files come, every answer would be that of a missing picture."""
+    if any(kind_named(rows.kinds[name]).unstructured for name in unread):
+        plain = [name for name, kind in rows.kinds.items() if not kind_named(kind).unstructured]
+        schema.without(plain).demand_readable(frame, rows)
+
+
+def _bad_cells(
+    schema: Schema, frame: pd.DataFrame, unread: Mapping[str, npt.NDArray[np.intp]]
+) -> tuple[tuple[BadCell, ...], npt.NDArray[np.intp]]:
+    """The first cells that do not read, by row, and the rows that have one."""
+    if not unread:
+        return (), np.zeros(0, dtype=np.intp)
+    bad_rows = np.unique(np.concatenate(list(unread.values())))
+    told = bad_rows[:MOST_TOLD]
+    cells = [
+        _bad_cell(schema, frame, int(row), name)
+        for name, places in unread.items()
+        for row in places[np.isin(places, told)][:MOST_TOLD]
+    ]
+    place_of = {name: place for place, name in enumerate(schema.names)}
+    cells.sort(key=lambda cell: (cell.row, place_of[cell.column]))
+    return tuple(cells[:MOST_TOLD]), bad_rows
+
+
+def _bad_cell(schema: Schema, frame: pd.DataFrame, row: int, name: str) -> BadCell:
+    cell, kind = frame[name].iloc[row], schema.column(name).kind
+    shown = cell if isinstance(cell, str | int | float) else getattr(cell, "name", type(cell).__name__)
+    why = kind_named(kind).complaint(cell) or f"it does not read as {kind}"
+    return BadCell(row, name, str(shown)[:MOST_SHOWN], why)
+
+
+def _told(bad: tuple[BadCell, ...], rows: int) -> str:
+    shown = "; ".join(
+        f"row {cell.row + 1}, column {cell.column!r}: {cell.shown[:40]!r}, {cell.why}" for cell in bad[:3]
+    )
+    count = f"{rows:,} row{'s have cells' if rows > 1 else ' has a cell'}"
+    return f"{count} not written as learned ({shown}). Mend them, or ask for such cells to count as missing."
+
+
+def _emptied(
+    answers: pd.DataFrame, prediction: Prediction, bad_rows: npt.NDArray[np.intp]
+) -> tuple[pd.DataFrame, Prediction]:
+    """Without what was answered to bad rows."""
+    answers, prediction = answers.copy(), prediction.copy()
+    for name in answers:
+        column = answers[name].astype(object) if answers[name].dtype.kind not in "fO" else answers[name]
+        answers[name] = column.where(~np.isin(np.arange(len(answers)), bad_rows), None)
+    prediction[bad_rows] = np.nan
+    return answers, prediction
+
+
+def _notes(
+    unread: Mapping[str, npt.NDArray[np.intp]], on_bad: str, schema: Schema, frame: pd.DataFrame
+) -> tuple[str, ...]:
+    """What was done with cells and columns that are not as learned, a sentence each."""
+    done = {
+        "missing": "count as missing",
+        "skip": "their rows are left out",
+        "null": "their rows have no answer",
+    }
+    told = [
+        f"{len(places):,} cell{'s' if len(places) > 1 else ''} of {name!r} could not be read: "
+        f"{done.get(on_bad, '')}."
+        for name, places in unread.items()
+    ]
+    there = set(frame.columns)
+    absent = [name for name in schema.names if name not in there]
+    if absent:
+        shown = ", ".join(map(repr, absent[:5])) + (" ..." if len(absent) > 5 else "")
+        told.append(f"Missing in every row, for there is no such column: {shown}.")
+    return tuple(told)
+
+
+def _unseen(levels: Mapping[str, frozenset[str]], rows: Rows) -> dict[str, int]:
+    """Column -> cells with a level that training never saw, where all its levels are known."""
+    counts = {}
+    for name, known in levels.items():
+        values = rows.column(name).array
+        if isinstance(values, pd.Categorical):
+            new = [place for place, level in enumerate(values.categories) if level not in known]
+            if new:
+                counts[name] = int(np.isin(values.codes, new).sum())
+    return {name: count for name, count in counts.items() if count}

@@ -12,14 +12,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from fathometer.bundle.asking import ask
 from fathometer.bundle.write import BUNDLE_FORMAT
 from fathometer.core.files import digest, read_json
 from fathometer.core.memo import sharing
-from fathometer.data.column_names import tidy_names
 from fathometer.data.rows import Rows
 from fathometer.data.schema import Schema
-from fathometer.errors import BadBundle, UnknownName, UnsuitableData
-from fathometer.kind import KINDS
+from fathometer.errors import BadBundle, UnknownName
 from fathometer.learner import LEARNERS, Model
 from fathometer.task import Prediction, Task, task_from_json
 
@@ -50,19 +49,7 @@ class Bundle:
         Raises:
             UserError: a column is missing, or hardly a picture of it can be read, or the family is not in the folder.
         """
-        if not isinstance(frame, pd.DataFrame):
-            names = f"{', '.join(self.schema.names[:10])}{' ...' if len(self.schema.names) > 10 else ''}"
-            raise UnsuitableData(
-                f"Expected a DataFrame with the columns {names}; got {type(frame).__name__}."
-            )
-        # as in reading before training, or a frame that was learned from could not be answered
-        tidied, _ = tidy_names(frame.columns)
-        frame = frame.set_axis(tidied, axis=1)
-        rows = self.schema.read(frame)
-        # names of files, say, where pictures were learned from: every answer would be that of a missing picture
-        plain = [name for name, kind in rows.kinds.items() if not KINDS.get(kind).unstructured]
-        self.schema.without(plain).demand_readable(frame, rows)
-        return self.task.answer(self.predict_raw(rows, family))
+        return ask(self, frame, family=family).answers
 
     def predict_raw(self, rows: Rows, family: str | None = None) -> Prediction:
         """(rows,) numbers or (rows, classes) probabilities, for rows the schema has read."""

@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -27,6 +28,7 @@ try:
 except ImportError:  # not on Windows: two workers may then both make what one could have waited for
     fcntl = None  # type: ignore[assignment]
 
+T = TypeVar("T")
 Digests = npt.NDArray[np.uint64]
 
 BORROWED, MADE = 0, 1  # places in what is noted of seconds
@@ -34,6 +36,9 @@ BORROWED, MADE = 0, 1  # places in what is noted of seconds
 _place: ContextVar[Path | None] = ContextVar("place", default=None)
 _shared: ContextVar[dict[tuple[str, bytes], npt.NDArray[np.float32]] | None] = ContextVar(
     "shared", default=None
+)
+_at_hand: ContextVar[dict[tuple[int, ...], tuple[tuple[object, ...], Any]] | None] = ContextVar(
+    "at_hand", default=None
 )
 _spent: ContextVar[list[float] | None] = ContextVar("spent", default=None)
 
@@ -56,11 +61,26 @@ def sharing() -> Iterator[None]:
 
     For several models that answer one question together. Where something is remembered anyway, nothing changes.
     """
-    token = _shared.set({})
+    token, at_hand = _shared.set({}), _at_hand.set({})
     try:
         yield
     finally:
         _shared.reset(token)
+        _at_hand.reset(at_hand)
+
+
+def once(owners: tuple[object, ...], make: Callable[[], T]) -> T:
+    """What is made of these very objects, which nobody changes: made once while `sharing`, else each time."""
+    kept = _at_hand.get()
+    if kept is None:
+        return make()
+    key = tuple(map(id, owners))
+    found = kept.get(key)
+    if found is None:
+        # the owners are kept with it, or another object could come to lie in the place of one that is gone
+        found = kept[key] = (owners, make())
+    value: T = found[1]
+    return value
 
 
 def is_remembering() -> bool:

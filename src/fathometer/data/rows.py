@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -9,6 +10,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+
+from fathometer.core.memo import once
 
 
 @dataclass(frozen=True)
@@ -35,7 +38,7 @@ class Rows:
 
     def column(self, name: str) -> pd.Series:
         """One column's values."""
-        return self.frame[name]
+        return once((self.frame, sys.intern(name)), lambda: self.frame[name])
 
     @property
     def answers(self) -> npt.NDArray[Any]:

@@ -8,13 +8,14 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from fathometer.core.attachments import Attachment
 from fathometer.core.pictures import Picture
 from fathometer.data.rows import Rows
 from fathometer.errors import UnknownColumn, UnknownName, UnsuitableData
-from fathometer.kind import KINDS, Kind, Reading
+from fathometer.kind import KINDS, Kind, Reading, kind_named
 from fathometer.kinds._cells import MISSING_WORDS, distinct_text
 
 THINGS = (Attachment, Picture, np.ndarray)  # cells that are no text and no number
@@ -68,6 +69,16 @@ class Schema:
         """Column name -> name of its kind, in order."""
         return {column.name: column.kind for column in self.columns}
 
+    @functools.cached_property
+    def levels(self) -> dict[str, frozenset[str]]:
+        """Column name -> every level that training saw, of the columns where all of them were noted."""
+        known = {}
+        for column in self.columns:
+            shown = column.summary.get("commonest")
+            if column.kind == "category" and shown and len(shown) == column.summary.get("distinct"):
+                known[column.name] = frozenset(str(level) for level, _ in shown)
+        return known
+
     def column(self, name: str) -> Column:
         """The column of that name; raises UnknownColumn."""
         for column in self.columns:
@@ -98,18 +109,21 @@ class Schema:
 
     def unread(self, frame: pd.DataFrame, rows: Rows) -> dict[str, int]:
         """Column name -> how many cells hold something that could not be read (missing in `rows`)."""
+        return {name: len(places) for name, places in self.unread_places(frame, rows).items()}
+
+    def unread_places(self, frame: pd.DataFrame, rows: Rows) -> dict[str, npt.NDArray[np.intp]]:
+        """Column name -> positions of the cells that hold something that could not be read, where there are any."""
         frame = text_named(frame)
-        counts = {}
+        found = {}
+        there = set(frame.columns)
         for column in self.columns:
-            if column.name in frame.columns:
-                nothing = {*MISSING_WORDS, *(word.lower() for word in column.reading.get("missing", []))}
-                cells = frame[column.name].reset_index(drop=True)[rows.column(column.name).isna()]
-                codes, texts = distinct_text(cells)
-                told = np.array([text.lower() not in nothing and text != "" for text in texts] + [False])
-                # a file, picture or array is something, whatever the column was learned as
-                is_thing = np.array([isinstance(cell, THINGS) for cell in cells], dtype=bool)
-                counts[column.name] = int((told[codes] | is_thing).sum())
-        return {name: count for name, count in counts.items() if count}
+            if column.name in there:
+                absent = np.flatnonzero(rows.column(column.name).isna().to_numpy())
+                if len(absent):
+                    places = absent[_says_something(frame[column.name].iloc[absent], column)]
+                    if len(places):
+                        found[column.name] = places
+        return found
 
     def demand_readable(self, frame: pd.DataFrame, rows: Rows) -> dict[str, int]:
         """What `unread` counts, refused where hardly a cell of a column reads as it did in training.
@@ -191,7 +205,7 @@ def learn_column(cells: pd.Series, asked: str | None = None) -> Column:
     if asked is not None and asked not in _kind_names():
         raise UnknownName("kind of column", asked, _kind_names())
     name = asked or _best_guess(cells)
-    kind = _kind(name)
+    kind = kind_named(name)
     reading = kind.learn_reading(cells)
     looked_at = _cells_looked_at(cells, kind)
     summary = kind.summary(kind.read(looked_at, reading))
@@ -205,8 +219,8 @@ def learn_column(cells: pd.Series, asked: str | None = None) -> Column:
 def _best_guess(cells: pd.Series) -> str:
     """The kind that is likeliest; one that is sure of words or pictures spares the others a look at them."""
     guesses: dict[str, float] = {}
-    for name in sorted(_kind_names(), key=lambda name: (not _kind(name).unstructured, name)):
-        guesses[name] = _kind(name).guess(cells)
+    for name in sorted(_kind_names(), key=lambda name: (not kind_named(name).unstructured, name)):
+        guesses[name] = kind_named(name).guess(cells)
         if guesses[name] > SURE:
             return name
     return min(guesses, key=lambda kind: (-guesses[kind], kind))
@@ -219,10 +233,14 @@ def _cells_looked_at(cells: pd.Series, kind: Kind) -> pd.Series:
     return cells.iloc[np.linspace(0, len(cells) - 1, SUMMED_UP).astype(np.intp)]
 
 
-@functools.cache
-def _kind(name: str) -> Kind:
-    """The kind of that name; looked up once, for entry points are read from disk at every look-up."""
-    return KINDS.get(name)()
+def _says_something(cells: pd.Series, column: Column) -> npt.NDArray[np.bool_]:
+    """(rows,) which cells that were read as missing are no word for missing."""
+    nothing = {"", *MISSING_WORDS, *(word.lower() for word in column.reading.get("missing", []))}
+    codes, texts = distinct_text(cells)
+    told = np.array([text.lower() not in nothing for text in texts] + [False])
+    # a file, picture or array is something, whatever the column was learned as
+    is_thing = np.array([isinstance(cell, THINGS) for cell in cells], dtype=bool)
+    return np.asarray(told[codes] | is_thing)
 
 
 @functools.cache
@@ -244,7 +262,7 @@ def _read_column(frame: pd.DataFrame, column: Column) -> pd.Series:
         cells = frame[column.name]
     else:
         cells = pd.Series([None] * len(frame), dtype=object, index=frame.index, name=column.name)
-    return _kind(column.kind).read(cells, column.reading)
+    return kind_named(column.kind).read(cells, column.reading)
 
 
 def _why(

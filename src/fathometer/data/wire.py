@@ -1,7 +1,7 @@
 """Cells as JSON values, there and back: how rows travel to a server and lie in a model folder.
 
-A number is a JSON number, a text a string, a truth value true or false, a missing cell null, a moment ISO 8601 text, and
-bytes (of a picture, say) `{"b64": "<base64>"}`, as TensorFlow Serving and KServe write them.
+A number is a JSON number, a text a string, a truth value true or false, a missing cell null, a moment ISO 8601 text,
+and bytes (of a picture, say) `{"b64": "<base64>"}`, as TensorFlow Serving and KServe write them.
 """
 
 from __future__ import annotations
@@ -34,9 +34,11 @@ def from_wire(value: Any) -> Any:
         try:
             return base64.b64decode(value[BYTES_MARK], validate=True)
         except (binascii.Error, ValueError) as error:
-            raise UnreadableData("Expected base64 in a cell {\"b64\": ...}, but it is not.") from error
+            raise UnreadableData('Expected base64 in a cell {"b64": ...}, but it is not.') from error
     what = "a list" if isinstance(value, list) else "an object"
-    raise UnreadableData(f'Expected a number, a text, true, false, null or {{"b64": ...}} in each cell, got {what}.')
+    raise UnreadableData(
+        f'Expected a number, a text, true, false, null or {{"b64": ...}} in each cell, got {what}.'
+    )
 
 
 def to_wire(cell: Any) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, ClassVar
 
 import numpy as np
@@ -11,6 +12,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from fathometer.core.files import State
+from fathometer.core.memo import once
 from fathometer.kind import Features, Featurizer, Kind, Reading
 from fathometer.kinds import _cells
 
@@ -112,7 +114,7 @@ class CategoryFeaturizer(Featurizer):
 
     def transform(self, values: pd.Series) -> Features:
         levels, places = _levels_and_places(values)
-        code_of = {level: code for code, level in enumerate(self.levels, start=1)}
+        code_of = self._code_of
         codes = np.array([code_of.get(level, 0) for level in levels] + [0], dtype=np.int32)[places]
         numbers, names = np.zeros((len(values), 0), dtype=np.float32), ()
         if self.counts is not None:
@@ -125,6 +127,10 @@ class CategoryFeaturizer(Featurizer):
                 (len(self.levels) + 1,),
             )
         return Features(numbers, codes[:, None], names, (self.name,), (len(self.levels) + 1,))
+
+    @cached_property
+    def _code_of(self) -> dict[str, int]:
+        return {level: code for code, level in enumerate(self.levels, start=1)}
 
     def state(self) -> State:
         # counts as pairs: a level may be any text, and a state's keys must not be mistaken for marks
@@ -142,8 +148,13 @@ def _counts(values: pd.Series) -> dict[str, int]:
 
 def _levels_and_places(values: pd.Series) -> tuple[list[str], npt.NDArray[np.intp]]:
     """Distinct levels and each row's place among them, -1 where missing."""
-    if isinstance(values.dtype, pd.CategoricalDtype):
-        return [str(level) for level in values.cat.categories], values.cat.codes.to_numpy().astype(np.intp)
+    return once((values,), lambda: _told_apart(values))
+
+
+def _told_apart(values: pd.Series) -> tuple[list[str], npt.NDArray[np.intp]]:
+    array = values.array
+    if isinstance(array, pd.Categorical):
+        return [str(level) for level in array.categories], array.codes.astype(np.intp)
     codes, texts = _cells.distinct_text(values)
     return texts, codes
 

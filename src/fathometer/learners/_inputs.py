@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import accumulate
 
 import numpy as np
 import numpy.typing as npt
 
 from fathometer.core.files import State
-from fathometer.core.memo import is_remembering, name_of, recalled_rows, recalled_state
+from fathometer.core.memo import is_remembering, name_of, once, recalled_rows, recalled_state
 from fathometer.data.rows import Rows
-from fathometer.kind import KINDS, Features, Featurizer, Kind
+from fathometer.kind import KINDS, Features, Featurizer, Kind, kind_named
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,9 @@ class Inputs:
 
     def features(self, rows: Rows) -> Features:
         """Numbers (rows, a) and codes (rows, b) of all columns side by side."""
+        return once((rows.frame, self), lambda: self._made(rows))
+
+    def _made(self, rows: Rows) -> Features:
         names = self.made_from or ("",) * len(self.columns)
         parts = [
             _transformed(rows, name, kind, featurizer, made_from)
@@ -61,18 +65,29 @@ class Inputs:
     @classmethod
     def from_state(cls, state: State) -> Inputs:
         """The inputs that gave this state."""
-        return cls(
-            tuple(
-                (item["name"], item["kind"], KINDS.get(item["kind"])().load_features(item["state"]))
-                for item in state["columns"]
-            ),
-            tuple(state.get("made_from", ())),
+        columns = tuple(
+            (item["name"], item["kind"], kind_named(item["kind"]).load_features(item["state"]))
+            for item in state["columns"]
         )
+        return _the_same(cls(columns, tuple(state.get("made_from", ()))))
+
+
+def _the_same(inputs: Inputs) -> Inputs:
+    """One object for equal inputs: models of one fold then share what they make of the rows they are asked."""
+    try:
+        return _first_of(inputs)
+    except TypeError:  # a featurizer with arrays has no hash
+        return inputs
+
+
+@lru_cache(maxsize=64)
+def _first_of(inputs: Inputs) -> Inputs:
+    return inputs
 
 
 def structured_columns(rows: Rows) -> tuple[str, ...]:
     """The columns that are neither words nor pictures nor the like."""
-    return tuple(name for name, kind in rows.kinds.items() if not KINDS.get(kind).unstructured)
+    return tuple(name for name, kind in rows.kinds.items() if not kind_named(kind).unstructured)
 
 
 def join(parts: list[Features], rows: int) -> Features:
@@ -114,7 +129,7 @@ def _fitted(name: str, train: Rows) -> tuple[Featurizer, str]:
 def _transformed(rows: Rows, name: str, kind_name: str, featurizer: Featurizer, made_from: str) -> Features:
     values = rows.column(name)
     if not made_from or not is_remembering():
-        return featurizer.transform(values)
+        return featurizer.transform(values)  # its answer is shared as a whole, by `once`
     empty = featurizer.transform(values.iloc[:0])
     if empty.sizes:  # only numbers are remembered
         return featurizer.transform(values)
