@@ -123,3 +123,24 @@ def test_weekday_month_and_trend_are_right() -> None:
     assert codes["d: weekday"] == [1, 4, 0] and codes["d: month"] == [1, 2, 0]
     days = features.numbers[:, features.number_names.index("d: days")]
     assert days[:2].tolist() == [0, 59] and np.isnan(days[2])
+
+
+@pytest.mark.parametrize(
+    "cells",
+    [
+        ["31.12.2023", "01.02.2024"],
+        ["12:30", "7:15"],
+        ["3 March 2021", "4 May 2022"],
+        [pd.Timestamp("2020-01-01"), pd.Timestamp("2021-05-06")],
+        ["1600000000", "1700000000"],
+    ],
+    ids=["day first", "clock", "words", "typed", "epoch"],
+)
+def test_what_a_program_writes_is_read_however_the_column_was_written(cells: list[object]) -> None:
+    column = pd.Series(cells, dtype=object, name="created_at")
+    reading = Moment().learn_reading(column.infer_objects())
+    values = Moment().read(column.infer_objects(), reading)
+    written = pd.Series([value.isoformat() for value in values] + [None, "no date"], dtype=object)
+    again = Moment().read(written, reading)
+    assert again.iloc[:2].tolist() == values.tolist()
+    assert again.iloc[2:].isna().all()

@@ -49,6 +49,8 @@ NAMED_TIME = re.compile(
 )
 EPOCHS = {"epoch seconds": (1e9, 2.1e9, 1_000_000), "epoch milliseconds": (1e12, 2.1e12, 1_000)}
 """Style -> lowest and highest value believed (2001 to 2036), and microseconds per unit."""
+ISO: Reading = {"style": "year first", "day_first": False}
+"""ISO 8601, in which programs write moments: read in every column, whatever the way its own cells were written."""
 DAY = 86_400.0  # seconds
 MOST_LEARNED = 20_000  # distinct texts from which the writing is learned
 
@@ -100,8 +102,10 @@ class Moment(Kind):
             moments = cells.dt.tz_convert("UTC").dt.tz_localize(None).to_numpy().astype("datetime64[us]")
         elif pd.api.types.is_datetime64_any_dtype(dtype):
             moments = cells.to_numpy().astype("datetime64[us]")
-        elif pd.api.types.is_bool_dtype(dtype) or not reading["style"]:
-            moments = _read_objects(cells, lambda text: np.datetime64("NaT", "us"))
+        elif pd.api.types.is_bool_dtype(dtype):
+            moments = np.full(len(cells), np.datetime64("NaT", "us"))
+        elif not reading["style"]:
+            moments = _read_objects(cells, lambda text: _moment_of(text, ISO))
         elif reading["style"] in EPOCHS:
             moments = _read_epochs(cells, reading["style"])
         else:
@@ -305,15 +309,15 @@ def _read_epochs(cells: pd.Series, style: str) -> Moments:
     numbers = pd.to_numeric(pd.Series(texts, dtype=object), errors="coerce").to_numpy(dtype=np.float64)
     believed = np.isfinite(numbers) & (np.abs(numbers) <= 10 * high)
     moments = (np.where(believed, numbers, 0.0) * unit).astype(np.int64).astype("datetime64[us]")
-    moments[~believed] = np.datetime64("NaT")
+    moments[~believed] = [_moment_of(texts[place], ISO) for place in np.flatnonzero(~believed)]
     return np.append(moments, np.datetime64("NaT", "us"))[codes]
 
 
 def _moment_of(text: str, reading: Reading) -> np.datetime64:
-    """One text to a moment, NaT when it does not read."""
+    """One text to a moment, NaT when it reads neither as the column does nor as ISO 8601."""
     match = PATTERNS[reading["style"]].fullmatch(text)
     if match is None:
-        return np.datetime64("NaT", "us")
+        return np.datetime64("NaT", "us") if reading["style"] == ISO["style"] else _moment_of(text, ISO)
     parts = match.groupdict()
     if reading["style"] == "year last":
         first, other = (parts["first"], parts["other"])
