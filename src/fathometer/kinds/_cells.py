@@ -16,7 +16,7 @@ from fathometer.core.pictures import Picture
 
 MOST_SAMPLED = 4000  # cells looked at for a guess: enough for a share within two points
 SURROGATE = re.compile(r"[\ud800-\udfff]")
-FEW = 64
+FEW = 200
 MISSING_WORDS = frozenset(
     {"na", "n/a", "n.a.", "#n/a", "#na", "<na>", "nan", "null", "none", "nil", "?", "-", "--", "---", ".",
      "..", "...", "missing", "unknown", "not available", "nd", "n.d.", "#value!", "#div/0!", "#ref!", "nat"}
