@@ -188,7 +188,7 @@ def _read_body(data: bytes, plan: _Plan) -> tuple[pd.DataFrame, list[bool], tupl
         body, quoting.splits_at, quoting.quote, quoting.escape, blank_before=quoting.blank_after
     )
     has_stray_quotes = bool(shape.malformed or shape.is_open)
-    is_regular = not has_stray_quotes and bool((shape.widths == len(plan.names)).all())
+    is_regular = not has_stray_quotes and set(shape.widths) <= {len(plan.names)}
     if is_regular and shape.longest <= CELL_BYTES_LIMIT:
         try:
             frame = _read_regular(body, quoting, tidy_names(plan.names)[0], shape.longest)
