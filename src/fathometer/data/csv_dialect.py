@@ -55,9 +55,14 @@ class Quoting:
 
 def find_quoting(data: bytes, delimiter: str | None = None) -> Quoting:
     """The likeliest way of separating and quoting; `delimiter`: the one to take, where it is known."""
-    sample = first_lines(data, SAMPLE_BYTES)
+    found = likeliest_quoting(first_lines(data, SAMPLE_BYTES), delimiter)
+    return settle_quotes([prepare(data, found)], found)
+
+
+def likeliest_quoting(sample: bytes, delimiter: str | None = None) -> Quoting:
+    """What a text's first lines suggest."""
     if delimiter is not None:
-        return settle_quotes(data, _candidate(sample, delimiter))
+        return _candidate(sample, delimiter)
     best, best_score = Quoting(""), ONE_COLUMN_SCORE
     for possible in DELIMITERS:
         if possible.encode() not in sample or (possible == BLANKS and best.delimiter == "\t"):
@@ -66,12 +71,14 @@ def find_quoting(data: bytes, delimiter: str | None = None) -> Quoting:
         score = _score(sample, candidate)
         if score > best_score:
             best, best_score = candidate, score
-    return settle_quotes(data, best)
+    return best
 
 
-def settle_quotes(data: bytes, found: Quoting) -> Quoting:
-    """The quoting of the whole text, where a sample suggested this one: stray quotes may come late."""
-    prepared = prepare(data, found)
+def settle_quotes(prepared: Iterable[bytes], found: Quoting) -> Quoting:
+    """The quoting of the whole text, where a sample suggested this one: stray quotes may come late.
+
+    prepared: the text in pieces that end at line ends, made by `prepare`; gone through as often as needed.
+    """
     quote, escape = _choose_quote(prepared, found.splits_at, found.blank_after, whole=True)
     return Quoting(found.delimiter, quote, escape, found.blank_after)
 
@@ -97,7 +104,7 @@ def prepare(data: bytes, quoting: Quoting) -> bytes:
 
 _BLANKS = re.compile(rb"[ \t]+")
 _BLANKS_OR_QUOTED = re.compile(rb'((?<![^ \t\r\n])"[^"\r\n]*")|[ \t]+')
-_TABS_AT_EDGES = re.compile(rb"(?m)^\t|\t$|\t(?=\r)")
+_TABS_AT_EDGES = re.compile(rb"(?m)^\t|(?<=\r)\t|\t$|\t(?=\r)")
 
 
 class CsvReader(Protocol):
@@ -152,27 +159,44 @@ def _some_rows(sample: bytes, quoting: Quoting) -> list[list[str]]:
     return rows
 
 
-def _choose_quote(data: bytes, delimiter: str, blank_after: bool, *, whole: bool) -> tuple[str, str]:
+def _choose_quote(
+    data: bytes | Iterable[bytes], delimiter: str, blank_after: bool, *, whole: bool
+) -> tuple[str, str]:
     """The quote character and the escape character, each "" where there is none."""
-    may_escape = b"\\" + delimiter.encode() in data
-    quoted = structure(data, delimiter, '"', blank_before=blank_after) if b'"' in data else None
+    pieces = [data] if isinstance(data, bytes) else data
+    escaped_delimiter = b"\\" + delimiter.encode()
+    there = _found_in(pieces, (b'"', b"'", b'\\"', escaped_delimiter))
+    may_escape = escaped_delimiter in there
+    quoted = structure(pieces, delimiter, '"', blank_before=blank_after) if b'"' in there else None
     if quoted and quoted.quoted and not (quoted.malformed or (quoted.is_open and whole) or may_escape):
         return '"', ""
-    plain = structure(data, delimiter)
-    escaped = may_escape and structure(data, delimiter, "", "\\").usual_share > plain.usual_share
+    if not there:
+        return "", ""
+    plain = structure(pieces, delimiter)
+    escaped = may_escape and structure(pieces, delimiter, "", "\\").usual_share > plain.usual_share
     if quoted:
-        if b'\\"' in data and (quoted.malformed or (quoted.is_open and whole)):
-            with_escape = structure(data, delimiter, '"', "\\", blank_before=blank_after)
+        if b'\\"' in there and (quoted.malformed or (quoted.is_open and whole)):
+            with_escape = structure(pieces, delimiter, '"', "\\", blank_before=blank_after)
             if with_escape.malformed < quoted.malformed and _is_better(with_escape, plain, whole):
                 return '"', "\\"
         if quoted.quoted and _is_better(quoted, plain, whole):
             return '"', "\\" if escaped else ""
-    if b"'" in data and not escaped:
-        single = structure(data, delimiter, "'", blank_before=blank_after)
+    if b"'" in there and not escaped:
+        single = structure(pieces, delimiter, "'", blank_before=blank_after)
         closed = not single.malformed and not single.is_open
         if closed and single.quoted > 1 and single.usual_share >= plain.usual_share:
             return "'", ""
     return "", "\\" if escaped else ""
+
+
+def _found_in(pieces: Iterable[bytes], marks: tuple[bytes, ...]) -> set[bytes]:
+    """Those of the marks that stand anywhere in the text."""
+    found: set[bytes] = set()
+    for piece in pieces:
+        found.update(mark for mark in marks if mark not in found and mark in piece)
+        if len(found) == len(marks):
+            break
+    return found
 
 
 def _is_better(quoted: Structure, plain: Structure, whole: bool) -> bool:
