@@ -44,7 +44,8 @@ def main() -> None:
     lines = [
         "# Serving", "",
         f"`python -m benchmarks.serving.run --soak {arguments.soak:g}`; {os.cpu_count()} cores, "
-        f"Python {platform.python_version()}, loopback, one worker each, one thread for numbers, client on the same machine. Median of rounds in turn.", "",
+        f"Python {platform.python_version()}, loopback, one worker each, one thread for numbers, "
+        "client on the same machine. Median of rounds in turn.", "",
     ]  # fmt: skip
     for bundle in bundles:
         place = folder / f"run-{bundle.stem}"
@@ -92,7 +93,8 @@ def measured(bundle: Path, folder: Path, frame: pd.DataFrame, rounds: int, secon
     members = {key for mix in model.mixes[model.default] for key in mix}
     lines = [
         f"## {bundle.stem}: {len(members)} members, {len(model.schema.names)} columns", "",
-        "| server | one row, p50 ms | p99 ms | of the bare call's p50 | requests/s, 1 row | rows/s, 100 a request | errors |",
+        "| server | one row, p50 ms | p99 ms | of the bare call's p50 | requests/s, 1 row "
+        "| rows/s, 100 a request | errors |",
         "|---|---|---|---|---|---|---|",
     ]  # fmt: skip
     for name, one in middle.items():
@@ -139,7 +141,8 @@ def soaked(bundle: Path, folder: Path, frame: pd.DataFrame, seconds: float) -> l
     return [
         f"## {seconds:.0f} s at 80 % of the highest rate ({bundle.stem}, one row a request, predictions logged)", "",
         f"{count:,} answers at {0.8 * highest:.0f} a second, errors: {errors or 'none'}; "
-        f"p50 {rest.percentile(0.5):.2f} ms, p99 {rest.percentile(0.99):.2f} ms, counted from when each was due; memory "
+        f"p50 {rest.percentile(0.5):.2f} ms, p99 {rest.percentile(0.99):.2f} ms, counted from when each was due; "
+        "memory "
         f"{before / 1e6:.1f} MB after a tenth of it, {after / 1e6:.1f} MB at the end ({growth:+.2f} %); "
         f"ended {stopped:.1f} s after SIGTERM.", "",
     ]  # fmt: skip
