@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from charset_normalizer import from_bytes
@@ -11,6 +12,7 @@ from charset_normalizer import from_bytes
 from fathometer.data.sentences import counted, told
 from fathometer.errors import UnknownName, UnreadableData
 
+REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 BYTE_ORDER_MARKS = (
     (codecs.BOM_UTF32_LE, "utf-32"),  # before UTF-16: its mark begins with the same two bytes
     (codecs.BOM_UTF32_BE, "utf-32"),
@@ -19,6 +21,7 @@ BYTE_ORDER_MARKS = (
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
 SAMPLE_BYTES = 65_536
+WIDE_SAMPLE = 4_096
 CONTROL_SHARE = 0.02
 NULL_SHARE = 0.2
 """More control characters or NULs than these shares among a file's characters: it is no text."""
@@ -41,9 +44,9 @@ WESTERN_CHARACTERS = frozenset(
 
 _SIGN_IN_WORD = re.compile(r"(?<=[^\W\d_])[£¥§°²³µ·¼½¾¿¡ªº¹](?=[^\W\d_])|[£³¹](?=[a-z])")
 _CONTROLS = re.compile("[\x01-\x08\x0e-\x1a\x7f]")
-_WINDOWS_AS_CONTROLS = re.compile("[\x80-\x84\x86-\x9f]")
-_CONTROLS_TO_WINDOWS = {byte: bytes([byte]).decode("cp1252", "ignore") for byte in range(0x80, 0xA0)}
-_STRAYS_TO_WINDOWS = {0xDC00 + byte: bytes([byte]).decode("cp1252", "replace") for byte in range(0x80, 0x100)}
+WINDOWS_AS_CONTROLS = re.compile("[\x80-\x84\x86-\x9f]")
+CONTROLS_TO_WINDOWS = {byte: bytes([byte]).decode("cp1252", "ignore") for byte in range(0x80, 0xA0)}
+STRAYS_TO_WINDOWS = {0xDC00 + byte: bytes([byte]).decode("cp1252", "replace") for byte in range(0x80, 0x100)}
 
 
 @dataclass(frozen=True)
@@ -76,14 +79,12 @@ def decode(raw: bytes, wanted: str | None = None) -> Decoded:
     nulls = text.count("\0")
     if nulls:
         text = text.replace("\0", "")
-        notes += (told(nulls, "NUL character", "in the text", "removed"),)
-    if not text.isascii() and _WINDOWS_AS_CONTROLS.search(text):
+    is_windows = not text.isascii() and WINDOWS_AS_CONTROLS.search(text) is not None
+    if is_windows:
         # Windows text once taken for Latin-1; web browsers repair it the same way
-        text = text.translate(_CONTROLS_TO_WINDOWS)
-        notes += ("Control characters that are really Windows punctuation were put right.",)
-    controls = len(_CONTROLS.findall(text[:SAMPLE_BYTES]))
-    if controls > CONTROL_SHARE * len(text) + 2 or nulls > NULL_SHARE * len(text) + 2:
-        raise UnreadableData("Expected a table of text, but the file holds binary data.")
+        text = text.translate(CONTROLS_TO_WINDOWS)
+    notes += about_repairs(nulls, is_windows)
+    refuse_binary(text[:SAMPLE_BYTES], len(text), nulls)
     if encoding == "utf-8" and not notes:
         return Decoded(
             raw.removeprefix(codecs.BOM_UTF8), encoding, ()
@@ -92,28 +93,56 @@ def decode(raw: bytes, wanted: str | None = None) -> Decoded:
     return Decoded(text.encode("utf-8", "replace").removeprefix(codecs.BOM_UTF8), encoding, notes)
 
 
+def about_repairs(nulls: int, is_windows: bool) -> tuple[str, ...]:
+    """What to say of NUL characters that were taken out, and of Windows' punctuation."""
+    notes: tuple[str, ...] = ()
+    if nulls:
+        notes += (told(nulls, "NUL character", "in the text", "removed"),)
+    if is_windows:
+        notes += ("Control characters that are really Windows punctuation were put right.",)
+    return notes
+
+
+def refuse_binary(start: str, size: int, nulls: int) -> None:
+    """Raise UnreadableData where so many signs of a text's beginning, or NULs in all of it, are those of no text."""
+    controls = len(_CONTROLS.findall(start))
+    if controls > CONTROL_SHARE * size + 2 or nulls > NULL_SHARE * size + 2:
+        raise UnreadableData("Expected a table of text, but the file holds binary data.")
+
+
 def _decode_as(raw: bytes, wanted: str) -> tuple[str, str, tuple[str, ...]]:
+    name = encoding_named(wanted)
+    try:
+        return raw.decode(name), name, ()
+    except UnicodeError as error:
+        raise not_in(wanted) from error
+
+
+def encoding_named(wanted: str) -> str:
+    """Python's name of an encoding; raises UnknownName."""
     try:
         name = codecs.lookup(wanted).name
         if not codecs.lookup(name)._is_text_encoding:
             raise LookupError(wanted)
     except (LookupError, ValueError) as error:
         raise UnknownName("encoding", wanted, ["cp1252", "latin-1", "utf-16", "utf-8"]) from error
-    try:
-        return raw.decode(name), name, ()
-    except UnicodeError as error:
-        raise UnreadableData(
-            f"The file is not text in the encoding {wanted}. Leave the encoding out to have it found out."
-        ) from error
+    return name
+
+
+def not_in(wanted: str) -> UnreadableData:
+    """What to raise where the text is not in the encoding that the user names."""
+    return UnreadableData(
+        f"The file is not text in the encoding {wanted}. Leave the encoding out to have it found out."
+    )
 
 
 def _find_out(raw: bytes) -> tuple[str, str, tuple[str, ...]]:
     for mark, encoding in BYTE_ORDER_MARKS:
         if raw.startswith(mark):
             return _decode_marked(raw, encoding)
-    wide = _wide_without_mark(raw)
+    wide = wide_without_mark(raw[:WIDE_SAMPLE], len(raw))
     if wide is not None:
-        return raw.decode(wide, "replace"), wide, (f"The text is {wide.upper()} without a byte-order mark.",)
+        return raw.decode(wide, "replace"), wide, (about_wide(wide),)
     try:
         return raw.decode("utf-8"), "utf-8", ()
     except UnicodeDecodeError:
@@ -122,20 +151,23 @@ def _find_out(raw: bytes) -> tuple[str, str, tuple[str, ...]]:
 
 def _decode_marked(raw: bytes, encoding: str) -> tuple[str, str, tuple[str, ...]]:
     text = raw.decode(encoding, "replace")
+    return text, encoding, about_marked(encoding, text.count(REPLACEMENT))
+
+
+def about_marked(encoding: str, broken: int) -> tuple[str, ...]:
+    """What to say of a text whose byte-order mark says how it is spelled."""
     shown = "UTF-8" if encoding == "utf-8-sig" else encoding.upper()
     notes: tuple[str, ...] = ()
     if encoding != "utf-8-sig":
         notes = (f"The text is {shown}, as its byte-order mark says.",)
-    broken = text.count("�")
     if broken:
         notes += (told(broken, "character", f"that cannot be read as {shown}", "replaced"),)
-    return text, encoding, notes
+    return notes
 
 
-def _wide_without_mark(raw: bytes) -> str | None:
-    """UTF-16 without its mark: in mostly Western text every second byte is NUL."""
-    sample = raw[: 4096 & ~1]
-    if len(sample) < 4 or len(raw) % 2:
+def wide_without_mark(sample: bytes, size: int) -> str | None:
+    """UTF-16 without its mark, as a text's first bytes and its size say: every second byte of Western text is NUL."""
+    if len(sample) < 4 or size % 2:
         return None
     evens, odds = sample[0::2].count(0), sample[1::2].count(0)
     half = len(sample) / 2
@@ -146,30 +178,48 @@ def _wide_without_mark(raw: bytes) -> str | None:
     return None
 
 
+def about_wide(encoding: str) -> str:
+    """What to say of a text that is UTF-16 and does not say so."""
+    return f"The text is {encoding.upper()} without a byte-order mark."
+
+
 def _mostly_utf8(raw: bytes) -> tuple[str, str, tuple[str, ...]] | None:
     """UTF-8 with a few stray bytes of Windows text, as files have that were put together from several."""
     text = raw.decode("utf-8", "surrogateescape")
     strays = sum(1 for character in text if 0xDC80 <= ord(character) <= 0xDCFF)
     proper = sum(1 for character in text if ord(character) > 0x7F) - strays
-    if strays * 5 > proper:
+    if not is_mostly_utf8(strays, proper):
         return None
-    note = f"The text is UTF-8, but for {counted(strays, 'byte')}, read as Windows-1252."
-    return text.translate(_STRAYS_TO_WINDOWS), "utf-8", (note,)
+    return text.translate(STRAYS_TO_WINDOWS), "utf-8", (about_strays(strays),)
+
+
+def is_mostly_utf8(strays: int, proper: int) -> bool:
+    """Whether so few bytes are no UTF-8 among so many characters beyond ASCII that the others prove it."""
+    return strays * 5 <= proper
+
+
+def about_strays(strays: int) -> str:
+    """What to say of bytes that are no UTF-8."""
+    return f"The text is UTF-8, but for {counted(strays, 'byte')}, read as Windows-1252."
 
 
 def _one_byte_or_asian(raw: bytes) -> tuple[str, str, tuple[str, ...]]:
-    encoding = _likeliest(raw)
+    encoding = likeliest(line for line in raw.splitlines() if not line.isascii())
     try:
         text = raw.decode(encoding)
     except UnicodeError:
         encoding = "latin-1"
         text = raw.decode(encoding)
-    note = f"The text is not UTF-8; {encoding} was taken as the likeliest encoding."
-    return text, encoding, (note,)
+    return text, encoding, (about_guess(encoding),)
 
 
-def _likeliest(raw: bytes) -> str:
-    lines = [line for line in raw.splitlines() if not line.isascii()]
+def about_guess(encoding: str) -> str:
+    """What to say of an encoding that was guessed."""
+    return f"The text is not UTF-8; {encoding} was taken as the likeliest encoding."
+
+
+def likeliest(lines: Iterable[bytes]) -> str:
+    """The likeliest encoding of lines that are not UTF-8, each with a character beyond ASCII."""
     sample = b"\n".join(lines)[:SAMPLE_BYTES]
     if _looks_western(sample):
         return "cp1252"
