@@ -16,13 +16,18 @@ import numpy as np
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
-from fathometer.errors import UserError
+from fathometer.core.strict_json import parse_json
+from fathometer.errors import BadBundle, UserError
 
 State = dict[str, Any]
 """A fitted thing as data: text, numbers, truth values, None, lists, dicts with text keys, numpy arrays."""
 
 ARRAY_MARK = "$array"
 FLOAT_MARK = "$float"
+FLOATS = {"nan": float("nan"), "inf": float("inf"), "-inf": float("-inf")}
+LARGEST_TEXT = 1 << 29  # bytes
+LARGEST_PLAIN = 1 << 26  # bytes of a state's JSON
+MOST_VALUES = 1 << 22  # in it: one letter there may become sixty bytes here
 
 
 REFUSALS = frozenset(
@@ -67,6 +72,24 @@ def write_text(path: Path, text: str) -> None:
         draft.unlink(missing_ok=True)
         raise
     sync_folder(path.parent)
+
+
+def read_text(path: Path, largest: int = LARGEST_TEXT) -> str:
+    """Read a text file that came with a model.
+
+    Raises:
+        BadBundle: it is missing, larger than so many bytes, or no UTF-8.
+    """
+    try:
+        if path.stat().st_size > largest:
+            raise BadBundle(
+                f"{path} is larger than {largest:,} bytes, as none of its kind is. Make the model again."
+            )
+        return path.read_bytes().decode("utf-8")
+    except FileNotFoundError as error:
+        raise BadBundle(f"{path.name} is missing in {path.parent}. Copy the whole folder again.") from error
+    except UnicodeDecodeError as error:
+        raise BadBundle(f"{path} is not what it should be: it is no UTF-8. Make the model again.") from error
 
 
 def write_json(path: Path, value: object) -> None:
@@ -124,11 +147,38 @@ def write_state(folder: Path, name: str, state: Mapping[str, Any]) -> None:
 
 
 def read_state(folder: Path, name: str) -> State:
-    """Read what `write_state` wrote."""
-    path = folder / f"{name}.safetensors"
-    arrays = load_file(path) if path.exists() else {}
-    state: State = _put_arrays(read_json(folder / f"{name}.json"), arrays)
+    """Read what `write_state` wrote.
+
+    Raises:
+        BadBundle: the files are not what it writes: keys that stand twice, arrays that are missing, not asked for, of
+            other shapes or of no numbers.
+    """
+    path = folder / f"{name}.json"
+    try:
+        raw = path.read_bytes() if path.stat().st_size <= LARGEST_PLAIN else b""
+        if not raw or raw.count(b",") > MOST_VALUES or raw.count(b"[") + raw.count(b"{") > MOST_VALUES:
+            raise ValueError("it is empty, or larger than any model's")
+        plain = parse_json(raw)
+        arrays = _arrays(folder / f"{name}.safetensors")
+        state = _put_arrays(plain, arrays)
+        if arrays:
+            raise ValueError(f"the array {min(arrays)[:40]!r} has no place")
+        if not isinstance(state, dict):
+            raise ValueError("it is no object")
+    except FileNotFoundError as error:
+        raise BadBundle(f"{path.name} is missing in {folder}. Copy the whole folder again.") from error
+    except (ValueError, KeyError, TypeError, SafetensorError) as error:
+        raise BadBundle(f"{path} is not what it should be: {error}. Make the model again.") from error
     return state
+
+
+def _arrays(path: Path) -> dict[str, np.ndarray[Any, Any]]:
+    """The arrays of a file, all of numbers; each is taken out once it is used, for one that many share is a trap."""
+    arrays: dict[str, np.ndarray[Any, Any]] = dict(load_file(path)) if path.exists() else {}
+    for key, array in arrays.items():
+        if array.dtype.kind not in "biuf":
+            raise TypeError(f"the array {key[:40]!r} is of {array.dtype}")
+    return arrays
 
 
 def _pull_arrays(value: Any, arrays: dict[str, np.ndarray[Any, Any]]) -> Any:
@@ -151,16 +201,24 @@ def _pull_arrays(value: Any, arrays: dict[str, np.ndarray[Any, Any]]) -> Any:
     return value
 
 
-def _put_arrays(value: Any, arrays: Mapping[str, np.ndarray[Any, Any]]) -> Any:
+def _put_arrays(value: Any, arrays: dict[str, np.ndarray[Any, Any]]) -> Any:
     if isinstance(value, dict):
         if ARRAY_MARK in value:
-            return arrays[value[ARRAY_MARK]].reshape(value["shape"])
+            return _shaped(value, arrays)
         if FLOAT_MARK in value:
-            return float(value[FLOAT_MARK])
+            return FLOATS[value[FLOAT_MARK]]
         return {_unescape(key): _put_arrays(item, arrays) for key, item in value.items()}
     if isinstance(value, list):
         return [_put_arrays(item, arrays) for item in value]
     return value
+
+
+def _shaped(value: dict[str, Any], arrays: dict[str, np.ndarray[Any, Any]]) -> np.ndarray[Any, Any]:
+    found, shape = arrays.pop(value[ARRAY_MARK]), value["shape"]
+    # numpy takes -1 for "whatever fits"
+    if not all(type(size) is int and size >= 0 for size in shape) or len(shape) > 8:
+        raise ValueError("an array has an impossible shape")
+    return found.reshape(shape)
 
 
 def _escape(key: str) -> str:

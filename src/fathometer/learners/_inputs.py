@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from itertools import accumulate
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 
 from fathometer.core.files import State
 from fathometer.core.memo import is_remembering, name_of, once, recalled_rows, recalled_state
+from fathometer.core.states import damaged, demand, several, table, text, texts
 from fathometer.data.rows import Rows
 from fathometer.kind import KINDS, Features, Featurizer, Kind, kind_named
 
@@ -44,7 +47,19 @@ class Inputs:
         """Numbers (rows, a) and codes (rows, b) of all columns side by side."""
         return once((rows.frame, self), lambda: self._made(rows))
 
+    @cached_property
+    def shape(self) -> tuple[int, tuple[int, ...]]:
+        """How many numbers there are, and the sizes of the codes."""
+        parts = [featurizer.transform(_no_values(kind)) for _, kind, featurizer in self.columns]
+        empty = join(parts, 0)
+        return empty.numbers.shape[1], empty.sizes
+
     def _made(self, rows: Rows) -> Features:
+        for name, kind, _ in self.columns:
+            demand(
+                rows.kinds.get(name) == kind,
+                f"a member reads {name[:60]!r} as a {kind}, and the model does not",
+            )
         names = self.made_from or ("",) * len(self.columns)
         parts = [
             _transformed(rows, name, kind, featurizer, made_from)
@@ -65,11 +80,29 @@ class Inputs:
     @classmethod
     def from_state(cls, state: State) -> Inputs:
         """The inputs that gave this state."""
-        columns = tuple(
-            (item["name"], item["kind"], kind_named(item["kind"]).load_features(item["state"]))
-            for item in state["columns"]
-        )
-        return _the_same(cls(columns, tuple(state.get("made_from", ()))))
+        described = [
+            table(one, "an input", ("name", "kind", "state")) for one in several(state["columns"], "inputs")
+        ]
+        columns = tuple(_loaded(text(one["name"], "a name"), one["kind"], one["state"]) for one in described)
+        demand(len({name for name, _, _ in columns}) == len(columns), "an input stands in it twice")
+        made_from = texts(state.get("made_from", ()), "made_from")
+        demand(len(made_from) in (0, len(columns)), "made_from has another length than the inputs")
+        return _the_same(cls(columns, made_from))
+
+
+def _loaded(name: str, kind: Any, state: State) -> tuple[str, str, Featurizer]:
+    """A column's featurizer, of a kind that is installed."""
+    try:
+        loaded = kind_named(text(kind, "a kind")).load_features(state)
+    except (KeyError, TypeError, ValueError, AttributeError, IndexError, OverflowError) as error:
+        damaged(f"what was learned of {name[:60]!r} is not what it should be ({error})")
+    return name, kind, loaded
+
+
+@lru_cache(maxsize=64)
+def _no_values(kind_name: str) -> pd.Series:
+    kind, cells = kind_named(kind_name), pd.Series([], dtype=object)
+    return kind.read(cells, kind.learn_reading(cells))
 
 
 def _the_same(inputs: Inputs) -> Inputs:

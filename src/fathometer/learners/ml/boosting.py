@@ -8,19 +8,23 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar
 
-import lightgbm
 import numpy as np
 import numpy.typing as npt
 
-from fathometer.core.files import read_state, write_state
+from fathometer.core.files import read_state, read_text, write_state
+from fathometer.core.states import demand, table, whole
 from fathometer.data.rows import Rows
 from fathometer.kind import Features
 from fathometer.learner import Facts, Learner, Model, Range, Run
 from fathometer.learners._inputs import Inputs
+from fathometer.learners._lightgbm_native import NativeTrees
+from fathometer.learners._lightgbm_text import BoostedTrees, read_trees
 from fathometer.learners._rounds import affordable_rate, turns
 from fathometer.learners._sklearn import normalised
 from fathometer.task import Prediction, Task
 
+TREES = "trees.txt"
+MOST_CLASSES = 100_000
 LARGE = 4_000  # rows times classes, from which a few rounds are timed first
 PROBE_ROUNDS = 3
 WIDE = 600  # columns, from which on a tree sees a part of them
@@ -29,28 +33,35 @@ PLAIN_LEVELS = 100  # a code column with more levels is cut as a number (codes r
 
 @dataclass(frozen=True)
 class BoostingModel(Model):
-    """LightGBM's own text, and how columns go in."""
+    """LightGBM's own text, and how columns go in. classes: 0 for a number."""
 
     inputs: Inputs
     text: str
     classes: int
 
     @cached_property
-    def booster(self) -> lightgbm.Booster:
-        """The trees, parsed once."""
-        return lightgbm.Booster(model_str=self.text)
+    def trees(self) -> BoostedTrees:
+        """The trees, read and checked once."""
+        numbers, sizes = self.inputs.shape
+        columns, outputs = numbers + len(sizes), max(self.classes, 1)
+        return read_trees(self.text, columns=columns, coded=len(sizes), outputs=outputs)
+
+    @cached_property
+    def native(self) -> NativeTrees:
+        """The same, in LightGBM's memory."""
+        return NativeTrees(self.trees.text(), self.trees.columns, self.trees.per_round)
 
     def predict(self, rows: Rows) -> Prediction:
-        raw = np.asarray(self.booster.predict(_table(self.inputs.features(rows)), num_threads=1))
+        raw = self.native.answer(_table(self.inputs.features(rows)))
         if self.classes == 0:
-            return raw.astype(np.float64)
+            return raw[:, 0]
         if self.classes == 2:
-            return np.stack([1.0 - raw, raw], axis=1)
-        return normalised(raw.reshape(len(rows), self.classes))
+            return np.concatenate([1.0 - raw, raw], axis=1)
+        return normalised(raw)
 
     def save(self, folder: Path) -> None:
         write_state(folder, "model", {"inputs": self.inputs.state(), "classes": self.classes})
-        (folder / "trees.txt").write_text(self.text, encoding="utf-8")
+        (folder / TREES).write_text(self.text, encoding="utf-8")
 
 
 @dataclass(frozen=True)
@@ -97,6 +108,7 @@ class Boosting(Learner):
         }
 
     def fit(self, train: Rows, valid: Rows, task: Task, run: Run) -> BoostingModel:
+        lightgbm = _package()
         inputs = Inputs.fit(train)
         features = inputs.features(train)
         first = features.numbers.shape[1]
@@ -115,11 +127,11 @@ class Boosting(Learner):
         text = booster.model_to_string(num_iteration=clock.best + 1)
         return BoostingModel(inputs, text, task.outputs if task.outputs > 1 else 0)
 
-    def _rate(self, rows: lightgbm.Dataset, settings: dict[str, Any], run: Run) -> float:
+    def _rate(self, rows: Any, settings: dict[str, Any], run: Run) -> float:
         """The learning rate, raised where the time allows too few rounds for small steps."""
         rows.construct()
         started = run.used()
-        lightgbm.train(settings, rows, num_boost_round=PROBE_ROUNDS)
+        _package().train(settings, rows, num_boost_round=PROBE_ROUNDS)
         return affordable_rate(self.rate, (run.used() - started) / PROBE_ROUNDS, run)
 
     def _parameters(self, task: Task, run: Run, rows: int) -> dict[str, Any]:
@@ -152,9 +164,14 @@ class Boosting(Learner):
 
     @classmethod
     def load(cls, folder: Path) -> BoostingModel:
-        state = read_state(folder, "model")
-        text = (folder / "trees.txt").read_text(encoding="utf-8")
-        return BoostingModel(Inputs.from_state(state["inputs"]), text, state["classes"])
+        state = table(read_state(folder, "model"), "model.json", ("inputs", "classes"))
+        classes = whole(state["classes"], "classes", 0, MOST_CLASSES)
+        demand(classes != 1, "one class is no question")
+        text = read_text(folder / TREES)
+        model = BoostingModel(Inputs.from_state(state["inputs"]), text, classes)
+        # what the library is given is its own text anew; the first one is only kept to be saved again
+        demand(len(model.trees.leaves), "there are no trees")
+        return model
 
 
 def _width(features: Features) -> int:
@@ -177,6 +194,13 @@ def _for_width(columns: int, share: float) -> dict[str, Any]:
     }
 
 
+def _package() -> Any:
+    """LightGBM's Python package: for fits alone, as importing it takes nearly a second, and brings scikit-learn."""
+    import lightgbm
+
+    return lightgbm
+
+
 class _Clock:
     """After each round: stop when time is up, or when nothing has improved for long."""
 
@@ -189,7 +213,7 @@ class _Clock:
         self.best = 0
         self.lowest = np.inf
 
-    def __call__(self, state: lightgbm.callback.CallbackEnv) -> None:
+    def __call__(self, state: Any) -> None:
         loss = float(state.evaluation_result_list[0][2])
         if state.iteration % 10 == 0:
             self.run.report(state.iteration, loss)
@@ -197,7 +221,7 @@ class _Clock:
             self.lowest, self.best = loss, state.iteration
         over = state.iteration - self.best >= self.patience
         if over or not self.run.goes_on(state.iteration + 1):
-            raise lightgbm.callback.EarlyStopException(self.best, state.evaluation_result_list)
+            raise _package().callback.EarlyStopException(self.best, state.evaluation_result_list)
 
 
 def _table(features: Features) -> npt.NDArray[np.float32]:
