@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from fathometer.core.memo import sharing
 from fathometer.data.column_names import tidy_names
 from fathometer.data.rows import Rows
 from fathometer.data.schema import Schema
@@ -77,7 +78,11 @@ def ask(
     """
     if on_bad not in ON_BAD:
         raise UnknownName("rule for cells that do not read", on_bad, ON_BAD)
-    frame = tidied(frame, bundle.schema)
+    with sharing():
+        return _asked(bundle, tidied(frame, bundle.schema), family, on_bad, fill_missing)
+
+
+def _asked(bundle: Bundle, frame: pd.DataFrame, family: str | None, on_bad: str, fill_missing: bool) -> Asked:
     rows = bundle.schema.read(frame, fill_missing=fill_missing)
     unread = bundle.schema.unread_places(frame, rows)
     _refuse_names_of_files(bundle.schema, frame, rows, unread)

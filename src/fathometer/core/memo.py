@@ -59,8 +59,12 @@ def remembering(folder: Path) -> Iterator[None]:
 def sharing() -> Iterator[None]:
     """Inside, what one model makes of some values is at hand for the next that wants the same of them; kept nowhere.
 
-    For several models that answer one question together. Where something is remembered anyway, nothing changes.
+    For several models that answer one question together. Where something is remembered anyway, or shared already,
+    nothing changes.
     """
+    if _at_hand.get() is not None:
+        yield
+        return
     token, at_hand = _shared.set({}), _at_hand.set({})
     try:
         yield

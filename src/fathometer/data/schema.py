@@ -104,8 +104,9 @@ class Schema:
         if not fill_missing:
             self._demand(frame)
         frame = frame.reset_index(drop=True)
-        values = {column.name: _read_column(frame, column) for column in self.columns}
-        return Rows(pd.DataFrame(values, index=frame.index), self.kinds)
+        # arrays rather than columns: these would be aligned by their index, one after the other
+        values = {column.name: _read_column(frame, column).array for column in self.columns}
+        return Rows(pd.DataFrame(values, index=frame.index, copy=False), self.kinds)
 
     def unread(self, frame: pd.DataFrame, rows: Rows) -> dict[str, int]:
         """Column name -> how many cells hold something that could not be read (missing in `rows`)."""
@@ -118,7 +119,7 @@ class Schema:
         there = set(frame.columns)
         for column in self.columns:
             if column.name in there:
-                absent = np.flatnonzero(rows.column(column.name).isna().to_numpy())
+                absent = np.flatnonzero(rows.column(column.name).array.isna())
                 if len(absent):
                     places = absent[_says_something(frame[column.name].iloc[absent], column)]
                     if len(places):

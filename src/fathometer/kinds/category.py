@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any, ClassVar
 
 import numpy as np
@@ -18,6 +19,7 @@ from fathometer.kinds import _cells
 
 MOST_CODES = 1000  # more levels than this are too rare to learn one by one
 COUNTED_FROM = 30  # above so many levels, how common a level is says something about it
+FEW_LEVELS = 8
 FALLBACK = 0.5  # what any text gets: another kind must be more likely than not to take the column
 WHOLE_DECIMAL = re.compile(r"(-?[0-9]+)\.0+")
 
@@ -65,7 +67,8 @@ class Category(Kind):
         levels = sorted({text for text in texts if text not in nothing})
         place = {level: position for position, level in enumerate(levels)}
         places = np.array([place.get(text, -1) for text in texts] + [-1], dtype=np.intp)[codes]
-        values = pd.Categorical.from_codes(places, categories=pd.Index(levels, dtype=object), validate=False)
+        dtype = _few_levels(tuple(levels)) if len(levels) <= FEW_LEVELS else _dtype_of(levels)
+        values = pd.Categorical.from_codes(places, dtype=dtype, validate=False)
         return pd.Series(values, cells.index, name=cells.name)
 
     def describe(self, reading: Reading) -> str:
@@ -136,6 +139,16 @@ class CategoryFeaturizer(Featurizer):
         # counts as pairs: a level may be any text, and a state's keys must not be mistaken for marks
         counts = None if self.counts is None else [[level, count] for level, count in self.counts.items()]
         return {"name": self.name, "levels": list(self.levels), "counts": counts}
+
+
+def _dtype_of(levels: Sequence[str]) -> pd.CategoricalDtype:
+    return pd.CategoricalDtype(pd.Index(levels, dtype=object))
+
+
+@lru_cache(maxsize=4096)
+def _few_levels(levels: tuple[str, ...]) -> pd.CategoricalDtype:
+    """Making a type takes longer than anything else in reading one row; those of few levels come again and again."""
+    return _dtype_of(levels)
 
 
 def _counts(values: pd.Series) -> dict[str, int]:

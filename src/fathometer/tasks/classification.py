@@ -62,10 +62,10 @@ class Classification(Task):
 
     def answer(self, prediction: Prediction) -> pd.DataFrame:
         chosen = self._decided(prediction).argmax(axis=1)
-        table = pd.DataFrame({"prediction": np.asarray(self.labels, dtype=object)[chosen]})
-        for position, label in enumerate(self.labels):
-            table[f"probability_{label}"] = prediction[:, position]
-        return table
+        columns: dict[str, npt.NDArray[Any]] = {
+            f"probability_{label}": prediction[:, position] for position, label in enumerate(self.labels)
+        }
+        return pd.DataFrame({"prediction": np.asarray(self.labels, dtype=object)[chosen]} | columns)
 
     def to_json(self) -> dict[str, Any]:
         return {
