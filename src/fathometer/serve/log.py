@@ -1,0 +1,346 @@
+"""What was asked and answered, kept in one SQLite file: written behind the answers' backs, bounded, never waited for.
+
+The tables are described in docs/serve.md; whoever watches for drift reads them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import os
+import secrets
+import sqlite3
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pandas as pd
+
+from fathometer.data.wire import to_wire
+from fathometer.errors import UserError
+from fathometer.serve.question import Reply
+from fathometer.serve.settings import LogSettings
+
+APPLICATION = 0x66617468  # "fath", by which SQLite files say whose they are
+FORMAT = 1
+QUEUED_ROWS = 50_000  # beyond these an answer is not logged, but counted
+WRITE_SECONDS = 0.25  # what has gathered is written as one transaction so often
+LOCK_SECONDS = 5.0
+LARGE_BYTES = 1024  # of a picture, say: its digest is kept instead
+HASH_BYTES = 8
+
+TABLES = """
+CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS prediction (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    ts REAL NOT NULL,
+    deployment TEXT NOT NULL,
+    model_version TEXT NOT NULL,
+    role TEXT NOT NULL DEFAULT 'champion',
+    row_key TEXT NOT NULL,
+    request_id TEXT NOT NULL,
+    row_no INTEGER NOT NULL,
+    family TEXT NOT NULL,
+    features TEXT,
+    score TEXT NOT NULL,
+    label TEXT,
+    protocol TEXT NOT NULL,
+    latency_ms REAL NOT NULL
+);
+CREATE INDEX IF NOT EXISTS prediction_row_key ON prediction (row_key);
+CREATE TABLE IF NOT EXISTS feedback (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    row_key TEXT NOT NULL,
+    ts_received REAL NOT NULL,
+    ts_event TEXT,
+    value TEXT NOT NULL,
+    weight REAL NOT NULL DEFAULT 1,
+    source TEXT NOT NULL,
+    annotator TEXT,
+    kind TEXT NOT NULL DEFAULT 'truth',
+    note TEXT,
+    supersedes INTEGER,
+    UNIQUE (row_key, source, value)
+);
+CREATE TABLE IF NOT EXISTS deployment_event (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    ts REAL NOT NULL,
+    deployment TEXT NOT NULL,
+    actor TEXT NOT NULL,
+    from_version TEXT,
+    to_version TEXT,
+    action TEXT NOT NULL,
+    gates TEXT
+);
+"""
+
+INSERT = (
+    "INSERT INTO prediction (ts, deployment, model_version, row_key, request_id, row_no, family, features, score, "
+    "label, protocol, latency_ms) VALUES (?,?,?,?,?,?,?,?,?,?,?,?)"
+)
+
+logger = logging.getLogger("fathometer.serve")
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One reply with what it answers."""
+
+    reply: Reply
+    frame: pd.DataFrame
+    protocol: str
+    time: float
+    seconds: float
+
+
+def default_place(model: str) -> Path:
+    """The log of a model of that name, where the user gives no other place."""
+    state = os.environ.get("XDG_STATE_HOME") or str(Path.home() / ".local" / "state")
+    return Path(state) / "fathometer" / "served" / model / "log.sqlite"
+
+
+def open_log(path: Path) -> sqlite3.Connection:
+    """A connection to a log, which is made where there is none; nobody else may read it.
+
+    Raises:
+        UserError: the file is something else, or cannot be written.
+    """
+    try:
+        if not path.parent.exists():
+            path.parent.mkdir(parents=True, mode=0o700)
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o600))
+        connection = sqlite3.connect(
+            path, timeout=LOCK_SECONDS, isolation_level=None, check_same_thread=False
+        )
+        _prepare(connection, path)
+    except (OSError, sqlite3.Error) as error:
+        raise UserError(
+            f"The log {path} cannot be written ({error}). Name another file with --log, or say --no-log."
+        ) from error
+    return connection
+
+
+def _prepare(connection: sqlite3.Connection, path: Path) -> None:
+    application = connection.execute("PRAGMA application_id").fetchone()[0]
+    tables = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+    if tables and application != APPLICATION:
+        raise UserError(f"{path} is a database of something else. Name another file with --log.")
+    version = connection.execute("PRAGMA user_version").fetchone()[0]
+    if version > FORMAT:
+        raise UserError(f"{path} is of a newer version of fathometer. Name another file with --log.")
+    connection.execute("PRAGMA trusted_schema=0")
+    if not tables:
+        connection.execute("PRAGMA auto_vacuum=INCREMENTAL")
+    connection.execute("PRAGMA journal_mode=WAL")
+    connection.execute("PRAGMA synchronous=NORMAL")
+    if version < FORMAT:
+        connection.executescript(
+            f"BEGIN IMMEDIATE; PRAGMA application_id={APPLICATION}; PRAGMA user_version={FORMAT}; {TABLES} COMMIT;"
+        )
+
+
+class PredictionLog:
+    """The log of one process; several may write one file.
+
+    on_error: called for a write that failed. on_drop: called with rows that found the queue full, or were lost with a
+    write.
+    """
+
+    def __init__(
+        self,
+        settings: LogSettings,
+        columns: Sequence[str],
+        on_error: Callable[[], None],
+        on_drop: Callable[[int], None],
+    ) -> None:
+        if settings.file is None:
+            raise ValueError("a log needs a file")
+        self.settings = settings
+        self.path = settings.file
+        self._columns = tuple(columns)
+        self._on_error, self._on_drop = on_error, on_drop
+        self._queue: deque[Entry | threading.Event] = deque()
+        self._queued_rows = 0
+        self._lock = threading.Lock()
+        self._hurry = threading.Event()
+        self._is_open = True
+        self._connection = open_log(self.path)
+        self._key = self._kept_key()
+        self._thread = threading.Thread(target=self._work, name="log", daemon=True)
+        self._thread.start()
+
+    def put(self, entry: Entry) -> None:
+        """Log an answer some time soon, or drop and count it; never waits."""
+        rows = len(entry.reply.row_ids)
+        with self._lock:
+            is_full = self._queued_rows + rows > QUEUED_ROWS or not self._is_open
+            if not is_full:
+                self._queued_rows += rows
+                self._queue.append(entry)
+        if is_full:
+            self._on_drop(rows)
+
+    def flush(self, seconds: float = LOCK_SECONDS) -> bool:
+        """Wait until all that was put is written; False where that takes longer."""
+        reached = threading.Event()
+        with self._lock:
+            if not self._is_open:
+                return False
+            self._queue.append(reached)
+        self._hurry.set()
+        return reached.wait(seconds)
+
+    def close(self) -> None:
+        """Write what is left, and let the file go."""
+        with self._lock:
+            if not self._is_open:
+                return
+            self._is_open = False
+        self._hurry.set()
+        self._thread.join(2 * LOCK_SECONDS)
+        self._connection.close()
+
+    def note_deployment(self, deployment: str, version: str, action: str) -> None:
+        """Note that a model of this version began, or ceased, to answer."""
+        try:
+            with closing(open_log(self.path)) as connection:
+                connection.execute(
+                    "INSERT INTO deployment_event (ts, deployment, actor, to_version, action) VALUES (?,?,?,?,?)",
+                    (time.time(), deployment, "fathom serve", version, action),
+                )
+        except (sqlite3.Error, UserError):
+            self._on_error()
+
+    def _kept_key(self) -> bytes:
+        """The key of this file's hashes: equal cells have equal ones here, and others elsewhere."""
+        self._connection.execute(
+            "INSERT OR IGNORE INTO meta (name, value) VALUES ('hash_key', ?)", (secrets.token_hex(32),)
+        )
+        found = self._connection.execute("SELECT value FROM meta WHERE name='hash_key'").fetchone()
+        return bytes.fromhex(found[0])
+
+    def _work(self) -> None:
+        while self._is_open:
+            self._hurry.wait(WRITE_SECONDS)
+            self._hurry.clear()
+            self._write_queued()
+        self._write_queued()
+
+    def _write_queued(self) -> None:
+        with self._lock:
+            taken = list(self._queue)
+            self._queue.clear()
+        entries = [item for item in taken if isinstance(item, Entry)]
+        if entries:
+            rows = sum(len(entry.reply.row_ids) for entry in entries)
+            try:
+                self._write(entries)
+            except Exception as error:  # a full disk, a lock, cells that cannot be written: answers go on
+                logger.warning("the log could not be written: %s", error)
+                self._on_error()
+                self._on_drop(rows)
+            finally:
+                with self._lock:
+                    self._queued_rows -= rows
+        for item in taken:
+            if isinstance(item, threading.Event):
+                item.set()
+
+    def _write(self, entries: Sequence[Entry]) -> None:
+        connection = self._connection
+        rows = [row for entry in entries for row in self._rows(entry)]  # before other workers are kept out
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            connection.executemany(INSERT, rows)
+            self._trim()
+            connection.execute("COMMIT")
+        except BaseException:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+            raise
+
+    def _rows(self, entry: Entry) -> Iterator[tuple[Any, ...]]:
+        reply = entry.reply
+        scores = reply.prediction.tolist()
+        labels = reply.answers["prediction"].tolist() if reply.labels else [None] * len(scores)
+        features = self._features(entry.frame, reply.places.tolist())
+        milliseconds = round(entry.seconds * 1e3, 3)
+        for row_key, place, cells, score, label in zip(
+            reply.row_ids, reply.places.tolist(), features, scores, labels, strict=True
+        ):
+            yield (
+                entry.time,
+                reply.model,
+                reply.version,
+                row_key,
+                reply.request,
+                place,
+                reply.family,
+                cells,
+                orjson.dumps(score).decode(),
+                label,
+                entry.protocol,
+                milliseconds,
+            )
+
+    def _features(self, frame: pd.DataFrame, places: Sequence[int]) -> Iterable[str | None]:
+        """The cells of each row as JSON, or None; of the columns learned from alone."""
+        if self.settings.features == "none":
+            return [None] * len(places)
+        names = [name for name in self._columns if name in frame.columns]
+        columns = [frame[name].tolist() for name in names]
+        shown = self._hashed if self.settings.features == "hash" else _logged
+        return [
+            orjson.dumps(
+                {name: shown(column[place]) for name, column in zip(names, columns, strict=True)}
+            ).decode()
+            for place in places
+        ]
+
+    def _hashed(self, cell: Any) -> str | None:
+        value = to_wire(cell)
+        if value is None:
+            return None
+        text = json.dumps(value, sort_keys=True).encode()
+        return hashlib.blake2b(text, digest_size=HASH_BYTES, key=self._key).hexdigest()
+
+    def _trim(self) -> None:
+        """Remove the oldest rows beyond what may be kept."""
+        connection = self._connection
+        for table in ("prediction", "feedback"):
+            newest = connection.execute(f"SELECT max(id) FROM {table}").fetchone()[0] or 0
+            connection.execute(f"DELETE FROM {table} WHERE id <= ?", (newest - self.settings.rows,))
+        if self._size_bytes() > self.settings.size_bytes:
+            oldest, newest = connection.execute("SELECT min(id), max(id) FROM prediction").fetchone()
+            if oldest is not None:
+                connection.execute(
+                    "DELETE FROM prediction WHERE id <= ?", (oldest + max(1, (newest - oldest) // 10),)
+                )
+                connection.execute("PRAGMA incremental_vacuum")
+
+    def _size_bytes(self) -> int:
+        """Bytes of the file that hold something."""
+        sizes = [
+            int(self._connection.execute(f"PRAGMA {name}").fetchone()[0])
+            for name in ("page_count", "freelist_count", "page_size")
+        ]
+        return (sizes[0] - sizes[1]) * sizes[2]
+
+
+def _logged(cell: Any) -> Any:
+    """A cell as the log keeps it: as on the wire, but a picture by its digest."""
+    if isinstance(cell, bytes) and len(cell) > LARGE_BYTES:
+        return {"blake2b": hashlib.blake2b(cell, digest_size=16).hexdigest(), "bytes": len(cell)}
+    value = to_wire(cell)
+    if isinstance(value, int) and not isinstance(value, bool) and not -(2**63) <= value < 2**63:
+        return float(value)
+    if isinstance(value, str):
+        return value.encode("utf-8", "replace").decode()
+    return value
