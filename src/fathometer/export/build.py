@@ -1,0 +1,152 @@
+"""A bundle's chosen family, or one of its members, as one ONNX model."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import onnx
+from onnx import TensorProto, helper
+
+from fathometer.bundle import Bundle
+from fathometer.errors import BadBundle, UnknownName, UserError
+from fathometer.export.answers import label, mixed
+from fathometer.export.columns import ROWS, Inputs
+from fathometer.export.converter import CONVERTERS, Converter
+from fathometer.tasks.classification import Classification
+
+FORMAT = "1"  # of the metadata
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What of a bundle is exported: who answers, by which mixes of members."""
+
+    name: str
+    mixes: Sequence[Mapping[str, float]]
+
+    @classmethod
+    def of(cls, bundle: Bundle, family: str | None, member: str | None) -> Choice:
+        """A family (the verdict's choice unless one is named), or one member alone.
+
+        Raises:
+            UserError: there is none of that name, or both are named.
+        """
+        if member is not None:
+            if family is not None:
+                raise UserError("Expected a family or a member to export; got both. Name one of them.")
+            if member not in bundle.learners:
+                raise UnknownName("member in this model", member, bundle.learners)
+            return cls(member, [{member: 1.0}])
+        name = family or bundle.default
+        if name not in bundle.mixes:
+            raise UnknownName("competitor in this model", name, bundle.mixes)
+        return cls(name, bundle.mixes[name])
+
+    @property
+    def members(self) -> list[str]:
+        """Every member that answers, in order."""
+        return list(dict.fromkeys(key for mix in self.mixes for key in mix))
+
+
+@dataclass(frozen=True)
+class Built:
+    """An ONNX model and how rows go into it."""
+
+    model: onnx.ModelProto
+    inputs: Inputs
+
+
+def build(bundle: Bundle, choice: Choice, made_by: str) -> Built:
+    """The model, not yet checked.
+
+    Raises:
+        UserError: a member cannot be exported; it says which, why, and what to do.
+    """
+    inputs = Inputs.of(bundle.schema)
+    answers = {key: _answer(bundle, choice, key, inputs) for key in choice.members}
+    graph = inputs.graph
+    answer = mixed(graph, answers, choice.mixes, bundle.task)
+    outputs: list[onnx.ValueInfoProto] = []
+    if isinstance(bundle.task, Classification):
+        graph.named(answer, "probabilities")
+        graph.named(label(graph, answer, bundle.task), "label")
+        classes = bundle.task.outputs
+        outputs.append(helper.make_tensor_value_info("probabilities", TensorProto.DOUBLE, [ROWS, classes]))
+        outputs.append(helper.make_tensor_value_info("label", TensorProto.STRING, [ROWS]))
+    else:
+        flat = graph.node("Squeeze", answer, np.array([1], dtype=np.int64))
+        graph.named(flat, "value")
+        outputs.append(helper.make_tensor_value_info("value", TensorProto.DOUBLE, [ROWS]))
+    about = _about(bundle, choice, inputs, made_by)
+    return Built(graph.model(inputs.declared(), outputs, about), inputs)
+
+
+def _answer(bundle: Bundle, choice: Choice, key: str, inputs: Inputs) -> str:
+    converter = _converter(bundle, choice, key)
+    try:
+        return converter.answer(inputs, bundle.folder / "members" / key, bundle.task)
+    except UserError as error:
+        raise UserError(
+            f"{_which(bundle, key)} of {choice.name!r}: {error}{_others(bundle, choice)}"
+        ) from error
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise BadBundle(
+            f"What {key} in {bundle.folder} holds is not what {bundle.learners[key]} saves ({error}). Make the model again."
+        ) from error
+
+
+def _converter(bundle: Bundle, choice: Choice, key: str) -> Converter:
+    name = bundle.learners[key]
+    if name not in CONVERTERS.names():
+        raise UserError(
+            f"{_which(bundle, key)} of {choice.name!r} cannot be exported: it comes from outside, and there is no "
+            f"converter for it.{_others(bundle, choice)}"
+        )
+    return CONVERTERS.get(name)()
+
+
+def _which(bundle: Bundle, key: str) -> str:
+    return f"The member {key!r} ({bundle.learners[key]})"
+
+
+def _others(bundle: Bundle, choice: Choice) -> str:
+    """What could be exported in its place."""
+    able = [name for name, mixes in bundle.mixes.items() if name != choice.name and _is_able(bundle, mixes)]
+    if able and able != ["baseline"]:
+        wanted = " or ".join(f"--family {name}" for name in able if name != "baseline")
+        return f" Try {wanted}."
+    keys = [key for key in choice.members if _can(bundle.learners[key])]
+    if keys:
+        return f" A member can be exported alone: --member {keys[0]}."
+    return ""
+
+
+def _is_able(bundle: Bundle, mixes: Sequence[Mapping[str, float]]) -> bool:
+    return all(_can(bundle.learners[key]) for mix in mixes for key in mix)
+
+
+def _can(learner: str) -> bool:
+    return learner in CONVERTERS.names() and not CONVERTERS.get(learner).why_not
+
+
+def _about(bundle: Bundle, choice: Choice, inputs: Inputs, made_by: str) -> dict[str, str]:
+    """Facts for people and programs, all as text."""
+    task = bundle.task
+    about = {
+        "product": made_by,
+        "export_format": FORMAT,
+        "bundle": str(getattr(bundle, "name", bundle.folder.name)),
+        "bundle_version": str(getattr(bundle, "version", "")),
+        "answers_as": choice.name,
+        "members": json.dumps({key: bundle.learners[key] for key in choice.members}),
+        "columns": inputs.told(),
+        "task": task.name,
+        "target": task.target,
+        "metric": task.metric,
+    }
+    if isinstance(task, Classification):
+        about["labels"] = json.dumps(list(task.labels), ensure_ascii=False)
+    return about

@@ -1,0 +1,156 @@
+"""Whether an exported model answers what the bundle answers: asked of made-up rows, one at a time and many at once."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import onnxruntime
+import pandas as pd
+
+from fathometer.bundle import Bundle
+from fathometer.bundle.reference import drawn_cells
+from fathometer.core.files import read_json
+from fathometer.data.rows import Rows
+from fathometer.export.build import Built, Choice
+from fathometer.task import Prediction
+from fathometer.tasks.classification import Classification
+
+ROWS = 600
+ALONE = 20  # rows also asked one at a time
+LOOSELY = 1e-5  # how far probabilities may lie apart, and numbers as a share of their spread
+TIED = 2 * LOOSELY  # of two classes so near to each other either is right
+SEED = 5
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """How an exported model compares with the bundle on some rows.
+
+    worst: the largest difference of a probability, or of a number as a share of its spread. labels: the share of rows
+    outside ties with the same label; 1 for numbers. alone: the worst difference between a row asked alone and among
+    others.
+    """
+
+    rows: int
+    worst: float
+    labels: float
+    alone: float
+
+    @property
+    def holds(self) -> bool:
+        """Whether it answers the same."""
+        return self.worst <= LOOSELY and self.alone <= LOOSELY and self.labels == 1.0
+
+
+def session(model: bytes | str, threads: int = 1) -> onnxruntime.InferenceSession:
+    """The model in onnxruntime, on the processor."""
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.log_severity_level = 3
+    return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+
+
+def probes(bundle: Bundle, rows: int = ROWS) -> Rows:
+    """Rows to compare by: drawn from the bundle's sketch of each column, with missing and never-seen cells."""
+    path = bundle.folder / "reference.json"
+    reference = read_json(path) if path.exists() else None
+    usual = drawn_cells(reference, bundle.schema, rows - rows // 4, SEED)
+    odd = drawn_cells(reference, bundle.schema, rows // 4, SEED + 1)
+    return bundle.schema.read(pd.concat([usual, _odd(odd)], ignore_index=True))
+
+
+def _odd(cells: pd.DataFrame) -> pd.DataFrame:
+    """A third of all cells missing, a row without any, and numbers beyond those that were learned from."""
+    rng = np.random.default_rng(SEED)
+    gaps = rng.random(cells.shape) < 1 / 3
+    gaps[0] = True
+    stretched = {
+        name: column * rng.choice([-1.0, 0.0, 1.0, 3.0], len(column))
+        for name, column in cells.items()
+        if pd.api.types.is_float_dtype(column.dtype)
+    }
+    return cells.assign(**{str(name): column for name, column in stretched.items()}).mask(gaps)
+
+
+def asked(built: Built, running: onnxruntime.InferenceSession, rows: Rows) -> dict[str, npt.NDArray[Any]]:
+    """Output name -> what the exported model answers."""
+    names = [output.name for output in running.get_outputs()]
+    return dict(zip(names, running.run(names, built.inputs.fed(rows)), strict=True))
+
+
+def agreement(
+    bundle: Bundle, choice: Choice, built: Built, running: onnxruntime.InferenceSession, rows: Rows
+) -> Agreement:
+    """Compare the exported model with the bundle, on all rows at once and on some of them alone."""
+    wanted = told_by(bundle, choice, rows)
+    answers = asked(built, running, rows)
+    places = np.linspace(0, len(rows) - 1, min(ALONE, len(rows))).astype(np.intp)
+    single = [asked(built, running, rows.take(places[at : at + 1])) for at in range(len(places))]
+    alone = {name: np.concatenate([answer[name] for answer in single]) for name in answers}
+    if isinstance(bundle.task, Classification):
+        return _of_classes(
+            bundle.task, wanted, answers, {n: (a[places], alone[n]) for n, a in answers.items()}
+        )
+    spread = _spread(bundle, wanted)
+    return Agreement(
+        len(rows),
+        _most(np.abs(answers["value"] - wanted)) / spread,
+        1.0,
+        _most(np.abs(answers["value"][places] - alone["value"])) / spread,
+    )
+
+
+def told_by(bundle: Bundle, choice: Choice, rows: Rows) -> Prediction:
+    """What the bundle itself answers, of a family or of one member."""
+    if choice.name in bundle.mixes:
+        return bundle.predict_raw(rows, choice.name)
+    single = {choice.name: [{choice.members[0]: 1.0}]}
+    return _with_mixes(bundle, single).predict_raw(rows, choice.name)
+
+
+def _with_mixes(bundle: Bundle, mixes: Mapping[str, Any]) -> Bundle:
+    return replace(bundle, mixes={**bundle.mixes, **mixes})
+
+
+def _of_classes(
+    task: Classification,
+    wanted: Prediction,
+    answers: Mapping[str, npt.NDArray[Any]],
+    both: Mapping[str, tuple[npt.NDArray[Any], npt.NDArray[Any]]],
+) -> Agreement:
+    labels = task.answer(wanted)["prediction"].to_numpy()
+    decided = wanted
+    if task.metric == "balanced_accuracy" and task.shares:
+        decided = wanted / np.asarray(task.shares)
+        decided = decided / decided.sum(axis=1, keepdims=True)
+    highest = np.sort(decided, axis=1)[:, -2:]
+    clear = highest[:, 1] - highest[:, 0] >= TIED * (1.0 if decided is wanted else 1.0 / min(task.shares))
+    same = np.asarray(answers["label"], dtype=object) == labels
+    together, alone = both["probabilities"]
+    return Agreement(
+        len(wanted),
+        _most(np.abs(answers["probabilities"] - wanted)),
+        float(same[clear].mean()) if clear.any() else 1.0,
+        _most(np.abs(together - alone)),
+    )
+
+
+def _most(differences: npt.NDArray[Any]) -> float:
+    """The largest; infinite where one is no number."""
+    largest = float(np.max(differences, initial=0.0))
+    return largest if math.isfinite(largest) else math.inf
+
+
+def _spread(bundle: Bundle, wanted: Prediction) -> float:
+    """The target's spread where the bundle tells it, else that of the answers."""
+    path = bundle.folder / "reference.json"
+    if path.exists():
+        told = read_json(path).get("answers", {}).get(bundle.default, {}).get("quantiles")
+        if told:
+            return max(float(np.std(told)), 1e-12)
+    return max(float(np.std(wanted)), 1e-12)

@@ -1,0 +1,1 @@
+"""One file per learner: its saved models as nodes of a graph."""

@@ -1,0 +1,181 @@
+"""Export a bundle: build, check against the bundle, and only then put the file in place, whole."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+import onnx
+
+from fathometer.bundle import Bundle
+from fathometer.core.files import sync_folder, writing_to
+from fathometer.data.rows import Rows
+from fathometer.errors import UserError
+from fathometer.export.build import Built, Choice, build
+from fathometer.export.check import LOOSELY, Agreement, agreement, asked, probes, session, told_by
+from fathometer.export.quantize import quantized as in_eight_bits
+
+LARGEST = 2_000_000_000  # bytes; a protobuf message ends at 2 GiB
+TIMES = 15  # questions timed
+SAME_LABELS = 0.99  # share of the labels that must stay the same in 8 bits
+MOST_MOVED = 0.05  # of the spread of numbers, that they may move on average in 8 bits
+
+
+@dataclass(frozen=True)
+class Exported:
+    """An exported file, and how it was checked.
+
+    family: who answers in it (a family, or a member). members: how many models it holds. rows: compared. worst: the largest
+    difference of a probability, or of a number as a share of its spread. ms, bundle_ms: for one row, in this file and in the
+    bundle. notes: sentences.
+    """
+
+    path: Path
+    family: str
+    members: int
+    learners: tuple[str, ...]
+    size_bytes: int
+    rows: int
+    worst: float
+    ms: float
+    bundle_ms: float
+    quantized: Quantized | None = None
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Quantized:
+    """What 8 bits cost. size, ms: of the file without. labels: the share of rows with the same label (1 for numbers). moved: the
+    mean absolute change of a probability, or of a number as a share of its spread.
+    """
+
+    size_bytes: int
+    ms: float
+    labels: float
+    moved: float
+
+
+def export_onnx(
+    bundle: Bundle,
+    out: Path,
+    *,
+    family: str | None = None,
+    member: str | None = None,
+    quantized: bool = False,
+) -> Exported:
+    """Write an ONNX file that answers as the bundle does; nothing is written where it does not.
+
+    Args:
+        family: who answers; the verdict's choice unless given. member: one model alone instead.
+        quantized: the large matrices of networks in 8 bits.
+
+    Raises:
+        UserError: a member cannot be exported, the file would not answer the same, or it cannot be written.
+    """
+    _demand_writable(out)
+    choice = Choice.of(bundle, family, member)
+    built = build(bundle, choice, f"fathometer {version('fathometer')}")
+    content = _serialized(built.model)
+    rows = probes(bundle)
+    running = session(content)
+    found = agreement(bundle, choice, built, running, rows)
+    _demand_same(choice, found)
+    one = rows.take(np.array([1]))
+    ms = _milliseconds(lambda: asked(built, running, one))
+    cost = None
+    if quantized:
+        plain_size, plain_ms = len(content), ms
+        content = _serialized(in_eight_bits(built.model))
+        running = session(content)
+        ms = _milliseconds(lambda: asked(built, running, one))
+        labels, moved = _changed(bundle, choice, built, content, rows)
+        cost = Quantized(plain_size, plain_ms, labels, moved)
+        _demand_near(choice, cost)
+    _put(content, out)
+    return Exported(
+        path=out,
+        family=choice.name,
+        members=len(choice.members),
+        learners=tuple(sorted({bundle.learners[key] for key in choice.members})),
+        size_bytes=len(content),
+        rows=found.rows,
+        worst=found.worst,
+        ms=ms,
+        bundle_ms=_milliseconds(lambda: told_by(bundle, choice, one)),
+        quantized=cost,
+    )
+
+
+def _demand_writable(out: Path) -> None:
+    if out.suffix.lower() != ".onnx":
+        raise UserError(f"Expected a file that ends with .onnx; got {out.name!r}. Name it so.")
+    if not out.parent.is_dir():
+        raise UserError(f"There is no folder {out.parent}. Make it first, or name another.")
+    if out.is_dir():
+        raise UserError(f"{out} is a folder. Name a file.")
+
+
+def _serialized(model: onnx.ModelProto) -> bytes:
+    """The model as the bytes of a file, found sound."""
+    size = model.ByteSize()
+    if size > LARGEST:
+        raise UserError(
+            f"The file would take {size / 1e9:.1f} GB, and {LARGEST / 1e9:.0f} GB are the most that one ONNX file holds. "
+            "Export one member (--member), or a family with smaller models."
+        )
+    onnx.checker.check_model(model)
+    content: bytes = model.SerializeToString()
+    return content
+
+
+def _demand_same(choice: Choice, found: Agreement) -> None:
+    if found.holds:
+        return
+    raise UserError(
+        f"{choice.name!r} was not exported: on {found.rows:,} made-up rows the ONNX file differs from the model by up "
+        f"to {max(found.worst, found.alone):.2g} ({LOOSELY:.0e} is allowed), with the same label in "
+        f"{100 * found.labels:.2f} % of them. Serve the model folder itself (fathom serve), or export another family "
+        "or member."
+    )
+
+
+def _demand_near(choice: Choice, cost: Quantized) -> None:
+    if cost.labels >= SAME_LABELS and cost.moved <= MOST_MOVED:
+        return
+    raise UserError(
+        f"{choice.name!r} was not exported in 8 bits: {100 * cost.labels:.1f} % of the labels stay the same "
+        f"({100 * SAME_LABELS:.0f} % are demanded), and answers move by {cost.moved:.2g} on average. Export it without "
+        "--quantized."
+    )
+
+
+def _milliseconds(ask: Callable[[], object]) -> float:
+    """The median time of a question."""
+    ask()
+    taken = []
+    for _ in range(TIMES):
+        started = time.perf_counter()
+        ask()
+        taken.append(time.perf_counter() - started)
+    return 1e3 * float(np.median(taken))
+
+
+def _put(content: bytes, out: Path) -> None:
+    """The file in its place, whole or not at all."""
+    draft = out.with_name(f".{out.name}-{secrets.token_hex(4)}")
+    try:
+        with writing_to(out.parent, "Make room, or name another place."):
+            with draft.open("wb") as stream:
+                stream.write(content)
+                stream.flush()
+                os.fsync(stream.fileno())
+            draft.replace(out)
+            sync_folder(out.parent)
+    finally:
+        draft.unlink(missing_ok=True)
