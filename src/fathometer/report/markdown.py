@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
+from fathometer.core.markdown import as_line, escaped, fenced
 from fathometer.report.document import (
     Block,
     Bullets,
@@ -30,11 +30,6 @@ from fathometer.report.document import (
 )
 from fathometer.report.plain import SENTENCE_LENGTH, clean, shortened
 
-SPECIAL = re.compile(r"([\\`*_{}\[\]<>|~&$@#!])")
-LINE_START = re.compile(r"^(\s*)([-+=]|\d{1,9}(?=[.)](?:\s|$)))")
-ADDRESS = re.compile(r"(?i)(https?|ftp|mailto|xmpp):")
-WORLD_WIDE = re.compile(r"(?i)\bwww\.")
-
 
 def as_lines(document: Document) -> str:
     """The whole document."""
@@ -48,32 +43,6 @@ def as_lines(document: Document) -> str:
         for block in section.blocks:
             lines += _block(block)
     return "\n".join(lines).rstrip() + "\n"
-
-
-def as_line(text: str) -> str:
-    """A whole line of escaped text, whose beginning makes no list and no heading."""
-    return LINE_START.sub(_shield, text)
-
-
-def escaped(text: str) -> str:
-    """Text that Markdown shows as it is: no emphasis, table, markup or link can come of it."""
-    kept = SPECIAL.sub(r"\\\1", clean(text))
-    # GitHub makes links of bare addresses, which a backslash between their letters prevents
-    return WORLD_WIDE.sub(lambda found: f"{found[0][:-1]}\\.", ADDRESS.sub(r"\1\\:", kept))
-
-
-def _shield(found: re.Match[str]) -> str:
-    """A list or heading mark at the start of a line, made plain: "1." needs its point escaped, "-" itself."""
-    return f"{found[1]}{found[2]}\\" if found[2].isdigit() else f"{found[1]}\\{found[2]}"
-
-
-def fenced(text: str) -> str:
-    """Code in more backticks than it holds."""
-    kept = clean(text)
-    longest = max((len(run) for run in re.findall(r"`+", kept)), default=0)
-    fence = "`" * (longest + 1)
-    room = " " if kept.startswith("`") or kept.endswith("`") or not kept else ""
-    return f"{fence}{room}{kept}{room}{fence}"
 
 
 def _block(block: Block) -> Iterator[str]:
