@@ -169,3 +169,22 @@ def test_a_question_may_be_asked_in_parts(bundle: Bundle) -> None:
     whole = ask(bundle, frame).prediction
     parts = [ask(bundle, frame.iloc[start : start + 7]).prediction for start in range(0, 300, 7)]
     assert np.allclose(np.concatenate(parts), whole, rtol=0, atol=1e-12)
+
+
+def test_records_columns_and_other_frames_are_asked_as_frames_are(bundle: Bundle) -> None:
+    frame = cells(5, seed=9)
+    wanted = ask(bundle, frame).answers
+    polars = pytest.importorskip("polars")
+    for given in (
+        frame.to_dict("records"),
+        frame.to_dict("list"),
+        polars.from_pandas(frame),
+        frame.rename(columns={"size": " size "}),
+    ):
+        assert ask(bundle, given).answers.equals(wanted)
+
+
+@pytest.mark.parametrize("given", [5, "text", [1, 2], None, {"size": [1, 2], "colour": ["red"]}])
+def test_what_is_no_table_is_refused_in_a_sentence(bundle: Bundle, given: object) -> None:
+    with pytest.raises(UserError, match="Expected"):
+        ask(bundle, given)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -59,7 +59,7 @@ class Asked:
 
 def ask(
     bundle: Bundle,
-    frame: pd.DataFrame,
+    frame: Any,
     *,
     family: str | None = None,
     on_bad: str = "missing",
@@ -68,7 +68,7 @@ def ask(
     """Answer the rows of a frame of cells.
 
     Args:
-        frame: cells as read from a file, or typed; columns in any order, further ones ignored.
+        frame: cells as read from a file, or typed, in anything `tidied` takes; further columns are ignored.
         family: who answers; the verdict's choice unless given.
         on_bad: one of `ON_BAD`.
         fill_missing: a column that is not there counts as missing everywhere, instead of being refused.
@@ -101,21 +101,44 @@ def _asked(bundle: Bundle, frame: pd.DataFrame, family: str | None, on_bad: str,
     return Asked(answers, prediction, places, bad, len(bad_rows), _unseen(bundle.schema.levels, rows), notes)
 
 
-def tidied(frame: pd.DataFrame, schema: Schema) -> pd.DataFrame:
-    """The frame with its columns named as reading before training would have named them.
+def tidied(given: Any, schema: Schema) -> pd.DataFrame:
+    """A frame whose columns are named as reading before training would have named them.
+
+    Args:
+        given: a frame (of pandas, or what has `to_pandas`), a list of records, a mapping of columns, or, where the
+            model has one input, a list of its values.
 
     Raises:
-        UnsuitableData: it is no frame.
+        UnsuitableData: none of these.
     """
-    if not isinstance(frame, pd.DataFrame):
-        names = f"{', '.join(schema.names[:10])}{' ...' if len(schema.names) > 10 else ''}"
-        raise UnsuitableData(f"Expected a DataFrame with the columns {names}; got {type(frame).__name__}.")
-    given = list(frame.columns)
-    is_tidy = len(set(given)) == len(given) and set(schema.names) <= set(given)
-    if is_tidy and all(isinstance(name, str) for name in given):
+    frame = _as_frame(given, schema)
+    names = list(frame.columns)
+    is_tidy = len(set(names)) == len(names) and set(schema.names) <= set(names)
+    if is_tidy and all(isinstance(name, str) for name in names):
         return frame
-    names, _ = tidy_names(given)
-    return frame.set_axis(names, axis=1)
+    return frame.set_axis(tidy_names(names)[0], axis=1)
+
+
+def _as_frame(given: Any, schema: Schema) -> pd.DataFrame:
+    if isinstance(given, pd.DataFrame):
+        return given
+    try:
+        if isinstance(given, Mapping):
+            return pd.DataFrame(dict(given))
+        if hasattr(given, "to_pandas") and isinstance(frame := given.to_pandas(), pd.DataFrame):
+            return frame
+        if isinstance(given, list | tuple) and given and all(isinstance(row, Mapping) for row in given):
+            return pd.DataFrame(list(given))
+        if isinstance(given, list | tuple | pd.Series | np.ndarray) and len(schema.names) == 1:
+            return pd.DataFrame({schema.names[0]: pd.Series(list(given), dtype=object)})
+    except (ValueError, TypeError) as error:
+        raise UnsuitableData(
+            f"Expected columns of one length each; got {type(given).__name__}: {error}."
+        ) from error
+    names = f"{', '.join(schema.names[:10])}{' ...' if len(schema.names) > 10 else ''}"
+    raise UnsuitableData(
+        f"Expected a DataFrame, or a list of records, with the columns {names}; got {type(given).__name__}."
+    )
 
 
 def _refuse_names_of_files(
