@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test check acceptance bench clean
+.PHONY: demo test check acceptance bench serving clients clean
 
 demo: $(STAMP)
 	$(BIN)/fathom demo
@@ -24,10 +24,23 @@ acceptance: $(STAMP)
 bench: $(STAMP)
 	$(BIN)/python -m benchmarks.bench
 
+serving: $(STAMP)
+	$(BIN)/python -m benchmarks.serving.run --soak 600
+
+# other people's clients against our server; they move packages of ours, so they live apart
+CLIENTS := .venv-clients
+clients: $(STAMP) $(CLIENTS)/.installed
+	FATHOMETER_CLIENTS=$(CURDIR)/$(CLIENTS)/bin/python $(BIN)/pytest tests/clients
+
+$(CLIENTS)/.installed: Makefile
+	$(PYTHON) -m venv $(CLIENTS)
+	$(CLIENTS)/bin/python -m pip install -q "tritonclient[http]" kserve mlflow-skinny schemathesis
+	touch $(CLIENTS)/.installed
+
 $(STAMP): pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install -q -e '.[all,test]'
 	touch $(STAMP)
 
 clean:
-	rm -rf $(VENV) build dist
+	rm -rf $(VENV) $(CLIENTS) build dist
