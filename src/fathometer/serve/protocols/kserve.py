@@ -1,0 +1,110 @@
+"""KServe's version 1, which is TensorFlow Serving's REST [1] and, by other paths, that of Vertex AI's containers [2].
+
+[1] https://www.tensorflow.org/tfx/serving/api_rest
+[2] https://cloud.google.com/vertex-ai/docs/predictions/custom-container-requirements
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+import orjson
+import pandas as pd
+
+from fathometer.serve.desk import Desk
+from fathometer.serve.protocol import Protocol, Request, Response, Route
+from fathometer.serve.question import RefusedError, Reply
+from fathometer.serve.tables import from_instances, read_json
+from fathometer.serve.wishes import Wish, check_long_cells, decoded, encoded, values_of, wish_of
+
+VERTEX = "/v1/endpoints/{endpoint}/deployedModels/{deployed}"
+VERSIONED = "/v1/models/{model}/versions/{version}"
+
+
+class KServe(Protocol):
+    """`instances` in, `predictions` out."""
+
+    name: ClassVar[str] = "kserve"
+    title: ClassVar[str] = "KServe v1, TensorFlow Serving, Vertex AI"
+
+    def routes(self) -> tuple[Route, ...]:
+        return (
+            Route("/", ("GET",), _alive, is_open=True),
+            Route("/v1/models", ("GET",), _models),
+            Route("/v1/models/{model}:predict", ("POST",), _predict),
+            Route(f"{VERSIONED}:predict", ("POST",), _predict),
+            Route("/v1/models/{model}", ("GET",), _model),
+            Route(VERSIONED, ("GET",), _model),
+            Route(f"{VERTEX}:predict", ("POST",), _predict),
+            Route(VERTEX, ("GET",), _health, is_open=True),
+        )
+
+    def owns(self, path: str) -> bool:
+        return path in ("/", "/v1") or path.startswith("/v1/")
+
+    def refusal(self, status: int, sentence: str, headers: Mapping[str, str]) -> Response:
+        return Response(400 if status == 422 else status, orjson.dumps({"error": sentence}), headers=headers)
+
+
+async def _alive(desk: Desk, request: Request) -> Response:
+    return Response(200, orjson.dumps({"status": "alive"}))
+
+
+async def _models(desk: Desk, request: Request) -> Response:
+    return Response(200, orjson.dumps({"models": [desk.name]}))
+
+
+async def _model(desk: Desk, request: Request) -> Response:
+    """What KServe asks about a model, and what TensorFlow Serving does, in one."""
+    _demand_model(desk, request)
+    _demand_ready(desk)
+    state = {
+        "version": desk.version,
+        "state": "AVAILABLE",
+        "status": {"error_code": "OK", "error_message": ""},
+    }
+    return Response(200, orjson.dumps({"name": desk.name, "ready": True, "model_version_status": [state]}))
+
+
+async def _health(desk: Desk, request: Request) -> Response:
+    _demand_ready(desk)
+    return Response(200, orjson.dumps({"ready": True}))
+
+
+async def _predict(desk: Desk, request: Request) -> Response:
+    _demand_model(desk, request)
+    frame, wish = await decoded(desk, request, _rows)
+    reply = await desk.ask(wish.question(frame))
+    return await encoded(desk, reply, _written, wish.output)
+
+
+def _rows(desk: Desk, request: Request) -> tuple[pd.DataFrame, Wish]:
+    value = read_json(request.body)
+    if not isinstance(value, dict) or "instances" not in value:
+        raise RefusedError(400, 'Expected a JSON object with "instances", a list of rows.')
+    name = value.get("signature_name")
+    if name not in (None, "", "serving_default"):
+        raise RefusedError(400, f"There is no signature {str(name)[:60]!r}. Leave signature_name out.")
+    frame = from_instances(value["instances"], desk.bundle.schema)
+    return check_long_cells(request, frame, desk), wish_of(value.get("parameters"))
+
+
+def _written(reply: Reply, output: str) -> Response:
+    values: list[Any] = values_of(reply, output)
+    return Response(200, orjson.dumps({"predictions": values}))
+
+
+def _demand_model(desk: Desk, request: Request) -> None:
+    """Raise RefusedError where another model is asked for; Vertex has names of its own."""
+    model = request.path.get("model", desk.name)
+    if model != desk.name:
+        raise RefusedError(404, f"There is no model {model[:80]!r} here. It is called {desk.name!r}.")
+    version = request.path.get("version", desk.version)
+    if version != desk.version:
+        raise RefusedError(404, f"There is no version {version[:80]!r} here, only {desk.version!r}.")
+
+
+def _demand_ready(desk: Desk) -> None:
+    if not desk.is_ready:
+        raise RefusedError(503, "The model is not ready. Ask again in a moment.", retry_after=1)
