@@ -15,7 +15,7 @@ from fathometer.data.csv_structure import structure
 from fathometer.data.schema import Schema
 from fathometer.serve.limits import Limits
 from fathometer.serve.question import RefusedError
-from fathometer.serve.tables import PICTURES, demand_different, pictures_decoded
+from fathometer.serve.tables import columns_of_bytes, demand_different, pictures_decoded
 
 MOST_MARKS = 5_000_000  # commas, quotes and line ends; many more than any rows that are answered at once have
 HEADERS = ("present", "absent")
@@ -99,8 +99,7 @@ def _different(names: Sequence[str]) -> Sequence[str]:
 
 def _named(table: pd.DataFrame, names: Sequence[str], schema: Schema) -> pd.DataFrame:
     table = table.set_axis(list(names), axis=1)
-    for column in schema.columns:
-        if column.kind in PICTURES and column.name in table.columns:
-            cells = [cell or None for cell in table[column.name]]
-            table[column.name] = pd.Series(pictures_decoded(cells, column.name), dtype=object)
+    for name in columns_of_bytes(schema) & set(table.columns):
+        cells = [cell or None for cell in table[name]]
+        table[name] = pd.Series(pictures_decoded(cells, name), dtype=object)
     return table

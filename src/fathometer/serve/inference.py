@@ -18,7 +18,7 @@ import pandas as pd
 from fathometer.data.schema import Schema
 from fathometer.serve.limits import Limits
 from fathometer.serve.question import RefusedError, Reply
-from fathometer.serve.tables import PICTURES, decoded_base64, demand_different, read_json
+from fathometer.serve.tables import columns_of_bytes, decoded_base64, demand_different, read_json
 from fathometer.serve.tensors import BYTES, Tensor, checked_shape, from_bytes, from_json, to_bytes, to_json
 from fathometer.serve.wishes import Wish, wish_of
 
@@ -171,9 +171,9 @@ def _frame(tensors: Sequence[Read], schema: Schema) -> pd.DataFrame:
         table = tensors[0][0]
         if len(table.shape) == 2 and table.shape[1] == len(schema.names):
             return _whole_table(table, schema)
-    kinds = schema.kinds
+    pictures = columns_of_bytes(schema)
     columns = {
-        tensor.name: _column(tensor, parameters, kinds.get(tensor.name, "")) for tensor, parameters in tensors
+        tensor.name: _column(tensor, parameters, tensor.name in pictures) for tensor, parameters in tensors
     }
     if len({len(cells) for cells in columns.values()}) > 1:
         lengths = sorted({len(cells) for cells in columns.values()})
@@ -183,8 +183,10 @@ def _frame(tensors: Sequence[Read], schema: Schema) -> pd.DataFrame:
     return pd.DataFrame(columns)
 
 
-def _column(tensor: Tensor, parameters: Mapping[str, Any], kind: str) -> Sequence[Any] | np.ndarray[Any, Any]:
-    if tensor.numbers is not None and kind in PICTURES and len(tensor.shape) in (3, 4):
+def _column(
+    tensor: Tensor, parameters: Mapping[str, Any], is_bytes: bool
+) -> Sequence[Any] | np.ndarray[Any, Any]:
+    if tensor.numbers is not None and is_bytes and len(tensor.shape) in (3, 4):
         return list(tensor.numbers.reshape(tensor.shape))  # (rows, height, width[, channels])
     if len(tensor.shape) > 2 or (len(tensor.shape) == 2 and tensor.shape[1] != 1):
         raise RefusedError(
@@ -194,7 +196,7 @@ def _column(tensor: Tensor, parameters: Mapping[str, Any], kind: str) -> Sequenc
         )
     if tensor.numbers is not None:
         return tensor.cells()
-    if kind in PICTURES:
+    if is_bytes:
         return _pictures(tensor, parameters.get("content_type") == "base64")
     return _texts(tensor, parameters.get("content_type") == "base64")
 
@@ -220,18 +222,18 @@ def _texts(tensor: Tensor, is_base64: bool) -> list[Any]:
 
 
 def _whole_table(table: Tensor, schema: Schema) -> pd.DataFrame:
-    width = len(schema.names)
+    width, pictures = len(schema.names), columns_of_bytes(schema)
     columns: dict[str, Any] = {}
-    for place, column in enumerate(schema.columns):
+    for place, name in enumerate(schema.names):
         part = Tensor(
-            column.name,
+            name,
             table.datatype,
             (table.shape[0],),
             None if table.numbers is None else table.numbers[place::width],
             table.texts[place::width],
             None if table.missing is None else table.missing[place::width],
         )
-        columns[column.name] = _column(part, {}, column.kind)
+        columns[name] = _column(part, {}, name in pictures)
     return pd.DataFrame(columns)
 
 

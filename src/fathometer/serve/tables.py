@@ -19,10 +19,8 @@ import pandas as pd
 from fathometer.data.schema import Schema
 from fathometer.data.wire import from_wire
 from fathometer.errors import UnreadableData
+from fathometer.serve.openapi import holds_bytes
 from fathometer.serve.question import RefusedError
-
-PICTURES = frozenset({"image"})
-"""Kinds whose cells are bytes, which JSON and csv can only hold as base64."""
 
 MOST_UNKNOWN = 64  # names besides those of the model that are kept, to be named where one is missing
 PLAIN = {str, int, float, bool, type(None)}
@@ -133,6 +131,11 @@ def from_split(table: Any, schema: Schema) -> pd.DataFrame:
     return from_lists(table["data"], [str(name) for name in given], schema)
 
 
+def columns_of_bytes(schema: Schema) -> frozenset[str]:
+    """The columns whose cells are bytes, which JSON and csv can only hold as base64."""
+    return frozenset(column.name for column in schema.columns if holds_bytes(column.kind))
+
+
 def decoded_base64(text: str, column: str) -> bytes:
     """The bytes of a text in base64, which may be broken into lines.
 
@@ -157,18 +160,18 @@ def pictures_decoded(cells: Iterable[Any], column: str) -> list[Any]:
 
 
 def _frame(columns: Mapping[str, list[Any]], schema: Schema) -> pd.DataFrame:
-    kinds = schema.kinds
-    read = {name: _cells(cells, name, kinds.get(name, "")) for name, cells in columns.items()}
+    pictures = columns_of_bytes(schema)
+    read = {name: _cells(cells, name, name in pictures) for name, cells in columns.items()}
     return pd.DataFrame(read, dtype=object)
 
 
-def _cells(cells: list[Any], name: str, kind: str) -> list[Any]:
+def _cells(cells: list[Any], name: str, is_bytes: bool) -> list[Any]:
     if not set(map(type, cells)) <= PLAIN:
         try:
             cells = [from_wire(cell) for cell in cells]
         except UnreadableData as error:
             raise RefusedError(400, f"Column {name[:80]!r}: {error}") from error
-    return pictures_decoded(cells, name) if kind in PICTURES else cells
+    return pictures_decoded(cells, name) if is_bytes else cells
 
 
 def _kept(names: Iterable[str], schema: Schema) -> list[str]:

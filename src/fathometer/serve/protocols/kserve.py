@@ -30,7 +30,6 @@ class KServe(Protocol):
 
     def routes(self) -> tuple[Route, ...]:
         return (
-            Route("/", ("GET",), _alive, is_open=True),
             Route("/v1/models", ("GET",), _models),
             Route("/v1/models/{model}:predict", ("POST",), _predict),
             Route(f"{VERSIONED}:predict", ("POST",), _predict),
@@ -41,14 +40,10 @@ class KServe(Protocol):
         )
 
     def owns(self, path: str) -> bool:
-        return path in ("/", "/v1") or path.startswith("/v1/")
+        return path == "/v1" or path.startswith("/v1/")
 
     def refusal(self, status: int, sentence: str, headers: Mapping[str, str]) -> Response:
         return Response(400 if status == 422 else status, orjson.dumps({"error": sentence}), headers=headers)
-
-
-async def _alive(desk: Desk, request: Request) -> Response:
-    return Response(200, orjson.dumps({"status": "alive"}))
 
 
 async def _models(desk: Desk, request: Request) -> Response:
