@@ -14,12 +14,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from crafting import describe, manifest_of, refused
 
 from fathometer.bundle import Bundle, Member, open_bundle, pack
 from fathometer.core.files import digest
 from fathometer.data.rows import Rows
 from fathometer.data.schema import Schema, learn_schema
-from fathometer.errors import BadBundle, UserError
+from fathometer.errors import UserError
 from fathometer.learner import LEARNERS, Model, Run
 from fathometer.task import Task
 from fathometer.tasks.classification import Classification
@@ -177,29 +178,6 @@ def test_a_model_is_replaced_and_nothing_else_is_left(tmp_path: Path) -> None:
     assert sorted(path.name for path in tmp_path.iterdir()) == ["model", "trials-first", "trials-second"]
 
 
-def relist(folder: Path) -> None:
-    """A manifest that fits what is there now, as an attacker would make it."""
-    files = [path for path in sorted(folder.rglob("*")) if path.is_file() and path.name != "manifest.json"]
-    listed = [
-        {"path": path.relative_to(folder).as_posix(), "size": path.stat().st_size, "sha256": digest(path)}
-        for path in files
-    ]
-    (folder / "manifest.json").write_text(json.dumps({"format": 1, "files": listed}))
-
-
-def describe(folder: Path, change: Callable[[Any], Any]) -> None:
-    """Change model.json, and the manifest with it."""
-    path = folder / "model.json"
-    path.write_text(json.dumps(change(json.loads(path.read_text()))))
-    relist(folder)
-
-
-def refused(folder: Path, words: str = ".") -> None:
-    with pytest.raises(BadBundle, match=words) as caught:
-        open_bundle(folder)
-    assert "\n" not in str(caught.value)
-
-
 def test_any_altered_byte_is_seen(copied: Path) -> None:
     for path in sorted(copied.rglob("*")):
         if path.is_dir() or path.name == "manifest.json":
@@ -220,7 +198,7 @@ def test_any_altered_byte_is_seen(copied: Path) -> None:
 def test_a_missing_and_a_further_file_are_named(copied: Path) -> None:
     extra = copied / "members" / "a-tree" / "extra.py"
     extra.write_text("")
-    refused(copied, "extra.py .*not in its manifest")
+    refused(copied, "extra.py' .*not in its manifest")
     extra.unlink()
     (copied / "model.json").rename(copied.parent / "model.json")
     refused(copied, "model.json is missing")
@@ -270,7 +248,7 @@ def test_a_manifest_that_is_none_is_refused(copied: Path, text: str) -> None:
     ],
 )
 def test_a_manifest_with_odd_lists_is_refused(copied: Path, files: Any) -> None:
-    (copied / "manifest.json").write_text(json.dumps({"format": 1, "files": files}))
+    (copied / "manifest.json").write_text(json.dumps({**manifest_of(copied), "files": files}))
     refused(copied)
 
 
@@ -281,9 +259,10 @@ def test_names_that_leave_the_folder_are_refused(copied: Path, name: str) -> Non
     outside = copied.parent / "outside.json"
     outside.write_text("{}")
     manifest = json.loads((copied / "manifest.json").read_text())
-    manifest["files"].append({"path": name, "size": 2, "sha256": digest(outside)})
+    one = {"path": name, "size": 2, "sha256": digest(outside), "role": "member"}
+    manifest["files"].append(one)
     (copied / "manifest.json").write_text(json.dumps(manifest))
-    refused(copied, "missing")
+    refused(copied, "cannot be")
 
 
 @pytest.mark.parametrize("key", ["..", "../x", "/etc", ".hidden", "", "a/b", "a b", "a" * 200, "a\n"])
@@ -330,7 +309,7 @@ def test_no_model_folder_is_told(tmp_path: Path) -> None:
     refused(tmp_path, "no model folder")
     refused(tmp_path / "nowhere", "no model folder")
     (tmp_path / "file").write_text("")
-    refused(tmp_path / "file", "no model folder")
+    refused(tmp_path / "file", "no zip file")
 
 
 @pytest.mark.parametrize("error", [disk_full, SystemExit, KeyboardInterrupt])

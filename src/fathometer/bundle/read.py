@@ -1,33 +1,64 @@
-"""Open a model folder: verify first, load after, and only what is asked for."""
+"""Open a model: verify first, load after, and only what is asked for."""
 
 from __future__ import annotations
 
-import math
+import os
 import re
+import shutil
+import weakref
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from fathometer.bundle.asking import ask
-from fathometer.bundle.write import BUNDLE_FORMAT
-from fathometer.core.files import digest, read_json
+from fathometer.bundle.archive import unpack
+from fathometer.bundle.described import described
+from fathometer.bundle.format import (
+    ARCHIVE_ENDINGS,
+    DESCRIPTION,
+    ENCODERS_FILE,
+    FORMAT,
+    GOLDEN,
+    REFERENCE,
+    VERDICT,
+    Limits,
+)
+from fathometer.bundle.golden import check_golden
+from fathometer.bundle.manifest import Listed, Seal, verify
 from fathometer.core.memo import sharing
+from fathometer.data.column_names import tidy_names
 from fathometer.data.rows import Rows
 from fathometer.data.schema import Schema
-from fathometer.errors import BadBundle, UnknownName
-from fathometer.learner import LEARNERS, Model
-from fathometer.task import Prediction, Task, task_from_json
+from fathometer.errors import BadBundle, FathometerError, MissingExtra, UnknownName, UnsuitableData
+from fathometer.kind import KINDS
+from fathometer.learner import LEARNERS, Learner, Model
+from fathometer.task import Prediction, Task
 
-SAFE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,120}")
+LIMITS = Limits()
+TRIES = 3  # to read a member whose files are changed meanwhile
+TOLERANCE = 1e-6
+UNNAMED = "model"
+
+
+class PrivateFolder:
+    """An unpacked archive: gone when nobody holds this any more, at the latest when the program ends."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.remove = weakref.finalize(self, _remove, path, os.getpid())
 
 
 @dataclass(frozen=True)
 class Bundle:
-    """A model that predicts. Members are loaded when first needed, and kept."""
+    """A model that predicts. Members are loaded when first needed, and kept.
+
+    name: of the file or folder. version: names exactly these contents. requires: distribution -> version with which
+    the model was made. seal: what was verified; None of a draft, which is not finished. private: of an archive.
+    """
 
     folder: Path
     schema: Schema
@@ -37,6 +68,35 @@ class Bundle:
     default: str
     about: Mapping[str, Any]
     loaded: dict[str, Model] = field(default_factory=dict, repr=False, compare=False)
+    name: str = UNNAMED
+    requires: Mapping[str, str] = field(default_factory=dict)
+    seal: Seal | None = field(default=None, repr=False, compare=False)
+    private: PrivateFolder | None = field(default=None, repr=False, compare=False)
+
+    @property
+    def version(self) -> str:
+        """First 12 digits of the SHA-256 of the manifest, and so of everything; "" of a draft."""
+        return self.seal.manifest.version if self.seal else ""
+
+    @property
+    def format(self) -> int:
+        """The version of the way in which the model is laid out."""
+        return self.seal.manifest.format if self.seal else FORMAT
+
+    @cached_property
+    def reference(self) -> Mapping[str, Any] | None:
+        """What the columns and the answers looked like when it was made (bundle/reference.py), if that is known."""
+        return self._extra(REFERENCE)
+
+    @cached_property
+    def golden(self) -> Mapping[str, Any] | None:
+        """Made-up rows and what the model answered when it was made (bundle/golden.py), where there are any."""
+        return self._extra(GOLDEN)
+
+    @cached_property
+    def verdict(self) -> Mapping[str, Any] | None:
+        """What was measured when it was chosen, where that is kept."""
+        return self._extra(VERDICT)
 
     def predict(self, frame: pd.DataFrame, family: str | None = None) -> pd.DataFrame:
         """Answers in the order of the rows: `prediction`, and for classes one `probability_<label>` each.
@@ -47,9 +107,21 @@ class Bundle:
                 choice unless given.
 
         Raises:
-            UserError: a column is missing, or hardly a picture of it can be read, or the family is not in the folder.
+            UserError: a column is missing, or hardly a picture of it can be read, or the family is not in the model.
         """
-        return ask(self, frame, family=family).answers
+        if not isinstance(frame, pd.DataFrame):
+            names = f"{', '.join(self.schema.names[:10])}{' ...' if len(self.schema.names) > 10 else ''}"
+            raise UnsuitableData(
+                f"Expected a DataFrame with the columns {names}; got {type(frame).__name__}."
+            )
+        # as in reading before training, or a frame that was learned from could not be answered
+        tidied, _ = tidy_names(frame.columns)
+        frame = frame.set_axis(tidied, axis=1)
+        rows = self.schema.read(frame)
+        # names of files, say, where pictures were learned from: every answer would be that of a missing picture
+        plain = [name for name, kind in rows.kinds.items() if not KINDS.get(kind).unstructured]
+        self.schema.without(plain).demand_readable(frame, rows)
+        return self.task.answer(self.predict_raw(rows, family))
 
     def predict_raw(self, rows: Rows, family: str | None = None) -> Prediction:
         """(rows,) numbers or (rows, classes) probabilities, for rows the schema has read."""
@@ -62,112 +134,207 @@ class Bundle:
         answers: dict[str, Prediction] = {}
         with sharing():
             for key in {key for mix in folds for key in mix}:
-                answers[key] = self._member(key).predict(rows)
+                answers[key] = self._answer(key, rows)
         means = [
             self.task.average([answers[key] for key in mix], [float(weight) for weight in mix.values()])
             for mix in folds
         ]
         return self.task.average(means, [1.0] * len(means))
 
-    def _member(self, key: str) -> Model:
+    def member(self, key: str) -> Model:
+        """One fitted model of those that the bundle mixes.
+
+        Raises:
+            UnknownName: there is none of that name.
+            BadBundle: its files are not what they should be.
+        """
+        if key not in self.learners:
+            raise UnknownName("member of this model", key, self.learners)
         if key not in self.loaded:
-            learner = LEARNERS.get(self.learners[key])
-            self.loaded[key] = learner.load(self.folder / "members" / key)
+            self.loaded[key] = self._load(key)
         return self.loaded[key]
 
+    def check(self, tolerance: float = TOLERANCE) -> None:
+        """Have the model answer its golden rows as it did when it was made.
 
-def open_bundle(folder: Path) -> Bundle:
-    """Open a model folder after checking every file in it against its manifest.
+        Raises:
+            BadBundle: it answers otherwise.
+        """
+        check_golden(self, tolerance)
+
+    def close(self) -> None:
+        """Remove what was unpacked for this model; it answers no more unless what it needs is loaded."""
+        if self.private is not None:
+            self.private.remove()
+
+    def __enter__(self) -> Bundle:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+    def _extra(self, name: str) -> Mapping[str, Any] | None:
+        """A JSON file beside the description.
+
+        Raises:
+            BadBundle: it is not what it should be.
+        """
+        value = self.seal.parsed(name) if self.seal else None
+        if value is not None and not isinstance(value, dict):
+            raise BadBundle(f"{name} in {self._shown} is not what it should be: expected an object.")
+        return value
+
+    def _answer(self, key: str, rows: Rows) -> Prediction:
+        model = self.member(key)
+        try:
+            answer = model.predict(rows)
+            wanted = (len(rows),) if self.task.outputs == 1 else (len(rows), self.task.outputs)
+            if np.shape(answer) != wanted:
+                raise ValueError(f"expected answers of shape {wanted}, got {np.shape(answer)}")
+        except FathometerError:
+            raise
+        except Exception as error:  # whatever a library raises at states that do not hold together
+            raise BadBundle(self._fault(key, "cannot answer", error)) from error
+        return answer
+
+    def _load(self, key: str) -> Model:
+        learner, files = self._learner(key), self._files(key)
+        for _ in range(TRIES):
+            before = self.seal.check(files) if self.seal else []
+            try:
+                model = learner.load(self.folder / "members" / key)
+            except BadBundle as error:
+                raise BadBundle(f"members/{key} ({self.learners[key]}) in {self._shown}: {error}") from error
+            except FathometerError:
+                raise
+            except Exception as error:  # whatever a library raises at files that are damaged
+                raise BadBundle(self._fault(key, "cannot be read", error)) from error
+            # what was read is what was verified, for nobody has touched it in between
+            if not self.seal or self.seal.check(files) == before:
+                return model
+        raise BadBundle(f"members/{key} in {self._shown} is being changed while it is read. Try again.")
+
+    def _learner(self, key: str) -> type[Learner]:
+        try:
+            return LEARNERS.get(self.learners[key])
+        except ModuleNotFoundError as error:
+            package = (error.name or "").split(".")[0]
+            if package in ("", "fathometer"):
+                raise
+            raise MissingExtra(
+                f"The member {key!r} of {self._shown}", package, f"pip install {package}"
+            ) from error
+
+    def _files(self, key: str) -> list[Listed]:
+        """What a member reads: its own files, and the encoders that it names."""
+        if self.seal is None:
+            return []
+        wanted = self.seal.parsed(f"members/{key}/{ENCODERS_FILE}") or []
+        below = [f"members/{key}", *(f"encoders/{one['digest']}" for one in wanted)]
+        return [listed for folder in below for listed in self.seal.manifest.below(folder)]
+
+    def _fault(self, key: str, what: str, error: Exception) -> str:
+        reason = " ".join(str(error).split())[:200] or "no reason given"
+        return (
+            f"The member {key!r} ({self.learners[key]}) of {self._shown} {what}: what is in members/{key} is not what "
+            f"it should be ({type(error).__name__}: {reason}). Copy or make the model again."
+        )
+
+    @property
+    def _shown(self) -> Path:
+        return self.seal.shown if self.seal else self.folder
+
+
+def open_bundle(path: Path | str, limits: Limits = LIMITS) -> Bundle:
+    """Open a model, a folder or one file, after checking every file in it against its manifest.
+
+    Nothing of it is run: it holds data only, and names of learners, tasks and kinds that are known here.
 
     Raises:
-        BadBundle: no model folder, of another format, incomplete, altered, or holding something unlisted.
+        BadBundle: no model, of another format, incomplete, altered, or holding something unlisted.
+        UserError: there is no room to unpack it.
     """
-    manifest = _json(folder / "manifest.json")
-    if manifest.get("format") != BUNDLE_FORMAT:
-        raise BadBundle(
-            f"{folder} is a model folder of format {manifest.get('format')!r}, and this version reads {BUNDLE_FORMAT}."
-        )
-    _verify(folder, manifest)
-    described = _json(folder / "model.json")
+    shown = Path(path)
+    if not shown.is_file():
+        return _opened(shown, shown, limits, None)
+    private = PrivateFolder(unpack(Path(os.path.realpath(shown)), limits))
     try:
-        bundle = Bundle(
-            folder=folder,
-            schema=Schema.from_json(described["schema"]),
-            task=task_from_json(described["task"]),
-            learners={str(key): str(value["learner"]) for key, value in described["members"].items()},
-            mixes=described["mixes"],
-            default=str(described["default"]),
-            about=described["about"],
-        )
-        _check(bundle)
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        return _opened(private.path, shown, limits, private)
+    except BaseException:
+        private.remove()
+        raise
+
+
+def is_bundle(path: Path | str) -> bool:
+    """Whether a path looks like a model: a folder with a manifest, or a file that is called like one."""
+    shown = Path(path)
+    return (shown / "manifest.json").is_file() or (shown.suffix in ARCHIVE_ENDINGS and shown.is_file())
+
+
+def _opened(folder: Path, shown: Path, limits: Limits, private: PrivateFolder | None) -> Bundle:
+    seal = verify(folder, limits, shown)
+    try:
+        found = described(seal.parsed(DESCRIPTION), seal.manifest.format)
+        _check_places(seal, set(found.members))
+    except ValueError as error:
         raise BadBundle(
-            f"{folder / 'model.json'} is not what it should be ({error}). Make the model again."
+            f"{DESCRIPTION} in {shown} is not what it should be: {error}. Make the model again."
         ) from error
-    return bundle
+    return Bundle(
+        folder=folder,
+        schema=found.schema,
+        task=found.task,
+        learners={key: learner for key, (learner, _) in found.members.items()},
+        mixes=found.mixes,
+        default=found.default,
+        about=found.about,
+        name=_name(shown),
+        requires=found.requires,
+        seal=seal,
+        private=private,
+    )
 
 
-def _check(bundle: Bundle) -> None:
-    """What is named must be there.
+def _check_places(seal: Seal, members: set[str]) -> None:
+    """Every member has files and every file a member; every encoder that is named is there.
 
     Raises:
-        BadBundle, ValueError, TypeError: it is not.
+        ValueError, BadBundle: it is not so.
     """
-    for key in bundle.learners:
-        if not SAFE_NAME.fullmatch(key):
-            raise BadBundle(
-                f"{bundle.folder} names a member {key!r}, which is no file name. It cannot be opened."
-            )
-    if bundle.default not in bundle.mixes:
-        raise ValueError(f"there is no {bundle.default!r} to answer by default")
-    for name, mixes in bundle.mixes.items():
-        if not mixes:
-            raise ValueError(f"{name!r} has no members")
-        for mix in mixes:
-            unknown = sorted(set(mix) - set(bundle.learners))
-            if unknown:
-                raise ValueError(f"{name!r} names {unknown[0]!r}, which is no member")
-            weights = [float(weight) for weight in mix.values()]
-            if not all(weight >= 0 for weight in weights) or not math.isclose(sum(weights), 1, abs_tol=1e-6):
-                raise ValueError(f"the weights of {name!r} do not sum to one")
+    files = seal.manifest.files.values()
+    there = {one.path.split("/")[1] for one in files if one.role == "member"}
+    if there != members:
+        lacking, further = sorted(members - there), sorted(there - members)
+        raise ValueError(
+            f"the member {lacking[0]!r} has no files" if lacking else f"members/{further[0]} is no member's"
+        )
+    packed = {one.path.split("/")[1] for one in files if one.role == "encoder"}
+    named = set()
+    for key in members:
+        wanted = seal.parsed(f"members/{key}/{ENCODERS_FILE}")
+        if wanted is None:
+            continue
+        if not isinstance(wanted, list) or not all(isinstance(one, dict) for one in wanted):
+            raise ValueError(f"members/{key}/{ENCODERS_FILE} is no list of encoders")
+        for one in wanted:
+            if not isinstance(one.get("digest"), str) or one["digest"] not in packed:
+                raise ValueError(f"members/{key} names an encoder that is not there")
+            named.add(one["digest"])
+    if packed - named:
+        raise ValueError(f"encoders/{min(packed - named)} is no member's")
 
 
-def _json(path: Path) -> dict[str, Any]:
-    if path.is_symlink() or not path.is_file():
-        raise BadBundle(f"{path.parent} is no model folder: there is no {path.name} in it.")
-    try:
-        value = read_json(path)
-    except (ValueError, RecursionError) as error:
-        raise BadBundle(f"{path} is damaged ({error}). Make the model again.") from error
-    if not isinstance(value, dict):
-        raise BadBundle(f"{path} is not what it should be. Make the model again.")
-    return value
+def _name(path: Path) -> str:
+    """What to call a model: by its file or folder, or where that says nothing, by the run's."""
+    absolute = Path(os.path.abspath(path))  # noqa: PTH100 - a link is called as it is, not as what it leads to
+    name = absolute.name
+    for ending in ARCHIVE_ENDINGS:
+        name = name.removesuffix(ending)
+    if name in ("", UNNAMED) and absolute.parent.name:
+        name = absolute.parent.name
+    return re.sub(r"[^A-Za-z0-9_.-]+", "-", name).strip(".-")[:100] or UNNAMED
 
 
-def _verify(folder: Path, manifest: Mapping[str, Any]) -> None:
-    try:
-        listed = {str(item["path"]): (int(item["size"]), str(item["sha256"])) for item in manifest["files"]}
-    except (KeyError, TypeError, ValueError) as error:
-        raise BadBundle(
-            f"The manifest of {folder} is not what it should be. Make the model again."
-        ) from error
-    # a link to a folder is not followed, but is_dir() is true of it
-    found = {
-        path.relative_to(folder).as_posix(): path
-        for path in folder.rglob("*")
-        if path.is_symlink() or not path.is_dir()
-    }
-    for name, path in found.items():
-        if path.is_symlink() or not path.is_file():
-            raise BadBundle(
-                f"{name} in {folder} is a link or a device. A model folder holds plain files only."
-            )
-        if name not in listed and name != "manifest.json":
-            raise BadBundle(f"{name} in {folder} is not in its manifest. Remove it, or make the model again.")
-    for name, (size, sha256) in listed.items():
-        if name not in found:
-            raise BadBundle(f"{name} is missing from {folder}. Copy the whole folder again.")
-        if found[name].stat().st_size != size or digest(found[name]) != sha256:
-            raise BadBundle(
-                f"{name} in {folder} was altered: its SHA-256 is not the manifest's. Copy it again."
-            )
+def _remove(path: Path, owner: int) -> None:
+    if os.getpid() == owner:  # a child process that ends must not take the folder from its parent
+        shutil.rmtree(path, ignore_errors=True)

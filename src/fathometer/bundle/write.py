@@ -1,25 +1,36 @@
-"""Write a model folder: manifest, description, and every member's own files."""
+"""Write a model: every member's own files, a description, what goes with it, and last the manifest that seals it."""
 
 from __future__ import annotations
 
 import os
 import secrets
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from fathometer.core.files import digest, read_json, sync_folder, sync_tree, write_json
+from fathometer import __version__
+from fathometer.bundle.archive import write_zip
+from fathometer.bundle.format import (
+    ARCHIVE_ENDINGS,
+    CARD,
+    DESCRIPTION,
+    ENCODERS_FILE,
+    GOLDEN,
+    MANIFEST,
+    REFERENCE,
+    REQUIREMENTS,
+    VERDICT,
+    Limits,
+)
+from fathometer.bundle.manifest import make_manifest, verify
+from fathometer.core.files import read_json, sync_folder, sync_tree, write_json, write_text
 from fathometer.data.encoder_files import digest_of_files, licence_files, used_files
 from fathometer.data.schema import Schema
-from fathometer.errors import BadBundle
+from fathometer.errors import BadBundle, UserError
 from fathometer.task import Task
-
-BUNDLE_FORMAT = 1
-ENCODERS_FILE = (
-    "encoders.json"  # in a member's folder: the digest, folder and form of each encoder that it needs
-)
 
 Mix = Mapping[str, float]
 """Member key -> weight; the weights of one mix sum to one."""
@@ -44,6 +55,12 @@ def pack(
     mixes: Mapping[str, Sequence[Mix]],
     default: str,
     about: Mapping[str, Any],
+    requires: Mapping[str, str] | None = None,
+    reference: Mapping[str, Any] | None = None,
+    verdict: Mapping[str, Any] | None = None,
+    card: str | None = None,
+    golden: Callable[[Path], Mapping[str, Any]] | None = None,
+    created: str | None = None,
 ) -> None:
     """Write a model folder, whole or not at all; one that is there already is replaced.
 
@@ -53,6 +70,13 @@ def pack(
         mixes: competitor -> one mix per fold; its answer is the mean of the mixes' answers.
         default: the competitor that answers unless another is asked for.
         about: facts for people, plain data.
+        requires: distribution -> version, of what answering needs.
+        reference, verdict: plain data that goes with the model. card: its model card.
+        golden: given the draft, in which all but the manifest is there, gives rows and what the model answers to them.
+        created: when, in ISO 8601; now unless given.
+
+    Raises:
+        BadBundle: an encoder is not what a member was made with, or a file may not be in a model folder.
     """
     for left in folder.parent.glob(f".{folder.name}-*"):  # by a run that was killed
         shutil.rmtree(left, ignore_errors=True)
@@ -62,23 +86,61 @@ def pack(
         for member in members:
             _copy(member.folder, draft / "members" / member.key)
             _pack_encoders(member.folder, draft / "encoders")
-        write_json(
-            draft / "model.json",
-            {
-                "schema": schema.to_json(),
-                "task": task.to_json(),
-                "members": {m.key: {"learner": m.learner, "title": m.title} for m in members},
-                "mixes": {name: [dict(mix) for mix in several] for name, several in mixes.items()},
-                "default": default,
-                "about": dict(about),
-            },
-        )
-        write_json(draft / "manifest.json", {"format": BUNDLE_FORMAT, "files": _listed(draft)})
+        described = {
+            "schema": schema.to_json(),
+            "task": task.to_json(),
+            "members": {m.key: {"learner": m.learner, "title": m.title} for m in members},
+            "mixes": {name: [dict(mix) for mix in several] for name, several in mixes.items()},
+            "default": default,
+            "about": dict(about),
+            "requires": dict(requires or {}),
+        }
+        write_json(draft / DESCRIPTION, described)
+        _write_extras(draft, {REFERENCE: reference, VERDICT: verdict}, card, requires or {})
+        if golden is not None:
+            write_json(draft / GOLDEN, dict(golden(draft)))
+        made = created or datetime.now(UTC).isoformat(timespec="seconds")
+        write_json(draft / MANIFEST, make_manifest(draft, made_by=f"fathometer {__version__}", created=made))
         sync_tree(draft)
         _put(draft, folder)
         sync_folder(folder.parent)
     finally:
         shutil.rmtree(draft, ignore_errors=True)
+
+
+def pack_archive(folder: Path, path: Path) -> None:
+    """Write a model folder as one file (.fathom or .zip), whole or not at all; one that is there is replaced.
+
+    Raises:
+        BadBundle: the folder is not what its manifest says.
+        UserError: the file cannot be written, or is not called as a model's.
+    """
+    if path.suffix not in ARCHIVE_ENDINGS:
+        raise UserError(f"Expected a name that ends in {' or '.join(ARCHIVE_ENDINGS)}, got {path.name!r}.")
+    if path.is_dir():
+        raise UserError(
+            f"{path} is a folder, and the model cannot be written in its place. Give another name."
+        )
+    if not path.parent.is_dir():
+        raise UserError(f"There is no folder {path.parent} to write {path.name} in. Make it first.")
+    if path.resolve().is_relative_to(folder.resolve()):
+        raise UserError(f"{path} lies in the model folder that it is made from. Write it elsewhere.")
+    verify(folder, Limits())
+    write_zip(folder, path)
+
+
+def _write_extras(
+    draft: Path, values: Mapping[str, Mapping[str, Any] | None], card: str | None, requires: Mapping[str, str]
+) -> None:
+    """What goes with a model, where it is known."""
+    for name, value in values.items():
+        if value is not None:
+            write_json(draft / name, dict(value))
+    if card is not None:
+        write_text(draft / CARD, card)
+    if requires:
+        lines = "".join(f"{name}=={version}\n" for name, version in sorted(requires.items()))
+        write_text(draft / REQUIREMENTS, lines)
 
 
 def _pack_encoders(member: Path, place: Path) -> None:
@@ -132,11 +194,3 @@ def _copy_file(path: Path, there: Path) -> None:
         os.link(path, there)
     except OSError:
         shutil.copyfile(path, there)
-
-
-def _listed(folder: Path) -> list[dict[str, Any]]:
-    return [
-        {"path": path.relative_to(folder).as_posix(), "size": path.stat().st_size, "sha256": digest(path)}
-        for path in sorted(folder.rglob("*"))
-        if path.is_file()
-    ]
