@@ -54,8 +54,8 @@ class Wanted:
 
 
 @dataclass(frozen=True)
-class _Plan:
-    """How the text will be read.
+class Plan:
+    """How a text will be read.
 
     body_at: bytes before the first data row. body_line: lines before it.
     header_lines: how many of these are header.
@@ -77,15 +77,14 @@ def read_csv(text: Decoded, origin: str, wanted: Wanted | None = None) -> Table:
         UnreadableData: the text is empty, no table, or beyond the limits.
     """
     wanted = wanted or Wanted()
-    data, separator = _without_separator_line(text.data, wanted)
-    _refuse_no_table(data, origin)
+    data, separator = without_separator_line(text.data, wanted)
+    refuse_no_table(data, origin)
     found = find_quoting(data, separator or wanted.delimiter)
     data = prepare(data, found)
-    plan = _plan(data, found, wanted)
-    refuse_too_wide(len(plan.names))
+    plan = plan_of(data, found, wanted)
     frame, named, body_notes = _read_body(data, plan)
-    notes = (*text.notes, *_about(plan, text, wanted, separator), *body_notes)
-    table = Table(frame, notes, origin, _dialect(plan, text, separator))
+    notes = (*text.notes, *about_reading(plan, text.encoding, wanted, separator), *body_notes)
+    table = Table(frame, notes, origin, dialect_of(plan, text.encoding, separator))
     if plan.layout.header == 1:
         table = without_repeated_header(table, plan.names)
     table = without_footer(without_empty(table, named))
@@ -97,15 +96,16 @@ def read_csv(text: Decoded, origin: str, wanted: Wanted | None = None) -> Table:
     return replace(table, notes=notes)
 
 
-def _without_separator_line(data: bytes, wanted: Wanted) -> tuple[bytes, str | None]:
-    """Spreadsheet programs write `sep=;` as a first line to tell each other the delimiter."""
+def without_separator_line(data: bytes, wanted: Wanted) -> tuple[bytes, str | None]:
+    """The text, and the delimiter it gives: spreadsheet programs write `sep=;` as a first line to tell each other."""
     match = _SEPARATOR_LINE.match(data)
     if match is None or wanted.delimiter is not None or wanted.skip_lines is not None:
         return data, None
     return data[match.end() :], match[1].decode("ascii")
 
 
-def _refuse_no_table(data: bytes, origin: str) -> None:
+def refuse_no_table(data: bytes, origin: str) -> None:
+    """Raise UnreadableData where the text is blank or a page in markup."""
     start = data[:4096].lstrip()
     if not start and not data.strip():
         raise UnreadableData(f"Expected a table, but {origin} is empty.")
@@ -115,7 +115,14 @@ def _refuse_no_table(data: bytes, origin: str) -> None:
         )
 
 
-def _plan(data: bytes, quoting: Quoting, wanted: Wanted) -> _Plan:
+def plan_of(data: bytes, quoting: Quoting, wanted: Wanted) -> Plan:
+    """How to read a text, as its first lines say.
+
+    data: the prepared text, or as much of it as makes more than `LAYOUT_BYTES`.
+
+    Raises:
+        UnreadableData: there is nothing to read, or there are too many columns.
+    """
     sample = first_lines(data, LAYOUT_BYTES).decode("utf-8", "replace")
     ends, rows = _first_rows(sample, quoting)
     skip = None if wanted.skip_lines is None else sum(end <= wanted.skip_lines for end in ends)
@@ -127,7 +134,8 @@ def _plan(data: bytes, quoting: Quoting, wanted: Wanted) -> _Plan:
     header_at = ends[layout.preamble - 1] if layout.preamble else 0
     body = rows[first:]
     width = max(usual_width(body), _trimmed(layout.names), 1)
-    return _Plan(
+    refuse_too_wide(width)
+    return Plan(
         quoting=quoting,
         layout=layout,
         body_at=_bytes_of_lines(data, body_line),
@@ -180,7 +188,7 @@ def _bytes_of_lines(data: bytes, count: int) -> int:
     return position
 
 
-def _read_body(data: bytes, plan: _Plan) -> tuple[pd.DataFrame, list[bool], tuple[str, ...]]:
+def _read_body(data: bytes, plan: Plan) -> tuple[pd.DataFrame, list[bool], tuple[str, ...]]:
     """(frame, whether each column has a given name, notes), by the fast reader where all rows are whole."""
     quoting = plan.quoting
     body = data[plan.body_at :].rstrip(b"\r\n\x1a")  # a DOS file may end in control-Z
@@ -191,7 +199,7 @@ def _read_body(data: bytes, plan: _Plan) -> tuple[pd.DataFrame, list[bool], tupl
     is_regular = not has_stray_quotes and set(shape.widths) <= {len(plan.names)}
     if is_regular and shape.longest <= CELL_BYTES_LIMIT:
         try:
-            frame = _read_regular(body, quoting, tidy_names(plan.names)[0], shape.longest)
+            frame = read_regular(body, quoting, tidy_names(plan.names)[0], shape.longest)
         except (pd.errors.ParserError, pyarrow.ArrowInvalid):
             pass  # the slower reader takes what the fast ones will not
         else:
@@ -202,7 +210,7 @@ def _read_body(data: bytes, plan: _Plan) -> tuple[pd.DataFrame, list[bool], tupl
     return read_ragged(text, quoting, plan.names, plan.body_line, has_stray_quotes=has_stray_quotes)
 
 
-def _read_regular(body: bytes, quoting: Quoting, names: list[str], longest: int) -> pd.DataFrame:
+def read_regular(body: bytes, quoting: Quoting, names: list[str], longest: int) -> pd.DataFrame:
     """Text in which every row is whole and every quote opens or closes a cell."""
     if not body:
         return pd.DataFrame({name: pd.Series([], dtype="str") for name in names})
@@ -249,13 +257,14 @@ def _read_with_pandas(body: bytes, quoting: Quoting, names: list[str]) -> pd.Dat
     )
 
 
-def _about(plan: _Plan, text: Decoded, wanted: Wanted, separator: str | None) -> tuple[str, ...]:
+def about_reading(plan: Plan, encoding: str, wanted: Wanted, separator: str | None) -> tuple[str, ...]:
+    """What to say of how the text was taken apart."""
     quoting, layout = plan.quoting, plan.layout
     if quoting.delimiter:
         shown = f"delimiter {DELIMITERS_SHOWN.get(quoting.delimiter, repr(quoting.delimiter))}"
     else:
         shown = "one column"
-    notes: tuple[str, ...] = (f"Read as {text.encoding}, {shown}, {QUOTES_SHOWN[quoting.quote]}.",)
+    notes: tuple[str, ...] = (f"Read as {encoding}, {shown}, {QUOTES_SHOWN[quoting.quote]}.",)
     if separator:
         notes += ("The first line only gives the delimiter and was left out.",)
     if quoting.escape:
@@ -268,10 +277,11 @@ def _about(plan: _Plan, text: Decoded, wanted: Wanted, separator: str | None) ->
     return notes + about_header(layout, is_given=wanted.header is not None)
 
 
-def _dialect(plan: _Plan, text: Decoded, separator: str | None) -> Dialect:
+def dialect_of(plan: Plan, encoding: str, separator: str | None) -> Dialect:
+    """How the file was written."""
     quoting = plan.quoting
     return Dialect(
-        encoding=text.encoding,
+        encoding=encoding,
         delimiter=quoting.delimiter,
         quote=quoting.quote,
         escape=quoting.escape,

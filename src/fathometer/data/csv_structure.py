@@ -107,9 +107,7 @@ class Walk:
         self._length += len(piece) - done
         self._fields += len(commas) - counted
         self._count(fields[~is_blank] + 1, int(lengths.max(initial=0)), int(is_blank.sum()))
-        self._quotes.judge(
-            content, quotes, self._delimiter, self._quote, self._blank_before, self._is_inside
-        )
+        self._quotes.judge(content, quotes, self._delimiter, self._quote, self._blank_before, self._is_inside)
         self._is_inside ^= bool(len(quotes) % 2)
         return Ended(ends + 1, fields + 1, is_blank)
 
@@ -147,7 +145,8 @@ def structure(
     """Rows and fields of a text, whole or in pieces that end at line ends; see `Walk`."""
     walk = Walk(delimiter, quote, escape, blank_before=blank_before)
     for piece in [text] if isinstance(text, bytes) else text:
-        walk.take(piece)
+        if piece:
+            walk.take(piece)
     return walk.structure()
 
 

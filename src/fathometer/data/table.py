@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from fathometer.data.sentences import listed, short, told
@@ -66,52 +69,94 @@ def without_empty(table: Table, named: list[bool]) -> Table:
     unused = [
         name
         for name, has_name in zip(frame.columns, named, strict=True)
-        if not has_name and len(frame) and _holds_nothing(frame[name])
+        if not has_name and len(frame) and holds_nothing(frame[name])
     ]
     if unused and len(unused) < len(frame.columns):
         frame = frame.drop(columns=unused)
-        notes += (told(len(unused), "column", "without a name or a cell", f"left out: {listed(unused)}"),)
+        notes += (about_unused(unused),)
     missing = frame.isna().all(axis=1)
     empty = int(missing.sum())
     if empty:
         frame = frame[~missing].reset_index(drop=True)
-        notes += (told(empty, "row", "without any cell", "left out"),)
+        notes += (about_empty(empty),)
     return replace(table, frame=frame, notes=notes)
+
+
+def about_unused(columns: list[str]) -> str:
+    """What to say of columns that hold nothing."""
+    return told(len(columns), "column", "without a name or a cell", f"left out: {listed(columns)}")
+
+
+def about_empty(rows: int) -> str:
+    """What to say of rows that hold nothing."""
+    return told(rows, "row", "without any cell", "left out")
 
 
 def without_repeated_header(table: Table, names: tuple[str, ...]) -> Table:
     """The table without rows that say the header again, as files have that were put together from several."""
-    frame = table.frame
-    given = [(position, name.strip()) for position, name in enumerate(names) if name.strip()]
-    if len(given) < 2:
+    says = says_header(table.frame, names)
+    if not says.any():
         return table
-    rows = frame.index
+    notes = (*table.notes, about_repeated(int(says.sum())))
+    return replace(table, frame=table.frame[~says].reset_index(drop=True), notes=notes)
+
+
+def says_header(frame: pd.DataFrame, names: tuple[str, ...]) -> npt.NDArray[np.bool_]:
+    """(rows,) whether the row says these names of the columns, as far as they have some; two at least."""
+    given = [(position, name.strip()) for position, name in enumerate(names) if name.strip()]
+    says = np.full(len(frame), len(given) >= 2)
     for position, name in given:
-        cells = frame.iloc[:, position].loc[rows]
-        rows = rows[(cells.str.strip() == name).fillna(False).to_numpy(dtype=bool)]
-        if not len(rows):
-            return table
-    note = told(len(rows), "row", "saying the header again", "left out")
-    return replace(table, frame=frame.drop(index=rows).reset_index(drop=True), notes=(*table.notes, note))
+        if not says.any():
+            break
+        cells = frame.iloc[:, position][says]
+        says[says] = (cells.str.strip() == name).fillna(False).to_numpy(dtype=bool)
+    return says
+
+
+def about_repeated(rows: int) -> str:
+    """What to say of rows that say the header again."""
+    return told(rows, "row", "saying the header again", "left out")
 
 
 def without_footer(table: Table) -> Table:
     """The table without remarks below it: last rows with a long text in their first cell and nothing else."""
     frame = table.frame
-    width = len(frame.columns)
-    if width < 3 or len(frame) < 3:
+    count = footer_rows(
+        frame.tail(FOOTER_ROWS), len(frame), lambda: longest_cell(frame.iloc[:-FOOTER_ROWS, 0])
+    )
+    if not count:
         return table
-    tail = frame.tail(FOOTER_ROWS)
+    note = about_footer(frame.iloc[len(frame) - count :, 0])
+    return replace(table, frame=frame.iloc[:-count], notes=(*table.notes, note))
+
+
+def footer_rows(tail: pd.DataFrame, rows: int, longest_before: Callable[[], float]) -> int:
+    """How many of the last rows are remarks.
+
+    tail: the last `FOOTER_ROWS` rows, or all. rows: how many there are in all. longest_before: characters of the
+        longest first cell of the rows before the tail; 0 without any.
+    """
+    if len(tail.columns) < 3 or rows < 3:
+        return 0
     alone = (tail.notna().sum(axis=1) == 1) & tail.iloc[:, 0].notna()
     count = int(alone.iloc[::-1].cumprod().sum())
     if count in (0, len(tail)):
-        return table
-    words = [str(cell) for cell in tail.iloc[len(tail) - count :, 0]]
-    usual = frame.iloc[:-count, 0].dropna().astype(str).str.len().max() if count < len(frame) else 0
-    if not any(len(text) > max(30, 1.5 * usual) for text in words):
-        return table
-    note = told(count, "row", "below the table", f"left out: {short(' '.join(words))}")
-    return replace(table, frame=frame.iloc[:-count], notes=(*table.notes, note))
+        return 0
+    usual = max(longest_before(), longest_cell(tail.iloc[:-count, 0]))
+    words = tail.iloc[len(tail) - count :, 0]
+    return count if any(len(str(text)) > max(30, 1.5 * usual) for text in words) else 0
+
+
+def about_footer(words: pd.Series) -> str:
+    """What to say of remarks below a table."""
+    which = f"left out: {short(' '.join(map(str, words)))}"
+    return told(len(words), "row", "below the table", which)
+
+
+def longest_cell(cells: pd.Series) -> float:
+    """Characters of the longest cell; 0 without any."""
+    there = cells.dropna()
+    return float(there.astype(str).str.len().max()) if len(there) else 0.0
 
 
 def refuse_too_wide(columns: int) -> None:
@@ -123,7 +168,8 @@ def refuse_too_wide(columns: int) -> None:
         )
 
 
-def _holds_nothing(cells: pd.Series) -> bool:
+def holds_nothing(cells: pd.Series) -> bool:
+    """Whether all cells are missing or blank."""
     filled = cells.dropna()
     return all(isinstance(cell, str) and not cell.strip() for cell in filled.head(1000)) and not (
         len(filled) > 1000 and filled.astype(str).str.strip().ne("").any()

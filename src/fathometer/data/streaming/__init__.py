@@ -1,0 +1,1 @@
+"""Tables larger than the memory, read part by part: the same rows as `sources.read_table` gives."""

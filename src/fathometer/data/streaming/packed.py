@@ -1,0 +1,100 @@
+"""A file's bytes from its beginning, as often as asked, unpacked on the way; never all of them at once."""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import lzma
+import zipfile
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import IO, Any
+
+from fathometer.core.attachments import Attachment
+from fathometer.data.unpacking import UNPACKING_ERRORS, packed_as, refuse_bomb
+from fathometer.errors import UnreadableData
+
+READ_BYTES = 1 << 22
+OPENED: dict[str, Any] = {"gz": gzip.GzipFile, "bz2": bz2.BZ2File, "xz": lzma.LZMAFile}
+
+
+@dataclass(frozen=True)
+class Bytes:
+    """What a file, or a member of a zip archive, holds.
+
+    name: for people. packing: gz, bz2, xz, or None. size: of the file as it lies on the disk.
+    start: its first bytes, unpacked.
+    """
+
+    file: Attachment
+    name: str
+    packing: str | None
+    size: int
+    start: bytes
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What was done."""
+        return (f"The file was unpacked ({self.packing}).",) if self.packing else ()
+
+    def chunks(self, size: int = READ_BYTES) -> Iterator[bytes]:
+        """All bytes in order.
+
+        Raises:
+            UnreadableData: it cannot be read, is damaged, or inflates beyond all measure.
+        """
+        return _chunks(self.file, self.name, self.packing, self.size, size)
+
+
+def bytes_of(file: Attachment) -> Bytes:
+    """A file to be read in chunks.
+
+    Raises:
+        UnreadableData: it cannot be read, is empty, or was packed twice.
+    """
+    name = file.name.rpartition("/")[2]
+    try:
+        size = file.path.stat().st_size
+    except OSError as error:
+        raise UnreadableData(f"The file {name} cannot be read: {error.strerror}.") from error
+    start = next(_chunks(file, name, None, size, 4096), b"")
+    packing = packed_as(start)
+    if packing is not None:
+        start = next(_chunks(file, name, packing, size, 4096), b"")
+        if packed_as(start):
+            raise UnreadableData(f"The file {name} is packed twice. Unpack it first.")
+    if not start:
+        raise UnreadableData(f"Expected a table, but {name} is empty.")
+    return Bytes(file, name, packing, size, start)
+
+
+def _chunks(file: Attachment, name: str, packing: str | None, packed: int, size: int) -> Iterator[bytes]:
+    inflates = packing is not None or bool(file.member)
+    total = 0
+    try:
+        with ExitStack() as stack:
+            stream = _opened(file, packing, stack)
+            while chunk := stream.read(size):
+                total += len(chunk)
+                if inflates:
+                    refuse_bomb(packed, total, name, most=None)
+                yield chunk
+    except UNPACKING_ERRORS as error:
+        if not inflates and isinstance(error, OSError):
+            raise UnreadableData(f"The file {name} cannot be read: {error.strerror}.") from error
+        raise UnreadableData(
+            f"The {packing or 'zip'} file {name} is damaged or cut off: it cannot be unpacked. Fetch or pack it again."
+        ) from error
+
+
+def _opened(file: Attachment, packing: str | None, stack: ExitStack) -> IO[bytes]:
+    stream: IO[bytes]
+    if file.member:
+        archive = stack.enter_context(zipfile.ZipFile(file.path))
+        stream = stack.enter_context(archive.open(file.member))
+    else:
+        stream = stack.enter_context(file.path.open("rb"))
+    if packing is not None:
+        stream = stack.enter_context(OPENED[packing](stream))
+    return stream
