@@ -7,7 +7,8 @@ of bounds, and nothing is allocated that is not in his files already.
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, NoReturn
 
 import numpy as np
@@ -15,6 +16,7 @@ import numpy.typing as npt
 
 from fathometer.errors import BadBundle
 
+MOST_CLASSES = 10_000
 MOST = 1 << 31  # no count in a state is as large
 
 
@@ -35,6 +37,28 @@ def demand(sound: object, what: str) -> None:
     """
     if not sound:
         damaged(what)
+
+
+@contextmanager
+def sound_state() -> Iterator[None]:
+    """What a wrong state does to code that expects a right one is told as a damaged file.
+
+    Raises:
+        BadBundle: something is missing, or of another type or shape.
+    """
+    try:
+        yield
+    except (
+        KeyError,
+        TypeError,
+        ValueError,
+        AttributeError,
+        IndexError,
+        OverflowError,
+        RuntimeError,
+    ) as error:
+        shown = f"{type(error).__name__}: {error}".splitlines()[0][:200]
+        raise BadBundle(f"A file of the model is damaged ({shown}). Make the model again.") from error
 
 
 def array(
@@ -104,6 +128,17 @@ def number(value: Any, name: str, low: float = -math.inf, high: float = math.inf
     if not is_number or not abs(value) < 1e308 or not low <= value <= high:
         damaged(f"{name} should be a number from {low:g} to {high:g}, and is {_shown(value)}")
     return float(value)
+
+
+def classes(value: Any) -> int:
+    """How many classes a member tells apart; 0 for a number.
+
+    Raises:
+        BadBundle: it is no such number.
+    """
+    count = whole(value, "classes", 0, MOST_CLASSES)
+    demand(count != 1, "one class is no question")
+    return count
 
 
 def truth(value: Any, name: str) -> bool:

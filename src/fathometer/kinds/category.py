@@ -14,6 +14,7 @@ import pandas as pd
 
 from fathometer.core.files import State
 from fathometer.core.memo import once
+from fathometer.core.states import demand, several, table, text, texts, whole
 from fathometer.kind import Features, Featurizer, Kind, Reading
 from fathometer.kinds import _cells
 
@@ -93,10 +94,14 @@ class Category(Kind):
         return CategoryFeaturizer(_cells.column_name(values), tuple(kept[:MOST_CODES]), shown)
 
     def load_features(self, state: State) -> CategoryFeaturizer:
+        table(state, "a category's features", ("name", "levels", "counts"))
         counts = state["counts"]
-        return CategoryFeaturizer(
-            state["name"], tuple(state["levels"]), None if counts is None else dict(counts)
-        )
+        if counts is not None:
+            pairs = [several(pair, "a level's count", 2) for pair in several(counts, "counts")]
+            counts = {text(level, "a level"): whole(rows, "a level's count") for level, rows in pairs}
+        levels = texts(state["levels"], "levels")
+        demand(len(set(levels)) == len(levels), "a level stands twice")
+        return CategoryFeaturizer(text(state["name"], "name"), levels, counts)
 
     def toy(self, signal: npt.NDArray[np.float64], rng: np.random.Generator) -> pd.Series:
         names = np.array(["low", "lower middle", "middle", "upper middle", "high"], dtype=object)

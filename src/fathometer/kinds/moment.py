@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from fathometer.core import states
 from fathometer.core.files import State
 from fathometer.kind import Features, Featurizer, Kind, Reading
 from fathometer.kinds import _cells
@@ -146,7 +147,13 @@ class Moment(Kind):
         )
 
     def load_features(self, state: State) -> MomentFeaturizer:
-        return MomentFeaturizer(state["name"], state["start"], state["days_vary"], state["times_vary"])
+        states.table(state, "a moment's features", ("name", "start", "days_vary", "times_vary"))
+        return MomentFeaturizer(
+            states.text(state["name"], "name"),
+            states.whole(state["start"], "start", -(1 << 62), 1 << 62),
+            states.truth(state["days_vary"], "days_vary"),
+            states.truth(state["times_vary"], "times_vary"),
+        )
 
     def toy(self, signal: npt.NDArray[np.float64], rng: np.random.Generator) -> pd.Series:
         days = (signal * 700 + rng.normal(0, 10, len(signal))).astype("timedelta64[D]")

@@ -13,6 +13,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from fathometer.core.files import State
+from fathometer.core.states import number, table, text
 from fathometer.kind import Features, Featurizer, Kind, Reading
 from fathometer.kinds import _cells
 
@@ -235,7 +236,8 @@ class Number(Kind):
         return NumberFeaturizer(_cells.column_name(values), _centre(values.to_numpy(dtype=np.float64)))
 
     def load_features(self, state: State) -> NumberFeaturizer:
-        return NumberFeaturizer(state["name"], state["centre"])
+        table(state, "a number's features", ("name", "centre"))
+        return NumberFeaturizer(text(state["name"], "name"), number(state["centre"], "centre"))
 
     def toy(self, signal: npt.NDArray[np.float64], rng: np.random.Generator) -> pd.Series:
         noisy = 100 * signal + rng.normal(0, 3, len(signal))

@@ -12,6 +12,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from fathometer.core.files import State
+from fathometer.core.states import array, demand, table, texts
 from fathometer.data.encoder_files import TEXT
 from fathometer.data.encoders import installed
 from fathometer.data.rows import Rows
@@ -108,16 +109,31 @@ class Encoded:
 
     @classmethod
     def from_state(cls, state: State, model: Path) -> Self:
-        """What gave this state, of a model that was saved in this folder."""
-        encoding = state["encoding"]
+        """What gave this state, of a model that was saved in this folder.
+
+        Raises:
+            BadBundle: its parts do not fit each other.
+        """
+        table(state, "encoded", ("encoding", "columns", "centres", "scales", "inputs", "matrix"))
+        encoding, columns = state["encoding"], texts(state["columns"], "columns")
+        centres, scales = state["centres"], array(state["scales"], "scales", len(columns), low=1e-30)
+        if columns:
+            array(centres, "centres", len(columns), None)
+        inputs = Inputs.from_state(state["inputs"])
         return cls(
             None if encoding is None else Encoding.from_state(encoding, model),
-            tuple(state["columns"]),
-            state["centres"],
-            state["scales"],
-            Inputs.from_state(state["inputs"]),
-            Matrix.from_state(state["matrix"]),
+            columns,
+            centres,
+            scales,
+            inputs,
+            Matrix.from_state(state["matrix"], inputs.shape),
         )
+
+    @property
+    def width(self) -> int:
+        """Columns of the matrix."""
+        read = len(self.columns) * (self.centres.shape[1] + 1) if self.columns else 0
+        return self.matrix.width + read
 
 
 def chosen_source(encoder: str, folder: str, form: str) -> Source | None:
@@ -173,5 +189,6 @@ def _embedded(rows: Rows, name: str, encoding: Encoding | None) -> Floats:
 
 def _scaled(numbers: Floats, there: npt.NDArray[np.bool_], centre: Floats, scale: float) -> Floats:
     """Centred and divided; a missing value is as the mean one, and a column of its own says that it is missing."""
+    demand(numbers.shape[1] == len(centre), "an encoder gives other numbers than the model was made with")
     scaled = np.where(there[:, None], (numbers - centre) / scale, 0.0).astype(np.float32)
     return np.concatenate([scaled, ~there[:, None]], axis=1, dtype=np.float32)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +15,8 @@ import pandas as pd
 
 from fathometer.core.files import State, write_json
 from fathometer.core.memo import name_of, recalled_rows, recalled_state, remembered
-from fathometer.data.encoder_files import TEXT, digest_of_files, encoder_at, used_files
+from fathometer.core.states import demand, table, text, truth, whole
+from fathometer.data.encoder_files import IMAGE, TEXT, digest_of_files, encoder_at, used_files
 from fathometer.errors import BadBundle, UserError
 from fathometer.kind import KINDS
 from fathometer.learner import Run
@@ -26,6 +28,9 @@ from fathometer.learners._encoder_reading import Floats, Reader
 from fathometer.learners._encoder_texts import TorchTextReader
 
 NEEDED_FILE = "encoders.json"  # as bundle/write.py reads it
+MANIFEST = "manifest.json"  # in a folder: it is a packed model
+FORMS = ("transformers", "onnx", "fathometer")
+LONGEST = 4_096  # tokens of a text, at most
 PACKED = "encoders"  # folder of a model folder: its encoders, each under its digest
 ABOVE = 3  # folders above a member's in which it may lie
 REMEMBERED_TOGETHER = 512  # rows made before they are kept
@@ -50,12 +55,24 @@ class Source:
 
     @classmethod
     def from_state(cls, state: State, model: Path) -> Source:
-        """What was saved; its files are looked for in the folders above the model's first."""
+        """What was saved; its files are looked for in the folders above the model's first.
+
+        A model folder that was packed brings its encoders along: such a one, which may be a stranger's, has no say in
+        which other folders of this machine are looked into.
+
+        Raises:
+            BadBundle: it is no encoder, or is missing in a packed model.
+        """
+        table(state, "an encoder", ("digest", "folder", "form", "kind"))
+        digest = text(state["digest"], "an encoder's digest")
+        demand(re.fullmatch("[0-9a-f]{64}", digest), "an encoder's digest is none")
+        form, kind = text(state["form"], "its form", FORMS), text(state["kind"], "its kind", (TEXT, IMAGE))
         for place in [model, *model.parents][: ABOVE + 1]:
-            packed = place / PACKED / str(state["digest"])
+            packed = place / PACKED / digest
             if packed.is_dir():
-                return cls(**{**state, "folder": str(packed.resolve())})
-        return cls(**state)
+                return cls(digest, str(packed.resolve()), form, kind)
+            demand(not (place / MANIFEST).is_file(), f"the encoder {digest[:12]} was not packed with it")
+        return cls(digest, text(state["folder"], "its folder"), form, kind)
 
 
 @dataclass(frozen=True)
@@ -88,7 +105,9 @@ class Encoding:
     @classmethod
     def from_state(cls, state: State, model: Path) -> Encoding:
         """The encoding that gave this state, of a model that was saved in this folder."""
-        return cls(Source.from_state(state["source"], model), bool(state["coarse"]), int(state["length"]))
+        table(state, "an encoding", ("source", "coarse", "length"))
+        source = Source.from_state(state["source"], model)
+        return cls(source, truth(state["coarse"], "coarse"), whole(state["length"], "length", 0, LONGEST))
 
 
 def write_needed(folder: Path, encoding: Encoding | None) -> None:

@@ -14,7 +14,7 @@ import pandas as pd
 
 from fathometer.core.files import State
 from fathometer.core.memo import is_remembering, name_of, once, recalled_rows, recalled_state
-from fathometer.core.states import damaged, demand, several, table, text, texts
+from fathometer.core.states import demand, several, sound_state, table, text, texts
 from fathometer.data.rows import Rows
 from fathometer.kind import KINDS, Features, Featurizer, Kind, kind_named
 
@@ -80,6 +80,7 @@ class Inputs:
     @classmethod
     def from_state(cls, state: State) -> Inputs:
         """The inputs that gave this state."""
+        table(state, "inputs", ("columns",), ("made_from",))
         described = [
             table(one, "an input", ("name", "kind", "state")) for one in several(state["columns"], "inputs")
         ]
@@ -92,11 +93,8 @@ class Inputs:
 
 def _loaded(name: str, kind: Any, state: State) -> tuple[str, str, Featurizer]:
     """A column's featurizer, of a kind that is installed."""
-    try:
-        loaded = kind_named(text(kind, "a kind")).load_features(state)
-    except (KeyError, TypeError, ValueError, AttributeError, IndexError, OverflowError) as error:
-        damaged(f"what was learned of {name[:60]!r} is not what it should be ({error})")
-    return name, kind, loaded
+    with sound_state():
+        return name, kind, kind_named(text(kind, "a kind", KINDS.names())).load_features(state)
 
 
 @lru_cache(maxsize=64)

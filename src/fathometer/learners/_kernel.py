@@ -13,13 +13,13 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import scipy.linalg
 
 from fathometer.core.files import State
+from fathometer.core.states import array, classes, demand, number, table
 from fathometer.learner import Run
 from fathometer.learners._linear import best_strength
 from fathometer.learners._matrix import Floats
-from fathometer.learners._sklearn import all_classes, softmax
+from fathometer.learners._sklearn import all_classes, checked_seen, softmax
 from fathometer.task import Prediction, Task
 
 MOST_CENTRES = 4_000  # rows that stand for all: the time grows with their cube
@@ -35,6 +35,8 @@ def fit_kernel(
     """Centres (centres, columns), their weights (centres, outputs) and what makes answers of scores."""
     order = np.random.default_rng(run.seed).permutation(len(rows))
     count = len(rows) if len(rows) <= MOST_CENTRES else CENTRES_OF_MANY
+    import scipy.linalg  # by fits alone
+
     # three digits are plenty for a place, and every model of an ensemble keeps its own
     kept = np.clip(rows, -6e4, 6e4).astype(np.float16)
     places = kept.astype(np.float32)
@@ -74,6 +76,34 @@ def kernel_answer(rows: Floats, parts: State) -> Prediction:
         for start in starts
     ]
     return _meant(np.concatenate(scores), parts)
+
+
+def checked_kernel(parts: State, columns: int) -> State:
+    """Parts as `fit_kernel` gives them, for rows of so many columns.
+
+    Raises:
+        BadBundle: they are not such parts.
+    """
+    table(
+        parts,
+        "parts",
+        ("centres", "weights", "gamma", "classes"),
+        ("middle", "scale", "seen", "shares", "heat"),
+    )
+    centres = array(parts["centres"], "centres", None, columns)
+    weights = array(parts["weights"], "weights", len(centres), None)
+    number(parts["gamma"], "gamma", 0.0)
+    count = classes(parts["classes"])
+    if count == 0:
+        demand(weights.shape[1] == 1, "a number has one column of weights")
+        number(parts["middle"], "middle")
+        number(parts["scale"], "scale", 0.0)
+        return parts
+    seen = checked_seen(parts, count)
+    demand(weights.shape[1] == len(seen), "weights and classes disagree")
+    array(parts["shares"], "shares", len(seen), low=1e-300, high=1.0)
+    number(parts["heat"], "heat", 0.0, 1e6)
+    return parts
 
 
 def _goal(target: npt.NDArray[Any], task: Task) -> tuple[npt.NDArray[np.float64], State]:

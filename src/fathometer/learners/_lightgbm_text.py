@@ -222,7 +222,7 @@ def _numbers(
     lines: Sequence[str], counts: Sequence[int], key: str, read: Callable[[str], Any], dtype: type
 ) -> npt.NDArray[Any]:
     """All numbers of these lines, which must hold so many each."""
-    parts = [np.zeros(0, dtype=dtype)]
+    parts: list[npt.NDArray[Any]] = [np.zeros(0, dtype=dtype)]
     for line, count in zip(lines, counts, strict=True):
         words = line.split(" ") if line else []
         if len(words) != count:

@@ -8,12 +8,11 @@ from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.exceptions import ConvergenceWarning
-from sklearn.linear_model import LogisticRegression, Ridge
 
 from fathometer.core.files import State
+from fathometer.core.states import array, table
 from fathometer.learner import Run
-from fathometer.learners._sklearn import all_classes, softmax, two_columns
+from fathometer.learners._sklearn import all_classes, checked_classes, softmax, two_columns
 from fathometer.task import Prediction, Task
 
 T = TypeVar("T")
@@ -32,6 +31,10 @@ def solve(
 
     rows: may be sparse. tolerance: of the gradient, at which logistic regression stops, at the latest after `rounds`.
     """
+    # imported by fits alone: it takes most of a second, and an answer needs none of it
+    from sklearn.exceptions import ConvergenceWarning
+    from sklearn.linear_model import LogisticRegression, Ridge
+
     if task.outputs == 1:
         middle, scale = target.mean(), target.std() or 1.0
         ridge = Ridge(alpha=1.0 / strength).fit(rows.astype(np.float64), (target - middle) / scale)
@@ -50,6 +53,19 @@ def solve(
         "classes": task.outputs,
         "seen": seen,
     }
+
+
+def checked_weights(parts: State, columns: int, others: tuple[str, ...] = ()) -> State:
+    """Parts as `solve` gives them, for rows of so many columns.
+
+    Raises:
+        BadBundle: they are not such parts.
+    """
+    table(parts, "parts", ("weights", "offsets", "classes"), ("seen", *others))
+    weights = array(parts["weights"], "weights", None, columns)
+    array(parts["offsets"], "offsets", len(weights))
+    checked_classes(parts, len(weights))
+    return parts
 
 
 def weighed(rows: npt.NDArray[Any], parts: State) -> Prediction:

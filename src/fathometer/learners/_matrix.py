@@ -9,12 +9,14 @@ import numpy as np
 import numpy.typing as npt
 
 from fathometer.core.files import State
+from fathometer.core.states import array, demand, truth, wholes
 from fathometer.kind import Features
 from fathometer.task import Task
 
 Floats = npt.NDArray[np.float32]
 
 LEVELS_SHOWN = 40  # a code column with more levels gets only its commonest ones as columns of their own
+MOST_LEVELS = 1_000  # that any version gave columns of their own
 LEVELS_PLAIN = 12  # and one with more than this also gets a target encoding
 CLASSES_ENCODED = 8  # with more classes a target encoding would add too many columns
 PRIOR_ROWS = 10.0  # weight of the overall mean in a target encoding, in rows
@@ -98,20 +100,48 @@ class Matrix:
             "runs": [list(run) for run in self.runs],
         }
 
+    @property
+    def width(self) -> int:
+        """How many columns it has."""
+        encoded = sum(int(table.shape[1]) for table in self.tables.values())
+        ordinal = len(self.levels) if self.ordinal else 0
+        return len(self.centre) + len(self.flagged) + sum(self.levels) + ordinal + encoded
+
     @classmethod
-    def from_state(cls, state: State) -> Matrix:
-        """The matrix that gave this state."""
-        return cls(
-            state["centre"],
-            state["spread"],
-            state["fill"],
-            bool(state["bends"]),
-            tuple(state["flagged"]),
-            tuple(state["levels"]),
-            bool(state["ordinal"]),
-            {int(column): table for column, table in state["tables"].items()},
-            tuple((int(start), int(stop)) for start, stop in state.get("runs", ())),
+    def from_state(cls, state: State, shape: tuple[int, tuple[int, ...]]) -> Matrix:
+        """The matrix that gave this state.
+
+        Args:
+            shape: how many numbers the features have, and the sizes of their codes.
+
+        Raises:
+            BadBundle: it is not for such features.
+        """
+        columns, sizes = shape
+        centre, spread, fill = (array(state[name], name, columns) for name in ("centre", "spread", "fill"))
+        demand((spread > 0).all(), "spread should lie above 0")
+        levels = wholes(state["levels"], "levels", 0, MOST_LEVELS, count=len(sizes))
+        demand(
+            all(count < max(size, 1) for count, size in zip(levels, sizes, strict=True)),
+            "levels are too many",
         )
+        runs = [wholes(run, "a run", 0, columns, count=2) for run in state.get("runs", ())]
+        return cls(
+            centre,
+            spread,
+            fill,
+            truth(state["bends"], "bends"),
+            wholes(state["flagged"], "flagged", 0, columns - 1),
+            levels,
+            truth(state["ordinal"], "ordinal"),
+            {int(key): _checked_table(int(key), one, sizes) for key, one in state["tables"].items()},
+            tuple((start, stop) for start, stop in runs),
+        )
+
+
+def _checked_table(column: int, encoding: Any, sizes: tuple[int, ...]) -> Floats:
+    demand(0 <= column < len(sizes), f"there is no code column {column}")
+    return array(encoding, "a target encoding", sizes[column], None)
 
 
 def scaled_matrix(

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fathometer.core.files import State, read_state, write_state
+from fathometer.core.states import array, classes, demand, sound_state, table
 from fathometer.data.rows import Rows
 from fathometer.learner import Model
 from fathometer.learners._inputs import Inputs
@@ -44,9 +45,57 @@ class MatrixModel(Model):
 
     @classmethod
     def read(cls, folder: Path) -> Self:
-        """The model that was saved in this folder."""
-        state = read_state(folder, "model")
-        return cls(Inputs.from_state(state["inputs"]), Matrix.from_state(state["matrix"]), state["parts"])
+        """The model that was saved in this folder.
+
+        Raises:
+            BadBundle: its parts do not fit each other.
+        """
+        state = table(read_state(folder, "model"), "model.json", ("inputs", "matrix", "parts"))
+        inputs = Inputs.from_state(state["inputs"])
+        with sound_state():
+            matrix = Matrix.from_state(state["matrix"], cls.shape_of(inputs, state["parts"]))
+            return cls(inputs, matrix, cls.checked(state["parts"], matrix.width))
+
+    @classmethod
+    def shape_of(cls, inputs: Inputs, parts: State) -> tuple[int, tuple[int, ...]]:
+        """Of the features that become the matrix: how many numbers there are, and the sizes of the codes."""
+        return inputs.shape
+
+    @classmethod
+    @abstractmethod
+    def checked(cls, parts: State, columns: int) -> State:
+        """These parts, if they can answer a matrix of so many columns.
+
+        Raises:
+            BadBundle: they cannot.
+        """
+
+
+def checked_classes(parts: State, rows: int) -> int:
+    """How many classes parts answer with `rows` rows of weights, one for two of them or one each; 0 for a number.
+
+    Raises:
+        BadBundle: the numbers disagree.
+    """
+    count = classes(parts["classes"])
+    if count == 0:
+        demand(rows == 1, "a number has one row of weights")
+        return 0
+    seen = checked_seen(parts, count)
+    fits = rows == len(seen) or (rows, len(seen)) == (1, 2)
+    demand(len(seen) > 1 and fits, "weights and classes disagree")
+    return count
+
+
+def checked_seen(parts: State, count: int) -> npt.NDArray[Any]:
+    """The classes that were seen in training, of so many.
+
+    Raises:
+        BadBundle: they are none.
+    """
+    seen = array(parts["seen"], "seen", None, kinds="iu", low=0, high=count - 1)
+    demand(len(seen) >= 1, "no class was seen")
+    return seen
 
 
 def softmax(scores: npt.NDArray[Any]) -> Prediction:

@@ -12,12 +12,13 @@ import numpy.typing as npt
 import scipy.sparse
 
 from fathometer.core.files import State, read_state, write_state
+from fathometer.core.states import array, demand, several, sound_state, table, text, whole, wholes
 from fathometer.data.rows import Rows
 from fathometer.kind import Features
-from fathometer.kinds.text import count_features, texts_of
+from fathometer.kinds.text import COUNTS, count_features, texts_of
 from fathometer.learner import Facts, Model, Run
 from fathometer.learners._inputs import Inputs, join
-from fathometer.learners._linear import weighed
+from fathometer.learners._linear import checked_weights, weighed
 from fathometer.learners._matrix import Matrix, scaled_matrix
 from fathometer.learners._terms import Terms, Vocabulary
 from fathometer.task import Prediction, Task
@@ -29,6 +30,7 @@ WORDS = "text"  # the kind of column whose cells are taken apart
 BESIDE = 0.1  # where there are other columns than text
 COUNTED = 0.03  # where there is only what is counted in the texts: at 0.1 it costs 2 points on 250 news items
 CHUNK_ROWS = 2_000  # rows predicted at a time, so that memory stays bounded
+LONGEST_RUN = 64  # words or characters
 MOST_TERMS = 100_000
 FEW_TERMS = 6_000  # where fewer are shown twice, those shown once are kept too
 MOST_LETTERS = 20_000_000  # characters in all that are taken apart into runs of letters
@@ -84,11 +86,22 @@ class Block:
 
     @classmethod
     def from_state(cls, state: State) -> Block:
-        """The block that gave this state."""
-        shortest, longest = state["letters"]
-        terms = Terms(state["words"], (shortest, longest), state["signs"])
-        keys = state["keys"].view(np.uint64)
-        return cls(state["column"], Vocabulary(terms, keys, state["shown"], state["texts"]))
+        """The block that gave this state.
+
+        Raises:
+            BadBundle: it is not what a block gives.
+        """
+        table(state, "a block", ("column", "words", "letters", "signs", "keys", "shown", "texts"))
+        shortest, longest = wholes(state["letters"], "letters", 0, LONGEST_RUN, count=2)
+        words = whole(state["words"], "words", 0, LONGEST_RUN)
+        demand(words or longest, "a block has no terms")
+        terms = Terms(words, (shortest, longest), whole(state["signs"], "signs"))
+        keys = array(state["keys"], "keys", None, kinds="iu")
+        demand(keys.dtype.itemsize == 8, "keys should have 64 bits")
+        texts = whole(state["texts"], "texts")
+        shown = array(state["shown"], "shown", len(keys), kinds="iu", low=0, high=texts)
+        vocabulary = Vocabulary(terms, keys.view(np.uint64), shown, texts)
+        return cls(text(state["column"], "column"), vocabulary)
 
 
 @dataclass(frozen=True)
@@ -113,6 +126,8 @@ class SparseInputs:
 
     def transform(self, rows: Rows) -> scipy.sparse.csr_matrix:
         """(rows, terms and columns) float32."""
+        told = {block.column for block in self.blocks} == set(text_columns(rows))
+        demand(told, "a member knows other columns of texts than the model")
         return self._together(rows, self.matrix.transform(_beside(self.inputs, rows)))
 
     def _together(self, rows: Rows, beside: npt.NDArray[np.float32]) -> scipy.sparse.csr_matrix:
@@ -136,9 +151,17 @@ class SparseInputs:
 
     @classmethod
     def from_state(cls, state: State) -> SparseInputs:
-        """The inputs that gave this state."""
-        blocks = tuple(Block.from_state(item) for item in state["blocks"])
-        return cls(blocks, Inputs.from_state(state["inputs"]), Matrix.from_state(state["matrix"]))
+        """The inputs that gave this state.
+
+        Raises:
+            BadBundle: its parts do not fit each other.
+        """
+        table(state, "inputs", ("blocks", "inputs", "matrix"))
+        blocks = tuple(Block.from_state(item) for item in several(state["blocks"], "blocks"))
+        inputs = Inputs.from_state(state["inputs"])
+        numbers, sizes = inputs.shape
+        counted = len(COUNTS) * len({block.column for block in blocks})
+        return cls(blocks, inputs, Matrix.from_state(state["matrix"], (numbers + counted, sizes)))
 
 
 @dataclass(frozen=True)
@@ -163,8 +186,11 @@ class SparseModel(Model):
     @classmethod
     def read(cls, folder: Path) -> Self:
         """The model that was saved in this folder."""
-        state = read_state(folder, "model")
-        return cls(SparseInputs.from_state(state["inputs"]), state["parts"])
+        state = table(read_state(folder, "model"), "model.json", ("inputs", "parts"))
+        with sound_state():
+            inputs = SparseInputs.from_state(state["inputs"])
+            columns = inputs.terms() + inputs.matrix.width
+            return cls(inputs, checked_weights(state["parts"], columns))
 
 
 def affordable_rounds(rows: scipy.sparse.csr_matrix, outputs: int, run: Run) -> int:

@@ -13,6 +13,7 @@ import pandas as pd
 
 from fathometer.core.files import State
 from fathometer.core.pictures import Pixels, as_pictures
+from fathometer.core.states import demand, table, text, wholes
 from fathometer.kind import Features, Featurizer
 from fathometer.kinds._cells import column_name
 from fathometer.kinds.image.colours import ColourGrid
@@ -20,6 +21,7 @@ from fathometer.kinds.image.edges import EdgeGrid
 from fathometer.kinds.image.grids import Floats, grey_of, reduced
 from fathometer.kinds.image.texture import pattern_names, patterns
 
+MOST_PIXELS = 1 << 14  # along a side
 SIDE = 64  # larger pictures are reduced to about this
 THUMB = 8
 CHUNK_BYTES = 1 << 20  # of pixels at a time: what is made of them is some fifty times as large
@@ -75,8 +77,10 @@ class PictureFeaturizer(Featurizer):
     @classmethod
     def from_state(cls, state: State) -> PictureFeaturizer:
         """The featurizer that gave this state."""
-        height, width, channels = state["shape"]
-        return cls(state["name"], (int(height), int(width), int(channels)))
+        table(state, "a picture's features", ("name", "shape"))
+        height, width, channels = wholes(state["shape"], "shape", 1, MOST_PIXELS, count=3)
+        demand(channels in (1, 3), "a picture should be grey or in colour")
+        return cls(text(state["name"], "name"), (height, width, channels))
 
     def _numbers(self, pixels: Pixels) -> Floats:
         small = reduced(pixels, self.size)

@@ -12,12 +12,13 @@ import numpy.typing as npt
 import pandas as pd
 
 from fathometer.core.files import State
+from fathometer.core.states import array, demand, table, text, texts
 from fathometer.kind import Kind, Reading
 from fathometer.kinds import _cells
 from fathometer.kinds.text.alike import FEWEST_WORDS, alike_texts
 from fathometer.kinds.text.signs import present, signs_of, texts_of
 from fathometer.kinds.text.slips import slipped
-from fathometer.kinds.text.topics import MOST_WORDS, TextFeaturizer, fit_topics
+from fathometer.kinds.text.topics import MOST_TOPICS, MOST_WORDS, TextFeaturizer, fit_topics
 from fathometer.kinds.text.words import MOST_SIGNS, is_marked_up, plain_text, words_of
 
 MOST_SUMMARISED = 2_000  # texts whose words are counted for a summary
@@ -92,7 +93,14 @@ class Text(Kind):
         return fit_topics(values)
 
     def load_features(self, state: State) -> TextFeaturizer:
-        return TextFeaturizer(state["name"], tuple(state["terms"]), state["weights"], state["topics"])
+        table(state, "a text's features", ("name", "terms", "weights", "topics"))
+        terms = texts(state["terms"], "terms")
+        demand(len(set(terms)) == len(terms), "a term stands twice")
+        demand(all(1 <= len(term.split(" ")) <= 2 for term in terms), "a term should be one word or two")
+        weights = array(state["weights"], "weights", len(terms), low=0.0)
+        topics = array(state["topics"], "topics", len(terms), None)
+        demand(topics.shape[1] <= MOST_TOPICS, "topics are too many")
+        return TextFeaturizer(text(state["name"], "name"), terms, weights, topics)
 
     def digests(self, values: pd.Series) -> npt.NDArray[np.uint64]:
         return np.where(present(values), super().digests(values), MISSING_DIGEST)

@@ -9,13 +9,17 @@ from typing import Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
+from fathometer.core.files import State
+from fathometer.core.states import array, demand
 from fathometer.data.rows import Rows
 from fathometer.learner import Facts, Learner, Range, Run
 from fathometer.learners._inputs import Inputs
-from fathometer.learners._linear import best_strength, solve, weighed
+from fathometer.learners._linear import best_strength, checked_weights, solve, weighed
 from fathometer.learners._matrix import Floats, scaled_matrix
 from fathometer.learners._sklearn import MatrixModel
 from fathometer.task import Prediction, Task
+
+NARROWEST = 1e-9  # stretch between knots that counts as one
 
 
 class AdditiveModel(MatrixModel):
@@ -23,6 +27,15 @@ class AdditiveModel(MatrixModel):
 
     def answer(self, matrix: Floats) -> Prediction:
         return weighed(_pieces(matrix, self.parts["knots"], self.parts["bent"]), self.parts)
+
+    @classmethod
+    def checked(cls, parts: State, columns: int) -> State:
+        bent = array(parts["bent"], "bent", None, kinds="i", low=0, high=columns - 1)
+        knots = array(parts["knots"], "knots", len(bent), None)
+        demand(len(np.unique(bent)) == len(bent), "a column bends twice")
+        demand(not len(bent) or (np.diff(knots) >= 0).all(), "knots should rise")
+        pieces = columns + int((np.diff(knots.astype(np.float64)) > NARROWEST).sum())
+        return checked_weights(parts, pieces, ("bent", "knots"))
 
 
 @dataclass(frozen=True)
@@ -87,9 +100,9 @@ def _pieces(rows: Floats, knots: Floats, bent: npt.NDArray[np.int64]) -> npt.NDA
     The encoding is that of Gorishniy et al. 2022 (arXiv:2203.05556), so a weight is the rise over one stretch.
     """
     parts: list[npt.NDArray[np.float64]] = [rows.astype(np.float64)]
-    for place, column in enumerate(bent):
+    for place, column in enumerate(bent.tolist()):
         edges = knots[place].astype(np.float64)
-        width = np.maximum(np.diff(edges), 1e-9)
+        width = np.maximum(np.diff(edges), NARROWEST)
         filled = (rows[:, [column]] - edges[:-1]) / width
-        parts.append(np.clip(filled, 0.0, 1.0)[:, np.diff(edges) > 1e-9])
+        parts.append(np.clip(filled, 0.0, 1.0)[:, np.diff(edges) > NARROWEST])
     return np.concatenate(parts, axis=1)

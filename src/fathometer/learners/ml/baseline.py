@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from fathometer.core.files import read_state, write_state
+from fathometer.core.states import MOST_CLASSES, array, demand, table
 from fathometer.data.rows import Rows
 from fathometer.learner import Learner, Model, Run
 from fathometer.task import Prediction, Task
@@ -47,4 +48,9 @@ class Baseline(Learner):
 
     @classmethod
     def load(cls, folder: Path) -> BaselineModel:
-        return BaselineModel(read_state(folder, "model")["answer"])
+        state = table(read_state(folder, "model"), "model.json", ("answer",))
+        answer = array(state["answer"], "answer", None)
+        demand(1 <= len(answer) <= MOST_CLASSES, "answer is empty or too long")
+        if len(answer) > 1:
+            demand((answer >= 0).all() and abs(answer.sum() - 1) < 1e-6, "shares should sum to one")
+        return BaselineModel(answer)

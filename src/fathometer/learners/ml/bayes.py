@@ -7,13 +7,14 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
-from sklearn.naive_bayes import GaussianNB
 
+from fathometer.core.files import State
+from fathometer.core.states import array, classes, number, table
 from fathometer.data.rows import Rows
 from fathometer.learner import Learner, Run
 from fathometer.learners._inputs import Inputs
 from fathometer.learners._matrix import Floats, scaled_matrix
-from fathometer.learners._sklearn import MatrixModel, all_classes, softmax
+from fathometer.learners._sklearn import MatrixModel, all_classes, checked_seen, softmax
 from fathometer.task import Prediction, Task
 
 
@@ -29,6 +30,16 @@ class BayesModel(MatrixModel):
         scores = np.log(self.parts["shares"]) - 0.5 * (np.log(variances).sum(axis=1) + square)
         return all_classes(softmax(scores * self.parts["heat"]), self.parts["seen"], self.parts["classes"])
 
+    @classmethod
+    def checked(cls, parts: State, columns: int) -> State:
+        table(parts, "parts", ("means", "variances", "shares", "seen", "classes", "heat"))
+        count = len(checked_seen(parts, classes(parts["classes"])))
+        array(parts["means"], "means", count, columns)
+        array(parts["variances"], "variances", count, columns, low=1e-300)
+        array(parts["shares"], "shares", count, low=0.0, high=1.0)
+        number(parts["heat"], "heat", 0.0, 1e3)
+        return parts
+
 
 @dataclass(frozen=True)
 class Bayes(Learner):
@@ -41,6 +52,9 @@ class Bayes(Learner):
     presets: ClassVar[Any] = ((11, {}),)
 
     def fit(self, train: Rows, valid: Rows, task: Task, run: Run) -> BayesModel:
+        # imported by fits alone: it takes most of a second, and an answer needs none of it
+        from sklearn.naive_bayes import GaussianNB
+
         inputs = Inputs.fit(train)
         matrix, rows = scaled_matrix(inputs.features(train), train.answers, task, run.seed)
         bayes = GaussianNB(var_smoothing=1e-2).fit(rows, train.answers)

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fathometer.core.files import read_state, read_text, write_state
-from fathometer.core.states import demand, table, whole
+from fathometer.core.states import classes, demand, table
 from fathometer.data.rows import Rows
 from fathometer.kind import Features
 from fathometer.learner import Facts, Learner, Model, Range, Run
@@ -24,7 +24,6 @@ from fathometer.learners._sklearn import normalised
 from fathometer.task import Prediction, Task
 
 TREES = "trees.txt"
-MOST_CLASSES = 100_000
 LARGE = 4_000  # rows times classes, from which a few rounds are timed first
 PROBE_ROUNDS = 3
 WIDE = 600  # columns, from which on a tree sees a part of them
@@ -165,10 +164,8 @@ class Boosting(Learner):
     @classmethod
     def load(cls, folder: Path) -> BoostingModel:
         state = table(read_state(folder, "model"), "model.json", ("inputs", "classes"))
-        classes = whole(state["classes"], "classes", 0, MOST_CLASSES)
-        demand(classes != 1, "one class is no question")
         text = read_text(folder / TREES)
-        model = BoostingModel(Inputs.from_state(state["inputs"]), text, classes)
+        model = BoostingModel(Inputs.from_state(state["inputs"]), text, classes(state["classes"]))
         # what the library is given is its own text anew; the first one is only kept to be saved again
         demand(len(model.trees.leaves), "there are no trees")
         return model

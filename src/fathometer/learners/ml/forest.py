@@ -8,27 +8,17 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
-from sklearn.ensemble import (
-    ExtraTreesClassifier,
-    ExtraTreesRegressor,
-    RandomForestClassifier,
-    RandomForestRegressor,
-)
 
+from fathometer.core.files import State
+from fathometer.core.states import classes, table
 from fathometer.data.rows import Rows
 from fathometer.learner import Learner, Range, Run
 from fathometer.learners._inputs import Inputs
 from fathometer.learners._matrix import Floats, tree_matrix
-from fathometer.learners._sklearn import MatrixModel, all_classes, normalised
-from fathometer.learners._trees import mean_answer, trees_from_state, trees_state
+from fathometer.learners._sklearn import MatrixModel, all_classes, checked_seen, normalised
+from fathometer.learners._trees import Trees
 from fathometer.task import Prediction, Task
 
-KINDS_OF_FOREST = {
-    (True, True): ExtraTreesClassifier,
-    (True, False): ExtraTreesRegressor,
-    (False, True): RandomForestClassifier,
-    (False, False): RandomForestRegressor,
-}
 STEP = 25  # trees grown between looks at the clock
 
 
@@ -36,16 +26,24 @@ class ForestModel(MatrixModel):
     """Trees as arrays."""
 
     @cached_property
-    def trees(self) -> list[Any]:
-        """scikit-learn's trees, made once."""
-        return trees_from_state(self.parts["trees"])
+    def trees(self) -> Trees:
+        """The trees, made once."""
+        return Trees.from_state(self.parts["trees"], self.matrix.width, len(self.parts.get("seen", (0,))))
+
+    @classmethod
+    def checked(cls, parts: State, columns: int) -> State:
+        table(parts, "parts", ("trees", "classes"), ("seen",))
+        count = classes(parts["classes"])
+        width = len(checked_seen(parts, count)) if count else 1
+        Trees.from_state(parts["trees"], columns, width)
+        return parts
 
     def answer(self, matrix: Floats) -> Prediction:
-        mean = mean_answer(self.trees, matrix)
+        mean = self.trees.mean(matrix)
         if self.parts["classes"] == 0:
             return mean[:, 0]
         # a leaf without a class says "never"; a forest of finitely many trees cannot know that
-        softened = mean + 0.5 / (len(self.trees) * mean.shape[1])
+        softened = mean + 0.5 / (len(self.trees.counts) * mean.shape[1])
         return all_classes(normalised(softened), self.parts["seen"], self.parts["classes"])
 
 
@@ -78,7 +76,7 @@ class Forest(Learner):
     def fit(self, train: Rows, valid: Rows, task: Task, run: Run) -> ForestModel:
         inputs = Inputs.fit(train)
         matrix, rows = tree_matrix(inputs.features(train), train.answers, task, run.seed)
-        forest = KINDS_OF_FOREST[self.extra, task.outputs > 1](
+        forest = _kind_of_forest(self.extra, task.outputs > 1)(
             n_estimators=STEP,
             warm_start=True,
             bootstrap=not self.extra,
@@ -94,7 +92,7 @@ class Forest(Learner):
             forest.fit(rows, train.answers)
             step += 1
         parts: dict[str, Any] = {
-            "trees": trees_state([tree.tree_ for tree in forest.estimators_]),
+            "trees": Trees.of([tree.tree_ for tree in forest.estimators_]).state(),
             "classes": 0,
         }
         if task.outputs > 1:
@@ -108,3 +106,12 @@ class Forest(Learner):
     @classmethod
     def load(cls, folder: Path) -> ForestModel:
         return ForestModel.read(folder)
+
+
+def _kind_of_forest(extra: bool, of_classes: bool) -> Any:
+    # imported by fits alone: it takes most of a second, and few rows are answered without
+    from sklearn import ensemble
+
+    if extra:
+        return ensemble.ExtraTreesClassifier if of_classes else ensemble.ExtraTreesRegressor
+    return ensemble.RandomForestClassifier if of_classes else ensemble.RandomForestRegressor

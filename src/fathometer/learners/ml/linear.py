@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
+from fathometer.core.files import State
 from fathometer.data.rows import Rows
 from fathometer.learner import Learner, Run
 from fathometer.learners._inputs import Inputs
-from fathometer.learners._linear import best_strength, solve, weighed
+from fathometer.learners._linear import best_strength, checked_weights, solve, weighed
 from fathometer.learners._matrix import Floats, scaled_matrix
 from fathometer.learners._sklearn import MatrixModel
 from fathometer.task import Prediction, Task
@@ -20,6 +21,10 @@ class LinearModel(MatrixModel):
 
     def answer(self, matrix: Floats) -> Prediction:
         return weighed(matrix, self.parts)
+
+    @classmethod
+    def checked(cls, parts: State, columns: int) -> State:
+        return checked_weights(parts, columns)
 
 
 @dataclass(frozen=True)

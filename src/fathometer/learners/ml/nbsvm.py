@@ -10,8 +10,6 @@ from typing import Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 import scipy.sparse
-from sklearn.exceptions import ConvergenceWarning
-from sklearn.linear_model import LogisticRegression
 
 from fathometer.core.files import State
 from fathometer.data.rows import Rows
@@ -129,6 +127,10 @@ class NbSvm(Learner):
         rounds: int,
     ) -> tuple[npt.NDArray[np.float64], float]:
         """Weights of the columns and an offset; the ratios are part of the weights, so that rows stay as they are."""
+        # imported by fits alone: it takes most of a second, and an answer needs none of it
+        from sklearn.exceptions import ConvergenceWarning
+        from sklearn.linear_model import LogisticRegression
+
         if side.all() or not side.any():
             return np.zeros(rows.shape[1]), 0.0
         scaled = rows.copy()

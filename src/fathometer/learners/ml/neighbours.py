@@ -8,8 +8,9 @@ from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.neighbors import NearestNeighbors
 
+from fathometer.core.files import State
+from fathometer.core.states import array, classes, demand, table, whole
 from fathometer.data.rows import Rows
 from fathometer.learner import Facts, Learner, Run
 from fathometer.learners._inputs import Inputs
@@ -23,6 +24,19 @@ class NeighboursModel(MatrixModel):
 
     def answer(self, matrix: Floats) -> Prediction:
         return vote(*nearest(self.parts["rows"], matrix, self.parts["count"]), self.parts)
+
+    @classmethod
+    def checked(cls, parts: State, columns: int) -> State:
+        table(parts, "parts", ("rows", "target", "classes", "count"))
+        rows = array(parts["rows"], "rows", None, columns)
+        demand(len(rows), "there are no rows")
+        whole(parts["count"], "count", 1, len(rows))
+        count = classes(parts["classes"])
+        if count:
+            array(parts["target"], "target", len(rows), kinds="iu", low=0, high=count - 1)
+        else:
+            array(parts["target"], "target", len(rows))
+        return parts
 
 
 @dataclass(frozen=True)
@@ -65,6 +79,9 @@ class Neighbours(Learner):
 
 def nearest(rows: Floats, asked: Floats, count: int) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
     """Distances and positions of the `count` nearest rows, each (asked, count), nearest first."""
+    # imported when it is first needed: it takes most of a second, and a model may be opened and not asked
+    from sklearn.neighbors import NearestNeighbors
+
     search = NearestNeighbors(n_neighbors=min(count, len(rows)), algorithm="brute", n_jobs=1).fit(rows)
     distances, index = search.kneighbors(asked)
     return distances, index

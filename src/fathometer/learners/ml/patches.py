@@ -4,26 +4,27 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.cluster import MiniBatchKMeans
-from sklearn.exceptions import ConvergenceWarning
 
 from fathometer.core.files import State
 from fathometer.core.pictures import PictureArray, Pixels, as_pictures
+from fathometer.core.states import array, several, table, text, wholes
 from fathometer.data.rows import Rows
 from fathometer.kind import Features
 from fathometer.kinds.image import reduced
 from fathometer.learner import Facts, Learner, Run
 from fathometer.learners._inputs import Inputs, join
-from fathometer.learners._linear import best_strength, solve, weighed
+from fathometer.learners._linear import best_strength, checked_weights, solve, weighed
 from fathometer.learners._matrix import Floats, scaled_matrix
 from fathometer.learners._sklearn import CHUNK_ROWS, MatrixModel
 from fathometer.task import Prediction, Task
 
+MOST_PIXELS = 1 << 14  # of a picture, along a side
 SIDE = 32  # larger pictures are reduced to this
 PATCH = 6  # pixels a side
 LEARNED_FROM = 40_000  # patches
@@ -40,12 +41,26 @@ COST = 1e-10  # processor seconds per patch, word and (its numbers + 40), measur
 class PatchModel(MatrixModel):
     """Dictionaries of patches, and weights of how much each patch is found where."""
 
+    @cached_property
+    def dictionaries(self) -> list[Dictionary]:
+        """One for each column of pictures, made once."""
+        return [Dictionary.from_state(state) for state in self.parts["dictionaries"]]
+
     def answer(self, matrix: Floats) -> Prediction:
         return weighed(matrix, self.parts)
 
+    @classmethod
+    def shape_of(cls, inputs: Inputs, parts: State) -> tuple[int, tuple[int, ...]]:
+        numbers, sizes = inputs.shape
+        found = [Dictionary.from_state(state) for state in several(parts["dictionaries"], "dictionaries")]
+        return numbers + sum(len(one.centre) for one in found), sizes
+
+    @classmethod
+    def checked(cls, parts: State, columns: int) -> State:
+        return checked_weights(parts, columns, ("dictionaries",))
+
     def predict(self, rows: Rows) -> Prediction:
-        dictionaries = [Dictionary.from_state(state) for state in self.parts["dictionaries"]]
-        matrix = self.matrix.transform(_features(self.inputs, dictionaries, rows))
+        matrix = self.matrix.transform(_features(self.inputs, self.dictionaries, rows))
         chunks = [self.answer(matrix[at : at + CHUNK_ROWS]) for at in range(0, len(matrix), CHUNK_ROWS)]
         return np.concatenate(chunks) if chunks else self.answer(matrix)
 
@@ -191,9 +206,21 @@ class Dictionary:
     @classmethod
     def from_state(cls, state: State) -> Dictionary:
         """The dictionary that gave this state."""
-        height, width, channels = (int(side) for side in state["shape"])
-        arrays = (state[name] for name in ("middle", "whitener", "words", "centre", "spread"))
-        return cls(state["column"], (height, width, channels), *arrays)
+        arrays = ("middle", "whitener", "words", "centre", "spread")
+        table(state, "a dictionary", ("column", "shape", *arrays))
+        height, width, channels = wholes(state["shape"], "shape", 1, MOST_PIXELS, count=3)
+        size = min(PATCH, height) * min(PATCH, width) * channels
+        words = array(state["words"], "words", None, size)
+        parts = (1 + (_spots(min(height, SIDE)) > 1)) * (1 + (_spots(min(width, SIDE)) > 1))
+        return cls(
+            text(state["column"], "column"),
+            (height, width, channels),
+            array(state["middle"], "middle", size),
+            array(state["whitener"], "whitener", size, size),
+            words,
+            array(state["centre"], "centre", parts * len(words)),
+            array(state["spread"], "spread", parts * len(words), low=1e-30),
+        )
 
 
 def _features(inputs: Inputs, dictionaries: list[Dictionary], rows: Rows) -> Features:
@@ -237,6 +264,10 @@ def _sampled(pictures: PictureArray, shown: npt.NDArray[np.intp], rng: np.random
 
 def _clusters(patches: Floats, count: int, rng: np.random.Generator) -> Floats:
     """(count, numbers) centres."""
+    # imported by fits alone: it takes most of a second, and an answer needs none of it
+    from sklearn.cluster import MiniBatchKMeans
+    from sklearn.exceptions import ConvergenceWarning
+
     machine = MiniBatchKMeans(
         count, batch_size=2048, max_iter=20, n_init=1, init="random", random_state=int(rng.integers(2**31))
     )

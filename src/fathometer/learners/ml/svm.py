@@ -9,16 +9,20 @@ from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
-from scipy.optimize import minimize
-from sklearn.linear_model import LogisticRegression
-from sklearn.svm import SVC, SVR
 
 from fathometer.core.files import State
+from fathometer.core.states import array, classes, demand, number, table
 from fathometer.data.rows import Rows
 from fathometer.learner import Facts, Learner, Range, Run
 from fathometer.learners._inputs import Inputs
 from fathometer.learners._matrix import Floats, scaled_matrix
-from fathometer.learners._sklearn import MatrixModel, all_classes, softmax, two_columns
+from fathometer.learners._sklearn import (
+    MatrixModel,
+    all_classes,
+    checked_classes,
+    softmax,
+    two_columns,
+)
 from fathometer.task import Prediction, Task
 
 WIDE = 256  # with more columns distances are taken along the axes that vary most
@@ -46,6 +50,27 @@ class SvmModel(MatrixModel):
             + self.parts["offsets"]
         )
         return all_classes(softmax(two_columns(scores)), self.parts["seen"], self.parts["classes"])
+
+    @classmethod
+    def checked(cls, parts: State, columns: int) -> State:
+        always = ("vectors", "duals", "intercepts", "counts", "gamma", "classes")
+        table(parts, "parts", always, ("axes", "middle", "scale", "seen", "sharpness", "weights", "offsets"))
+        axes = parts.get("axes", NO_AXES)
+        axes = array(axes, "axes", None, None)
+        demand(not axes.size or len(axes) == columns, "axes are of another number of columns")
+        vectors = array(parts["vectors"], "vectors", None, axes.shape[1] if axes.size else columns)
+        number(parts["gamma"], "gamma", 0.0)
+        machines = _checked_machines(parts, len(vectors))
+        if classes(parts["classes"]) == 0:
+            demand(machines == 1, "a number needs one machine")
+            number(parts["middle"], "middle")
+            number(parts["scale"], "scale", 0.0)
+            return parts
+        number(parts.get("sharpness", 0.0), "sharpness", 0.0, 1e6)
+        weights = array(parts["weights"], "weights", None, machines)
+        array(parts["offsets"], "offsets", len(weights))
+        checked_classes(parts, len(weights))
+        return parts
 
 
 @dataclass(frozen=True)
@@ -81,6 +106,9 @@ class Svm(Learner):
         return None
 
     def fit(self, train: Rows, valid: Rows, task: Task, run: Run) -> SvmModel:
+        # imported by fits alone: it takes most of a second, and an answer needs none of it
+        from sklearn.svm import SVC, SVR
+
         inputs = Inputs.fit(train)
         matrix, rows = scaled_matrix(inputs.features(train), train.answers, task, run.seed)
         gamma = 1.0 / (max(rows.shape[1], 1) * max(float(rows.var()), 1e-9) * self.reach)
@@ -127,8 +155,8 @@ def _along(rows: Floats, axes: Floats) -> Floats:
     return rows @ axes if axes.size else rows
 
 
-def _kept(machine: SVC | SVR, gamma: float, classes: int) -> State:
-    counts = machine.n_support_ if classes else np.array([len(machine.support_vectors_)])
+def _kept(machine: Any, gamma: float, outputs: int) -> State:
+    counts = machine.n_support_ if outputs else np.array([len(machine.support_vectors_)])
     # scikit-learn turns the signs of a two-class machine round in its public attributes
     return {
         "vectors": machine.support_vectors_.astype(np.float32),
@@ -136,8 +164,24 @@ def _kept(machine: SVC | SVR, gamma: float, classes: int) -> State:
         "intercepts": np.asarray(machine.intercept_, dtype=np.float64),
         "counts": counts.astype(np.int64),
         "gamma": gamma,
-        "classes": classes,
+        "classes": outputs,
     }
+
+
+def _checked_machines(parts: State, vectors: int) -> int:
+    """How many pairs of classes are told apart by so many support vectors; 1 for a number.
+
+    Raises:
+        BadBundle: weights and counts do not belong to them.
+    """
+    duals = array(parts["duals"], "duals", None, vectors)
+    counts = array(parts["counts"], "counts", None, kinds="i", low=0, high=vectors)
+    demand(counts.sum() == vectors, "counts do not sum to the vectors")
+    sides = len(duals) + 1
+    demand(len(duals) >= 1 and (sides == 2 or len(counts) == sides), "duals and counts disagree")
+    machines = sides * (sides - 1) // 2
+    array(parts["intercepts"], "intercepts", machines)
+    return machines
 
 
 def _decisions(rows: Floats, parts: State) -> npt.NDArray[np.float64]:
@@ -178,6 +222,9 @@ def _calibrated(decisions: npt.NDArray[np.float64], target: Any, seen: npt.NDArr
     if len(seen) == 2:
         if len(np.unique(target[known])) < 2:
             return {"weights": np.zeros((1, 1)), "offsets": np.zeros(1)}
+        # imported by fits alone
+        from sklearn.linear_model import LogisticRegression
+
         fitted = LogisticRegression(C=1.0, max_iter=200).fit(decisions[known], target[known])
         return {"weights": fitted.coef_.astype(np.float64), "offsets": fitted.intercept_.astype(np.float64)}
     sides = _sides(len(seen))
@@ -195,6 +242,8 @@ def _calibrated(decisions: npt.NDArray[np.float64], target: Any, seen: npt.NDArr
         slope = shares.T @ shown
         slopes = [[(slope * sides).sum()], (slope + OWN_WEIGHT * own).ravel(), shares.sum(axis=0) + offsets]
         return float(told), np.concatenate(slopes)
+
+    from scipy.optimize import minimize  # by fits alone
 
     start = np.zeros(1 + size + len(seen))
     start[0] = 1.0

@@ -13,6 +13,7 @@ import torch
 from safetensors.torch import save_file
 
 from fathometer.core.files import State, read_state, write_state
+from fathometer.core.states import array, demand, sound_state, table, truth, whole
 from fathometer.data.encoder_files import licence_files, used_files
 from fathometer.data.rows import Rows
 from fathometer.errors import UserError
@@ -31,6 +32,7 @@ TOKENS_A_SECOND = (
     4_000 * 91e6
 )  # of an encoder of so many bytes, read and learned from on a common processor's core
 TOKENS_USUAL = 40
+LONGEST_READ = 4_096  # tokens of a text, at most
 LONGEST = 128  # tokens of a text that are learned from
 ENCODER = "encoder"  # folder in a model's own
 
@@ -154,10 +156,17 @@ class FineTune(Learner):
 
     @classmethod
     def load(cls, folder: Path) -> FineTunedModel:
-        state = read_state(folder, "model")
-        reader = TorchTextReader(folder / ENCODER, bool(state["coarse"]))
-        encoded = Encoded.from_state(state["encoded"], folder)
-        return FineTunedModel(reader, folder / ENCODER, encoded, int(state["length"]), state["parts"])
+        state = table(read_state(folder, "model"), "model.json", ("encoded", "length", "coarse", "parts"))
+        length = whole(state["length"], "length", 1, LONGEST_READ)
+        with sound_state():
+            encoded = Encoded.from_state(state["encoded"], folder)
+            parts = table(state["parts"], "parts", ("weights", "offsets", "answers"))
+            weights = array(parts["weights"], "weights", None, encoded.width)
+            array(parts["offsets"], "offsets", len(weights))
+            answers = answers_from_state(parts["answers"])
+            demand(len(weights) == len(answers.start()), "weights and classes disagree")
+            reader = TorchTextReader(folder / ENCODER, truth(state["coarse"], "coarse"))
+        return FineTunedModel(reader, folder / ENCODER, encoded, length, parts)
 
 
 def _trainable(facts: Facts) -> list[Any]:

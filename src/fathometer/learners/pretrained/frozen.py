@@ -10,12 +10,13 @@ from typing import Any, ClassVar
 import numpy as np
 
 from fathometer.core.files import State, read_state, write_state
+from fathometer.core.states import sound_state, table, text
 from fathometer.data.rows import Rows
 from fathometer.learner import Facts, Learner, Model, Run
 from fathometer.learners._encoded import Encoded, chosen_source, planned, presets_of, read_by, thinned
 from fathometer.learners._encoders import write_needed
-from fathometer.learners._kernel import fit_kernel, kernel_answer
-from fathometer.learners._linear import best_strength, solve, weighed
+from fathometer.learners._kernel import checked_kernel, fit_kernel, kernel_answer
+from fathometer.learners._linear import best_strength, checked_weights, solve, weighed
 from fathometer.learners._loop import seeded
 from fathometer.learners._matrix import Floats
 from fathometer.learners._sklearn import CHUNK_ROWS
@@ -110,5 +111,9 @@ class Frozen(Learner):
 
     @classmethod
     def load(cls, folder: Path) -> FrozenModel:
-        state = read_state(folder, "model")
-        return FrozenModel(Encoded.from_state(state["encoded"], folder), state["head"], state["parts"])
+        state = table(read_state(folder, "model"), "model.json", ("encoded", "head", "parts"))
+        head = text(state["head"], "head", ("kernel", "linear"))
+        with sound_state():
+            encoded = Encoded.from_state(state["encoded"], folder)
+            checked = checked_kernel if head == "kernel" else checked_weights
+            return FrozenModel(encoded, head, checked(state["parts"], encoded.width))
