@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -31,24 +32,71 @@ def read_records(data: bytes, origin: str) -> Table:
     records = _array(text, origin) if text.startswith("[") else _lines(text, origin)
     if not records:
         raise UnreadableData(f"Expected a table, but {origin} holds no records.")
-    keys = list(dict.fromkeys(key for record in records for key in record))
-    if not keys:
+    columns: dict[str, ColumnType] = {}
+    for record in records:
+        for key, cell in record.items():
+            columns.setdefault(key, ColumnType()).see(cell)
+    if not columns:
         raise UnreadableData(f"Expected a table, but the records of {origin} have no fields.")
-    refuse_too_wide(len(keys))
-    names, notes = tidy_names(keys)
-    nested = 0
+    refuse_too_wide(len(columns))
+    names, notes = tidy_names(columns)
+    types = {key: column.type_of(len(records)) for key, column in columns.items()}
+    frame = frame_of_records(records, names, types)
+    return Table(frame, notes + about_nested(columns.values()), origin)
+
+
+class ColumnType:
+    """What the cells of one field are like, each seen once."""
+
+    def __init__(self) -> None:
+        self._count = 0
+        self._types: set[type] = set()
+        self._is_large = False
+
+    @property
+    def is_nested(self) -> bool:
+        """Whether a cell is an object or a list."""
+        return bool(self._types & {dict, list})
+
+    def see(self, cell: Any) -> None:
+        """One more cell."""
+        if cell is None:
+            return
+        self._count += 1
+        self._types.add(type(cell))
+        if type(cell) is int and abs(cell) >= 2**63:
+            self._is_large = True
+
+    def type_of(self, rows: int) -> str:
+        """The column's type in a table of so many rows, as pandas names it."""
+        if self._types == {bool}:
+            return "bool" if self._count == rows else "boolean"
+        if self._types and self._types <= {int, float} and not self._is_large:
+            return "int64" if self._types == {int} and self._count == rows else "float64"
+        return "str"
+
+
+def frame_of_records(
+    records: Sequence[Mapping[str, Any]], names: Sequence[str], types: Mapping[str, str]
+) -> pd.DataFrame:
+    """Some records as a table. types: field -> type; names: of these fields' columns, in the same order."""
     columns = {}
-    for name, key in zip(names, keys, strict=True):
+    for name, (key, kind) in zip(names, types.items(), strict=True):
         cells = [record.get(key) for record in records]
-        nested += any(isinstance(cell, dict | list) for cell in cells)
-        columns[name] = _typed(cells)
-    if nested:
-        notes += (told(nested, "column", "of objects or lists", "kept as JSON text"),)
-    return Table(pd.DataFrame(columns), notes, origin)
+        if kind == "str":
+            cells = [None if cell is None else _as_text(cell) for cell in cells]
+        columns[name] = pd.Series(cells, dtype=kind)
+    return pd.DataFrame(columns)
+
+
+def about_nested(columns: Iterable[ColumnType]) -> tuple[str, ...]:
+    """What to say of cells that are objects or lists."""
+    nested = sum(column.is_nested for column in columns)
+    return (told(nested, "column", "of objects or lists", "kept as JSON text"),) if nested else ()
 
 
 def _array(text: str, origin: str) -> list[dict[str, Any]]:
-    value = _parsed(text, origin, "")
+    value = parsed(text, origin, "")
     if isinstance(value, list) and all(isinstance(item, dict) for item in value):
         return value
     raise UnreadableData(
@@ -57,23 +105,28 @@ def _array(text: str, origin: str) -> list[dict[str, Any]]:
 
 
 def _lines(text: str, origin: str) -> list[dict[str, Any]]:
-    records = []
     lines = text.split("\n")
     if len(lines) > 1 and lines[0].strip() == "{":  # one object written over several lines
         lines = [text]
-    for number, line in enumerate(lines, 1):
-        if not line.strip():
-            continue
-        value = _parsed(line, origin, f" (line {number:,})")
-        if not isinstance(value, dict):
-            raise UnreadableData(
-                f"Expected a JSON object on every line of {origin}, but line {number:,} is none."
-            )
-        records.append(value)
-    return records
+    return [record_of_line(line, origin, number) for number, line in enumerate(lines, 1) if line.strip()]
 
 
-def _parsed(text: str, origin: str, where: str) -> Any:
+def record_of_line(line: str, origin: str, number: int) -> dict[str, Any]:
+    """The record that one line is.
+
+    Raises:
+        UnreadableData: it is none.
+    """
+    value = parsed(line, origin, f" (line {number:,})")
+    if not isinstance(value, dict):
+        raise UnreadableData(
+            f"Expected a JSON object on every line of {origin}, but line {number:,} is none."
+        )
+    return value
+
+
+def parsed(text: str, origin: str, where: str) -> Any:
+    """The value that a JSON text is; UnreadableData where it is none."""
     try:
         return json.loads(text)
     except (ValueError, RecursionError) as error:
@@ -86,17 +139,6 @@ def _reason(error: Exception) -> str:
     if isinstance(error, json.JSONDecodeError):
         return f"{error.msg} at character {error.pos:,}"
     return "too deeply nested" if isinstance(error, RecursionError) else "a value is out of range"
-
-
-def _typed(cells: list[Any]) -> pd.Series:
-    filled = [cell for cell in cells if cell is not None]
-    kinds = {type(cell) for cell in filled}
-    if kinds == {bool}:
-        return pd.Series(cells, dtype="bool" if len(filled) == len(cells) else "boolean")
-    if kinds and kinds <= {int, float} and all(abs(cell) < 2**63 for cell in filled if isinstance(cell, int)):
-        whole = kinds == {int} and len(filled) == len(cells)
-        return pd.Series(cells, dtype="int64" if whole else "float64")
-    return pd.Series([None if cell is None else _as_text(cell) for cell in cells], dtype="str")
 
 
 def _as_text(cell: Any) -> str:
