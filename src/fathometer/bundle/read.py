@@ -154,13 +154,13 @@ class Bundle:
             self.loaded[key] = self._load(key)
         return self.loaded[key]
 
-    def check(self, tolerance: float = TOLERANCE) -> None:
-        """Have the model answer its golden rows as it did when it was made.
+    def check(self, tolerance: float = TOLERANCE, family: str | None = None) -> None:
+        """Have the model answer its golden rows as it did when it was made; every family of it, unless one is given.
 
         Raises:
             BadBundle: it answers otherwise.
         """
-        check_golden(self, tolerance)
+        check_golden(self, tolerance, family)
 
     def close(self) -> None:
         """Remove what was unpacked for this model; it answers no more unless what it needs is loaded."""

@@ -10,7 +10,7 @@ from collections.abc import Callable, Hashable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import TypeVar, cast
 
 import numpy as np
 import pandas as pd
@@ -67,8 +67,8 @@ class Desk:
     def __init__(self, bundle: Bundle, settings: Settings | None = None) -> None:
         self.bundle = bundle
         self.settings = settings or Settings()
-        self.name: str = getattr(bundle, "name", "model")
-        self.version: str = getattr(bundle, "version", "0")
+        self.name: str = bundle.name
+        self.version: str = bundle.version
         self.labels: tuple[str, ...] = tuple(getattr(bundle.task, "labels", ()))
         self.metrics = Metrics(self.name, self.version, bundle.schema.names)
         self.log = self._opened_log()
@@ -77,6 +77,7 @@ class Desk:
             self._answer, self.settings.threads, self.settings.batch_rows
         )
         self._apart = ThreadPoolExecutor(1, "apart")
+        self._made: dict[Callable[[Desk], object], object] = {}
         self.is_ready = True
 
     @property
@@ -106,7 +107,7 @@ class Desk:
             BadBundle: the model does not answer as when it was made.
         """
         started = time.perf_counter()
-        getattr(self.bundle, "check", lambda: None)()
+        self.bundle.check(family=self.bundle.default)  # another's members may need what is not to be loaded
         ask(self.bundle, pd.DataFrame({name: [None] for name in self.bundle.schema.names}, dtype=object))
         self.metrics.loaded(time.perf_counter() - started)
 
@@ -144,6 +145,12 @@ class Desk:
     async def apart(self, function: Callable[..., T], *arguments: object) -> T:
         """Run what takes long (decoding a large body, say) on a thread, so that others are answered meanwhile."""
         return await asyncio.get_running_loop().run_in_executor(self._apart, function, *arguments)
+
+    def once(self, make: Callable[[Desk], T]) -> T:
+        """What this function makes of the desk: made when first asked for, and kept."""
+        if make not in self._made:
+            self._made[make] = make(self)
+        return cast(T, self._made[make])
 
     async def _answered(self, errand: Errand) -> Reply:
         loop = asyncio.get_running_loop()

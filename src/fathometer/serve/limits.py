@@ -19,7 +19,7 @@ class Limits:
     rows, columns, cell_bytes: of one question; a picture is bounded by the body alone.
     waiting: questions that are being answered or wait for it, in one process; one more is refused with 503.
     seconds: from a question to its answer, then 504. read_seconds: for a client to send a whole request.
-    header_bytes, connections: of what the socket takes before any of our code reads it.
+    header_bytes, header_seconds, connections: of what the socket takes before any of our code reads it.
     explained_predictions: answers of the model that one explanation may ask for.
     feedback: true answers in one request.
     """
@@ -33,6 +33,7 @@ class Limits:
     seconds: float = 60.0
     read_seconds: float = 30.0
     header_bytes: int = 64 * 1024
+    header_seconds: float = 15.0
     connections: int = 2_000
     explained_predictions: int = 200_000
     feedback: int = 10_000

@@ -1,26 +1,23 @@
-"""Our own way to ask: rows as JSON objects by the names of their columns."""
+"""Our own way to ask: rows as JSON objects by the names of their columns, described by /openapi.json."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
-import numpy as np
 import orjson
-import pandas as pd
 
-from fathometer.data.wire import from_wire
-from fathometer.errors import UnreadableData
+from fathometer.serve import examples, openapi, page
 from fathometer.serve.desk import Desk
-from fathometer.serve.limits import Limits, check_text
+from fathometer.serve.objects import reader_of
 from fathometer.serve.protocol import Protocol, Request, Response, Route
-from fathometer.serve.question import Question, RefusedError, Reply
+from fathometer.serve.question import Reply
 from fathometer.serve.responses import REQUEST_HEADER
+from fathometer.serve.routes import find_protocols
 
 LARGE_BODY = 256 * 1024  # bytes from which decoding is done on a thread
-FIELDS = ("rows", "family", "on_bad", "keys")
-PLAIN = (str, bool, int, float, type(None))
+METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 
 class Native(Protocol):
@@ -30,27 +27,72 @@ class Native(Protocol):
     title: ClassVar[str] = "Rows as JSON objects, described by /openapi.json"
 
     def routes(self) -> tuple[Route, ...]:
+        """Questions, what the model is, and how the server does."""
+        plain = {"text/plain": {"schema": {"type": "string"}}}
+        html = {"text/html": {"schema": {"type": "string"}}}
+        asks, says = _asks("Question"), _says("Answer")
         return (
-            Route("/predict", ("POST",), predict),
-            Route("/livez", ("GET",), live, is_open=True),
-            Route("/readyz", ("GET",), ready, is_open=True),
-            Route("/metrics", ("GET",), metrics),
+            Route("/predict", ("POST",), predict, describes={"post": _told("Answer rows", says, asks)}),
+            Route("/model", ("GET",), model, describes={"get": _told("What the model is", _says("Model"))}),
+            Route(
+                "/example",
+                ("GET",),
+                example,
+                describes={"get": _told("A question that works", _says("Question"))},
+            ),
+            Route("/openapi.json", ("GET",), api, describes={"get": _told("This document", _says("Model"))}),
+            Route("/", ("GET",), front, describes={"get": _told("A page for people", html)}),
+            Route(
+                "/livez",
+                ("GET",),
+                live,
+                is_open=True,
+                describes={"get": _told("The server is alive", _says("Model"))},
+            ),
+            Route("/readyz", ("GET",), ready, is_open=True, describes={"get": _told_of_readiness()}),
+            Route("/metrics", ("GET",), metrics, describes={"get": _told("Counts, for Prometheus", plain)}),
         )
 
     def owns(self, path: str) -> bool:
-        return True  # whatever belongs to no other
+        """Whatever belongs to no other."""
+        return True
 
     def refusal(self, status: int, sentence: str, headers: Mapping[str, str]) -> Response:
+        """An object with a sentence, and the request's name."""
         request = headers.get(REQUEST_HEADER, "")
         return Response(status, orjson.dumps({"error": sentence, "request": request}))
 
 
 async def predict(desk: Desk, request: Request) -> Response:
     """Answer rows."""
+    reader = desk.once(reader_of)
     if len(request.body) > LARGE_BODY:
-        question = await desk.apart(question_of, request.body, desk.limits)
+        question = await desk.apart(reader.question, request.body)
         return await desk.apart(response_of, await desk.ask(question))
-    return response_of(await desk.ask(question_of(request.body, desk.limits)))
+    return response_of(await desk.ask(reader.question(request.body)))
+
+
+async def model(desk: Desk, request: Request) -> Response:
+    """What the model is."""
+    return Response(200, desk.once(_described))
+
+
+async def example(desk: Desk, request: Request) -> Response:
+    """A question that works."""
+    return Response(200, orjson.dumps({"rows": [desk.once(_row)]}))
+
+
+async def api(desk: Desk, request: Request) -> Response:
+    """The description of the API."""
+    return Response(200, desk.once(_document))
+
+
+async def front(desk: Desk, request: Request) -> Response:
+    """The page for people; it names the server as whoever reads it does."""
+    host = request.headers.get("host", "")
+    scheme = "http" if desk.settings.is_local else request.headers.get("x-forwarded-proto", "http")
+    shown = page.page(desk, f"{'https' if scheme == 'https' else 'http'}://{host}", desk.once(_row))
+    return Response(200, shown, "text/html; charset=utf-8", {"content-security-policy": page.POLICY})
 
 
 async def live(desk: Desk, request: Request) -> Response:
@@ -65,101 +107,7 @@ async def ready(desk: Desk, request: Request) -> Response:
 
 async def metrics(desk: Desk, request: Request) -> Response:
     """What Prometheus reads."""
-    return Response(200, desk.metrics.page(), "text/plain; version=0.0.4; charset=utf-8")
-
-
-def question_of(body: bytes, limits: Limits) -> Question:
-    """The question in a body.
-
-    Raises:
-        RefusedError: 400 for what is no JSON, 413 for too many rows, 422 for what is JSON but no question.
-    """
-    asked = object_of(body)
-    unknown = sorted(set(asked) - set(FIELDS))
-    if unknown:
-        raise RefusedError(422, f"Expected the fields {', '.join(FIELDS)}; got {unknown[0][:80]!r} as well.")
-    frame = frame_of(asked.get("rows"), limits)
-    return Question(
-        frame,
-        family=_text(asked, "family"),
-        keys=_keys(asked.get("keys"), len(frame)),
-        on_bad=_text(asked, "on_bad") or "missing",
-    )
-
-
-def object_of(body: bytes) -> dict[str, Any]:
-    """The JSON object in a body.
-
-    Raises:
-        RefusedError: 400 for what is no JSON, 422 for what is no object.
-    """
-    try:
-        value = orjson.loads(body)
-    except orjson.JSONDecodeError as error:
-        raise RefusedError(400, f"The body is not JSON: {error}.") from error
-    if not isinstance(value, dict):
-        raise RefusedError(422, 'Expected an object such as {"rows": [{"COLUMN": VALUE}]}.')
-    return value
-
-
-def frame_of(rows: Any, limits: Limits) -> pd.DataFrame:
-    """Rows as cells: an object per row; a name that some rows lack is missing in these.
-
-    Raises:
-        RefusedError: 413 or 422.
-    """
-    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
-        raise RefusedError(422, 'Expected "rows" to be a list of objects, one per row: {"COLUMN": VALUE}.')
-    if len(rows) > limits.rows:
-        raise RefusedError(
-            413, f"At most {limits.rows:,} rows are answered at once, got {len(rows):,}. Send them in parts."
-        )
-    names = list(rows[0]) if rows else []
-    if any(list(row) != names for row in rows[1:]):
-        names = list(dict.fromkeys(name for row in rows for name in row))
-    if len(names) > limits.columns:
-        raise RefusedError(
-            413, f"At most {limits.columns:,} columns are read, got {len(names):,}. Send fewer."
-        )
-    if len(names) * len(rows) > MOST_CELLS:
-        raise RefusedError(413, f"At most {MOST_CELLS:,} cells are read at once. Send the rows in parts.")
-    cells = np.empty((len(rows), len(names)), dtype=object)
-    for place, row in enumerate(rows):
-        cells[place] = [_cell(row.get(name), name, place, limits) for name in names]
-    return pd.DataFrame(cells, columns=names)
-
-
-MOST_CELLS = 20_000_000
-
-
-def _cell(value: Any, name: str, place: int, limits: Limits) -> Any:
-    if isinstance(value, str):
-        if len(value) > 1000:
-            check_text(value, name, limits)
-        return value
-    if isinstance(value, PLAIN):
-        return value
-    try:
-        return from_wire(value)
-    except UnreadableData as error:
-        raise RefusedError(422, f"Row {place}, column {name[:80]!r}: {error}") from error
-
-
-def _text(asked: Mapping[str, Any], field: str) -> str | None:
-    value = asked.get(field)
-    if value is not None and not isinstance(value, str):
-        raise RefusedError(422, f"Expected {field!r} to be a text.")
-    return value
-
-
-def _keys(keys: Any, rows: int) -> tuple[str, ...] | None:
-    if keys is None:
-        return None
-    if not isinstance(keys, list) or not all(isinstance(key, str) and 0 < len(key) <= 200 for key in keys):
-        raise RefusedError(422, 'Expected "keys" to be a list of texts of 1 to 200 characters, one per row.')
-    if len(keys) != rows:
-        raise RefusedError(422, f"Expected one key per row, got {len(keys):,} keys for {rows:,} rows.")
-    return tuple(keys)
+    return Response(200, desk.metrics.page(), METRICS_TYPE)
 
 
 def response_of(reply: Reply) -> Response:
@@ -172,7 +120,7 @@ def response_of(reply: Reply) -> Response:
         "rows": _rows(reply),
         "notes": reply.notes,
     }
-    if reply.bad:
+    if reply.bad_rows:
         said["bad_rows"] = reply.bad_rows
         said["bad"] = [
             {"row": cell.row, "column": cell.column, "shown": cell.shown, "why": cell.why}
@@ -190,15 +138,66 @@ def _rows(reply: Reply) -> list[dict[str, Any]]:
             {"id": row_id, "prediction": None if math.isnan(number) else number}
             for row_id, number in zip(reply.row_ids, numbers, strict=True)
         ]
+    labels = reply.answers["prediction"].tolist()
     return [
-        {
-            "id": row_id,
-            "prediction": label,
-            "probabilities": dict(zip(reply.labels, row, strict=True)) if label is not None else None,
-        }
-        for row_id, label, row in zip(reply.row_ids, _labels(reply), numbers, strict=True)
+        {"id": row_id, "prediction": label, "probabilities": dict(zip(reply.labels, row, strict=True))}
+        if isinstance(label, str)
+        else {"id": row_id, "prediction": None, "probabilities": None}
+        for row_id, label, row in zip(reply.row_ids, labels, numbers, strict=True)
     ]
 
 
-def _labels(reply: Reply) -> Sequence[str | None]:
-    return [label if isinstance(label, str) else None for label in reply.answers["prediction"].tolist()]
+def _row(desk: Desk) -> dict[str, Any]:
+    return examples.example_row(desk.bundle)
+
+
+def _document(desk: Desk) -> bytes:
+    routes = [route for protocol in find_protocols() for route in protocol.routes()]
+    return orjson.dumps(openapi.describe(desk, routes, desk.once(_row)))
+
+
+def _described(desk: Desk) -> bytes:
+    """What the model is: plain data."""
+    bundle, limits = desk.bundle, desk.limits
+    return orjson.dumps(
+        {
+            "name": desk.name,
+            "version": desk.version,
+            "task": bundle.task.name,
+            "target": bundle.task.target,
+            "labels": list(desk.labels),
+            "family": bundle.default,
+            "families": {
+                family: sorted({bundle.learners[key] for mix in mixes for key in mix})
+                for family, mixes in bundle.mixes.items()
+            },
+            "verdict": str(bundle.about.get("verdict", "")),
+            "created": str(bundle.about.get("created", "")),
+            "columns": [
+                {"name": column.name, "kind": column.kind, "why": column.why, "summary": column.summary}
+                for column in bundle.schema.columns
+            ],
+            "limits": {"body_bytes": limits.body_bytes, "rows": limits.rows, "seconds": limits.seconds},
+        }
+    )
+
+
+def _asks(schema: str) -> dict[str, Any]:
+    content = {"application/json": {"schema": {"$ref": f"#/components/schemas/{schema}"}}}
+    return {"required": True, "content": content}
+
+
+def _says(schema: str) -> dict[str, Any]:
+    return {"application/json": {"schema": {"$ref": f"#/components/schemas/{schema}"}}}
+
+
+def _told(summary: str, says: Mapping[str, Any], asks: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """One operation of the API's description."""
+    told = {"summary": summary, "responses": {"200": {"description": summary, "content": dict(says)}}}
+    return told | ({"requestBody": dict(asks)} if asks else {})
+
+
+def _told_of_readiness() -> dict[str, Any]:
+    told = _told("Questions are answered", _says("Model"))
+    told["responses"]["503"] = {"description": "Not yet, or no more", "content": _says("Model")}
+    return told
