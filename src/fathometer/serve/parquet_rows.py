@@ -74,6 +74,8 @@ def _refuse_bombs(body: bytes, metadata: pyarrow.parquet.FileMetaData, leaves: S
     for group in range(metadata.num_row_groups):
         for leaf in leaves:
             chunk = metadata.row_group(group).column(leaf)
+            if chunk.num_values == 0:
+                continue  # nothing of it is read, and what it says of its place may be anything
             starts = [chunk.data_page_offset]
             if chunk.dictionary_page_offset is not None and chunk.dictionary_page_offset > 0:
                 starts.append(chunk.dictionary_page_offset)
