@@ -33,7 +33,7 @@ from fathometer.core.memo import sharing
 from fathometer.data.column_names import tidy_names
 from fathometer.data.rows import Rows
 from fathometer.data.schema import Schema
-from fathometer.errors import BadBundle, FathometerError, MissingExtra, UnknownName, UnsuitableData
+from fathometer.errors import BadBundle, FathometerError, MissingExtra, UnknownName, UnsuitableData, UserError
 from fathometer.kind import KINDS
 from fathometer.learner import LEARNERS, Learner, Model
 from fathometer.task import Prediction, Task
@@ -147,10 +147,13 @@ class Bundle:
         Raises:
             UnknownName: there is none of that name.
             BadBundle: its files are not what they should be.
+            UserError: the model was closed before this member was needed.
         """
         if key not in self.learners:
             raise UnknownName("member of this model", key, self.learners)
         if key not in self.loaded:
+            if self.private is not None and not self.private.remove.alive:
+                raise UserError(f"The model {self._shown} was closed. Open it again to ask it.")
             self.loaded[key] = self._load(key)
         return self.loaded[key]
 
@@ -288,7 +291,7 @@ def _opened(folder: Path, shown: Path, limits: Limits, private: PrivateFolder | 
         mixes=found.mixes,
         default=found.default,
         about=found.about,
-        name=_name(shown),
+        name=bundle_name(shown),
         requires=found.requires,
         seal=seal,
         private=private,
@@ -324,7 +327,7 @@ def _check_places(seal: Seal, members: set[str]) -> None:
         raise ValueError(f"encoders/{min(packed - named)} is no member's")
 
 
-def _name(path: Path) -> str:
+def bundle_name(path: Path) -> str:
     """What to call a model: by its file or folder, or where that says nothing, by the run's."""
     absolute = Path(os.path.abspath(path))  # noqa: PTH100 - a link is called as it is, not as what it leads to
     name = absolute.name
