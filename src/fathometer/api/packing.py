@@ -1,29 +1,233 @@
-"""From a judged run to the model folder it leaves."""
+"""From a judged run to the model it leaves: first the model, then all that goes with it."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
+
+import numpy as np
+import psutil
 
 from fathometer.api.records import Study
 from fathometer.bundle import Member, pack
+from fathometer.bundle.card import model_card
+from fathometer.bundle.reference import answers_sketch, make_reference
+from fathometer.bundle.rehearsal import make_golden
+from fathometer.bundle.requirements import requirements
+from fathometer.core.files import size_bytes
 from fathometer.data.schema import Schema
-from fathometer.engine import Engine
+from fathometer.engine import Engine, Job
 from fathometer.study.budget import REFIT_SHARE
 from fathometer.study.ledger import Ledger, Trial
-from fathometer.study.run import refit
+from fathometer.study.outcome import Outcome
+from fathometer.study.run import MEMORY_SHARE, refit
+from fathometer.study.trial import load_rows
+from fathometer.task import Task
+
+GOLDEN_SHARE = 0.1  # of the budget may go into answering the golden rows
+GOLDEN_LEAST = 20.0  # seconds for that, however short the budget
+TOLD = (
+    "created",
+    "versions",
+    "machine",
+    "seed",
+    "budget_seconds",
+    "workers",
+    "not_reached",
+    "data",
+    "task",
+    "understood",
+    "left_out",
+    "findings",
+    "splits",
+    "metric",
+    "verdict",
+    "table",
+    "not_tried",
+    "encoders",
+    "curves",
+    "outlook",
+    "measures",
+    "calibration",
+    "mistakes",
+    "fairness",
+    "simplicity",
+    "prices",
+    "reasons",
+)
+"""What of a result goes with the model: what was measured of it; not every trial, and no row of the data."""
 
 
-def pack_best(study: Study) -> None:
-    """Leave the model: every competitor's members of the first pass; the verdict's choice answers by default."""
+@dataclass(frozen=True)
+class Contents:
+    """What a model consists of, and what goes with it.
+
+    about: facts for people. reference: sketches of columns and answers; None: not known. verdict: what was measured.
+    """
+
+    schema: Schema
+    task: Task
+    members: Sequence[Member]
+    mixes: Mapping[str, Sequence[Mapping[str, float]]]
+    default: str
+    about: Mapping[str, Any]
+    reference: Mapping[str, Any] | None = None
+    verdict: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """Which of a run's fitted models make its model. mixes: competitor -> one mix of trials' keys per fold."""
+
+    trials: Sequence[Trial]
+    mixes: Mapping[str, Sequence[Mapping[str, float]]]
+    default: str
+
+
+def choose(study: Study, engine: Engine) -> Chosen:
+    """What the run was asked to leave: the bag of all folds' models, or one model trained again on all rows."""
+    return _small(study, engine) if study.outcome.run.get("model") == "small" else _best(study)
+
+
+def leave_model(study: Study, chosen: Chosen) -> None:
+    """Leave the model alone, at once: what is measured on it later may never come."""
+    write_model(study.folder / "model", _contents(study, chosen))
+
+
+def finish_model(study: Study, chosen: Chosen, engine: Engine | None) -> None:
+    """Leave the model with all that goes with it, in place of the one that was left at once.
+
+    Args:
+        study: with everything that was measured. engine: has the model answer its golden rows; None: there is no time.
+    """
+    run, name = study.outcome.run, study.folder.name
+    rows = load_rows(study.folder)
+    reference = make_reference(rows, answers=answers_of(study.outcome, chosen.mixes))
+    contents = _contents(study, chosen, reference, told_of(study.to_json()))
+    if engine is None:
+        write_model(study.folder / "model", contents, why_not="the run was interrupted", name=name)
+        return
+    seconds = max(GOLDEN_LEAST, GOLDEN_SHARE * float(run["budget"]))
+    golden, why_not = rehearse(engine, study.folder / "model", reference, seconds)
+    write_model(study.folder / "model", contents, golden=golden, why_not=why_not, name=name)
+
+
+def rehearse(
+    engine: Engine, model: Path, reference: Mapping[str, Any] | None, seconds: float
+) -> tuple[dict[str, Any] | None, str]:
+    """Golden rows that a model answered in a worker; or None, and why not."""
+    arguments = {"model": str(model), "reference": reference}
+    memory = int(MEMORY_SHARE * psutil.virtual_memory().total)
+    job = Job("golden", make_golden, arguments, seconds, 2 * seconds, memory)
+    (outcome,) = engine.map(iter([job]))
+    return outcome.value, "" if outcome.status == "done" else outcome.reason or outcome.status.replace(
+        "_", " "
+    )
+
+
+def write_model(
+    folder: Path,
+    contents: Contents,
+    *,
+    golden: Mapping[str, Any] | None = None,
+    why_not: str = "",
+    name: str = "",
+) -> None:
+    """Write a model folder, whole or not at all.
+
+    Args:
+        golden: rows and what the model answered to them; why_not: there are none.
+        name: what its card calls it; it has none unless given.
+    """
+    members = contents.members
+    requires = requirements(
+        (m.learner for m in members), contents.schema.kinds.values(), (m.folder for m in members)
+    )
+    told = f"{len(golden['rows'])} made-up rows" if golden else f"none: {why_not}" if why_not else ""
+    about = {**contents.about, **({"golden": told} if told else {})}
+    described = {
+        "schema": contents.schema.to_json(),
+        "task": contents.task.to_json(),
+        "members": {m.key: {"learner": m.learner, "title": m.title} for m in members},
+        "mixes": contents.mixes,
+        "default": contents.default,
+        "about": about,
+        "requires": requires,
+    }
+    pack(
+        folder,
+        schema=contents.schema,
+        task=contents.task,
+        members=members,
+        mixes=contents.mixes,
+        default=contents.default,
+        about=about,
+        requires=requires,
+        reference=contents.reference,
+        verdict=contents.verdict,
+        card=model_card(name, described, contents.verdict, _sizes(contents)) if name else None,
+        golden=None if golden is None else lambda draft: golden,
+    )
+
+
+def told_of(result: Mapping[str, Any]) -> dict[str, Any]:
+    """What of a result (docs/result.md) goes with a model: no row of the data, and no place on this machine."""
+    told = {name: result[name] for name in TOLD if name in result}
+    told["measures"] = {
+        name: {key: value for key, value in dict(measured).items() if key != "examples"}
+        for name, measured in (result.get("measures") or {}).items()
+    }
+    if "encoders" in told:
+        told["encoders"] = _placeless(told["encoders"])
+    view = (told.get("verdict") or {}).get("pretrained")
+    if view:
+        told["verdict"] = {
+            **told["verdict"],
+            "pretrained": {**view, "encoders": _placeless(view["encoders"])},
+        }
+    return told
+
+
+def about_run(run: Mapping[str, Any], verdict: str, trials: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+    """Facts for people: what a run's model answers, and what it was made of.
+
+    Args:
+        trials: settings of the packed models.
+    """
+    return {
+        "verdict": verdict,
+        "origin": run["data"]["origin"],
+        "created": run["created"],
+        "target": run["task"]["target"],
+        "rows": run["data"]["rows"],
+        "ids": [one["name"] for one in run.get("left_out", []) if one["reason"] == "id"],
+        "model": run.get("model", "best"),
+        "encoders": _encoders(run, trials),
+    }
+
+
+def answers_of(outcome: Outcome, names: Iterable[str]) -> dict[str, Any]:
+    """Sketches of what these competitors answered to rows they had not learned from, every row once."""
+    told = {}
+    for name in names:
+        folds = [fold.prediction for fold in outcome.results.get(name, ()) if fold.repeat == 0]
+        if folds:
+            told[name] = answers_sketch(outcome.task, np.concatenate(folds))
+    return told
+
+
+def _best(study: Study) -> Chosen:
+    """Every competitor's members of the first pass; the verdict's choice answers by default."""
     outcome = study.outcome
     mixes = {name: [dict(fold.members) for fold in outcome.packed(name)] for name in outcome.results}
     keys = {key for several in mixes.values() for mix in several for key in mix}
-    _pack(study, [outcome.trial(key) for key in sorted(keys)], mixes, study.verdict.use)
+    return Chosen([outcome.trial(key) for key in sorted(keys)], mixes, study.verdict.use)
 
 
-def pack_small(study: Study, engine: Engine) -> None:
-    """Leave one model: the recipe with most weight in the chosen competitor, trained again on all rows."""
+def _small(study: Study, engine: Engine) -> Chosen:
+    """The recipe with most weight in the chosen competitor, trained again on all rows."""
     outcome = study.outcome
     weights: dict[str, float] = {}
     one: dict[str, Trial] = {}
@@ -36,31 +240,43 @@ def pack_small(study: Study, engine: Engine) -> None:
     seconds = max(REFIT_SHARE * float(outcome.run["budget"]), 5.0)
     # where the time is too short for all rows, the model of one fold is still a model
     trial = refit(study.folder, engine, chosen, seconds) or chosen
-    _pack(study, [trial], {study.verdict.use: [{trial.key: 1.0}]}, study.verdict.use)
+    return Chosen([trial], {study.verdict.use: [{trial.key: 1.0}]}, study.verdict.use)
 
 
-def _pack(
-    study: Study, trials: Sequence[Trial], mixes: Mapping[str, Sequence[Mapping[str, float]]], default: str
-) -> None:
+def _contents(
+    study: Study,
+    chosen: Chosen,
+    reference: Mapping[str, Any] | None = None,
+    verdict: Mapping[str, Any] | None = None,
+) -> Contents:
     run, ledger = study.outcome.run, Ledger(study.folder)
-    pack(
-        study.folder / "model",
+    return Contents(
         schema=Schema.from_json(run["schema"]),
         task=study.outcome.task,
-        members=[Member(t.key, t.learner, t.title, ledger.model_folder(t)) for t in trials],
-        mixes=mixes,
-        default=default,
-        about={
-            "verdict": study.verdict.sentence,
-            "origin": run["data"]["origin"],
-            "created": run["created"],
-            "encoders": _encoders(run, trials),
-        },
+        members=[Member(t.key, t.learner, t.title, ledger.model_folder(t)) for t in chosen.trials],
+        mixes=chosen.mixes,
+        default=chosen.default,
+        about=about_run(run, study.verdict.sentence, (trial.settings for trial in chosen.trials)),
+        reference=reference,
+        verdict=verdict,
     )
 
 
-def _encoders(run: Mapping[str, Any], trials: Sequence[Trial]) -> list[dict[str, Any]]:
+def _sizes(contents: Contents) -> dict[str, int]:
+    """Bytes of each competitor's members, without encoders."""
+    one = {member.key: size_bytes(member.folder) for member in contents.members}
+    return {
+        name: sum(one[key] for key in {key for mix in mixes for key in mix})
+        for name, mixes in contents.mixes.items()
+    }
+
+
+def _encoders(run: Mapping[str, Any], settings: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """The pre-trained encoders that packed models began from: what they are, how large, under which licence."""
-    used = {trial.settings.get("encoder") for trial in trials}
+    used = {one.get("encoder") for one in settings}
     told = ("name", "digest", "licence", "learned_from", "size_bytes")
     return [{key: one[key] for key in told} for one in run.get("encoders", []) if one["digest"] in used]
+
+
+def _placeless(encoders: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    return [{key: value for key, value in one.items() if key != "folder"} for one in encoders]

@@ -14,7 +14,7 @@ from typing import Any
 
 import pandas as pd
 
-from fathometer.api.packing import pack_best, pack_small
+from fathometer.api.packing import choose, finish_model, leave_model
 from fathometer.api.records import Inspection, Study
 from fathometer.bundle import Bundle, open_bundle
 from fathometer.core.cost import allowed_cores, cpu_seconds, machine, versions
@@ -364,10 +364,8 @@ def _work(folder: Path, engine: Engine, watcher: Watcher | None, started: Start)
         outcome = measure(folder)
         if outcome.folds:
             study = Study(folder, answer(outcome))
-            if outcome.run.get("model") == "small":
-                pack_small(study, engine)
-            else:
-                pack_best(study)
+            chosen = choose(study, engine)
+            leave_model(study, chosen)
             if why != "interrupted":
                 probed = [name for name in PROBED if name in outcome.results]
                 found = {name: (outcome.results[name], outcome.packed(name)) for name in probed}
@@ -375,6 +373,8 @@ def _work(folder: Path, engine: Engine, watcher: Watcher | None, started: Start)
                 seconds = max(PROBE_LEAST, share * float(outcome.run["budget"]))
                 probe(folder, engine, found, seconds)
         study = Study(folder, gather(folder, outcome))
+        if outcome.folds:
+            finish_model(study, chosen, None if why == "interrupted" else engine)
     elapsed = before + time.monotonic() - started.wall
     Ledger(folder).note_end(elapsed, why, cpu_seconds() - started.cpu_seconds)
     write_json(folder / "result.json", study.to_json())

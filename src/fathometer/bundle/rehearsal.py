@@ -1,16 +1,13 @@
-"""Have a finished model answer made-up rows, in a process of its own: learners are loaded there and nowhere else."""
+"""Have a finished model answer made-up rows: work for another process, for learners are loaded."""
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from fathometer.bundle.golden import check_golden, golden_of
 from fathometer.bundle.read import open_bundle
-from fathometer.core.files import read_json, write_json
-from fathometer.errors import BadBundle
 
 
 def make_golden(model: str, reference: Mapping[str, Any] | None = None) -> dict[str, Any]:
@@ -31,22 +28,3 @@ def check_model(model: str) -> int:
     """
     with open_bundle(Path(model)) as bundle:
         return check_golden(bundle)
-
-
-def main(verb: str, model: str, answer: str) -> None:
-    """`golden` or `check`, as a program: writes `{"value": ...}`, or `{"refused": sentence}`, to the file `answer`."""
-    try:
-        told: dict[str, Any] = {"value": make_golden(model) if verb == "golden" else check_model(model)}
-    except BadBundle as error:
-        told = {"refused": str(error)}
-    write_json(Path(answer), told)
-
-
-def told_by(answer: Path) -> Mapping[str, Any]:
-    """What `main` wrote."""
-    told: Mapping[str, Any] = read_json(answer)
-    return told
-
-
-if __name__ == "__main__":
-    main(*sys.argv[1:4])

@@ -26,6 +26,7 @@ from fathometer.bundle.format import (
     Limits,
 )
 from fathometer.bundle.manifest import make_manifest, verify
+from fathometer.bundle.requirements import requirements_text
 from fathometer.core.files import read_json, sync_folder, sync_tree, write_json, write_text
 from fathometer.data.encoder_files import digest_of_files, licence_files, used_files
 from fathometer.data.schema import Schema
@@ -139,8 +140,7 @@ def _write_extras(
     if card is not None:
         write_text(draft / CARD, card)
     if requires:
-        lines = "".join(f"{name}=={version}\n" for name, version in sorted(requires.items()))
-        write_text(draft / REQUIREMENTS, lines)
+        write_text(draft / REQUIREMENTS, requirements_text(requires))
 
 
 def _pack_encoders(member: Path, place: Path) -> None:
@@ -151,9 +151,11 @@ def _pack_encoders(member: Path, place: Path) -> None:
     """
     wanted = read_json(member / ENCODERS_FILE) if (member / ENCODERS_FILE).exists() else []
     for one in wanted:
-        source, there = Path(one["folder"]), place / one["digest"]
+        there = place / one["digest"]
         if there.exists():
             continue
+        beside = member.parent.parent / "encoders" / one["digest"]  # where the member is of a packed model
+        source = beside if beside.is_dir() else Path(one["folder"])
         names = used_files(source, one["form"])
         if digest_of_files(source, names) != one["digest"]:
             raise BadBundle(
