@@ -7,7 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-VERBS = ("compare", "inspect", "report", "predict", "judge", "demo")
+VERBS = ("compare", "inspect", "report", "predict", "pack", "serve", "export", "judge", "demo")
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "commands.md"
 
 

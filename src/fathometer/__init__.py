@@ -15,12 +15,32 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from fathometer.api import Study, compare, inspect, judge, open_model, predict, replay, resume
+    from fathometer.api import (
+        Study,
+        compare,
+        inspect,
+        judge,
+        open_model,
+        pack,
+        predict,
+        replay,
+        resume,
+    )
     from fathometer.estimator import FathomClassifier, FathomRegressor
 
 __version__ = "0.1.0"
 
-IN_API = ("Study", "compare", "inspect", "judge", "open_model", "predict", "replay", "resume")
+IN_API = (
+    "Study",
+    "compare",
+    "inspect",
+    "judge",
+    "open_model",
+    "pack",
+    "predict",
+    "replay",
+    "resume",
+)
 IN_ESTIMATOR = ("FathomClassifier", "FathomRegressor")
 PLACES = dict.fromkeys(IN_API, "fathometer.api") | dict.fromkeys(IN_ESTIMATOR, "fathometer.estimator")
 
@@ -32,6 +52,7 @@ __all__ = [
     "inspect",
     "judge",
     "open_model",
+    "pack",
     "predict",
     "replay",
     "resume",

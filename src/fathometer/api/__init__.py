@@ -9,7 +9,10 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from fathometer.api.exporting import export
     from fathometer.api.records import Inspection, Study
+    from fathometer.api.serving import serve
+    from fathometer.api.shipping import pack
     from fathometer.api.verbs import (
         compare,
         demo_data,
@@ -32,6 +35,9 @@ if TYPE_CHECKING:
 
 PLACES = {
     "records": ("Inspection", "Study"),
+    "shipping": ("pack",),
+    "serving": ("serve",),
+    "exporting": ("export",),
     "verbs": (
         "compare",
         "demo_data",
@@ -72,14 +78,17 @@ __all__ = [
     "Verdict",
     "compare",
     "demo_data",
+    "export",
     "fresh_folder",
     "inspect",
     "judge",
     "open_model",
+    "pack",
     "predict",
     "replay",
     "report",
     "resume",
+    "serve",
 ]
 
 

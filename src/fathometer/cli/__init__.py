@@ -1,5 +1,6 @@
-"""The command `fathom`: one command per verb, each in its own file; prints what the verb returns."""
+"""The command `fathom`: one command per verb; prints what the verb returns."""
 
+import fathometer.cli.shipping  # noqa: F401  (its commands are added to the others)
 from fathometer.cli.app import main
 
 __all__ = ["main"]
