@@ -19,7 +19,7 @@ import pandas as pd
 
 from fathometer.core.attachments import Attachment
 from fathometer.data.listing import Entry, Listing, is_below, is_picture, is_text, list_folder
-from fathometer.data.sentences import counted, listed, short
+from fathometer.data.sentences import counted, short
 from fathometer.data.table import Table
 from fathometer.data.texts import read_texts
 from fathometer.errors import UnreadableData
@@ -33,6 +33,7 @@ DISTINCT_SHARE = 0.9
 """Ids of pictures hardly ever repeat; ratings and counts do."""
 
 LEFT = "left as text"
+SHOWN = 5
 PICTURE_FOLDERS = ("images", "image", "imgs", "img", "photos", "photo", "pictures", "pics")
 
 
@@ -189,33 +190,95 @@ def attach(table: Table, files: Files, encoding: str | None = None) -> Table:
 
     Cells that name no file stay as they are, and a note says how many.
     """
-    columns: dict[str, pd.Series] = {}
-    notes: list[str] = []
-    for name in table.frame.columns:
-        cells = table.frame[name]
-        is_named = _file_names(cells)
-        if is_named is None:
-            continue
-        if _are_there(cells, is_named, files):
-            fate = LEFT if is_named is is_picture else "taken as missing"
-            columns[name], about = _attached(cells, files.find, files.title, fate)
-            notes += about
-            if is_named is is_text:
-                columns[name], about = _texts(columns[name], encoding)
-                notes += about
-        elif is_named is is_picture:
+    naming = Naming(table.frame, files, encoding)
+    frame = naming.filled(table.frame)
+    return replace(table, frame=frame, notes=(*table.notes, *naming.notes))
+
+
+class Naming:
+    """Which columns name files, as the first rows of a table say, and what became of the cells so far.
+
+    frame: the whole table, or its first part.
+    """
+
+    def __init__(self, frame: pd.DataFrame, files: Files, encoding: str | None = None) -> None:
+        self._encoding = encoding
+        self._columns: list[_Named] = []
+        self._notes: list[str] = []
+        for name in frame.columns:
+            is_named = _file_names(frame[name])
+            if is_named is None:
+                continue
+            if _are_there(frame[name], is_named, files):
+                fate = LEFT if is_named is is_picture else "taken as missing"
+                self._columns.append(_Named(name, files.find, files.title, fate, is_named is is_text))
+            elif is_named is is_picture:
+                self._notes.append(
+                    f"The cells of {name!r} look like names of pictures, but none of the first is below {files.title}. "
+                    "Say where they are with --files FOLDER."
+                )
+        if not self._columns:
+            name, share = _ids(frame, files)
+            if share > 0.5:
+                self._columns.append(_Named(name, files.find_id, files.title, LEFT, False))
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What to say of the cells that were seen."""
+        return (*self._notes, *(note for column in self._columns for note in column.notes))
+
+    def filled(self, frame: pd.DataFrame) -> pd.DataFrame:
+        """The rows with files in place of their names; the same frame where no column names any."""
+        columns = {column.name: column.filled(frame[column.name], self._encoding) for column in self._columns}
+        return frame.assign(**columns) if columns else frame
+
+
+class _Named:
+    """One column whose cells name files, and how many did."""
+
+    def __init__(
+        self, name: str, find: Callable[[str], Attachment | None], where: str, fate: str, is_text: bool
+    ) -> None:
+        self.name = name
+        self._find, self._where, self._fate, self._is_text = find, where, fate, is_text
+        self._found = self._lost = 0
+        self._first_lost: list[str] = []
+        self._about_texts: list[str] = []
+
+    @property
+    def notes(self) -> list[str]:
+        one = f"names a file below {self._where}, which was put in its place"
+        many = f"name files below {self._where}, which were put in their place"
+        notes = [f"{counted(self._found, 'cell')} of {self.name!r} {one if self._found == 1 else many}."]
+        if self._lost:
+            verb = "names" if self._lost == 1 else "name"
+            more = self._lost - len(self._first_lost)
+            shown = ", ".join(self._first_lost) + (f" and {more:,} more" if more else "")
             notes.append(
-                f"The cells of {name!r} look like names of pictures, but none of the first is below {files.title}. Say "
-                "where they are with --files FOLDER."
+                f"{counted(self._lost, 'cell')} of {self.name!r} {verb} no file below {self._where}, or not one alone; "
+                f"{self._fate}: {shown}."
             )
-    if not columns:
-        name, share = _ids(table.frame, files)
-        if share > 0.5:
-            columns[name], about = _attached(table.frame[name], files.find_id, files.title, LEFT)
-            notes += about
-    if not columns:
-        return replace(table, notes=(*table.notes, *notes))
-    return replace(table, frame=table.frame.assign(**columns), notes=(*table.notes, *notes))
+        return notes + self._about_texts
+
+    def filled(self, cells: pd.Series, encoding: str | None) -> pd.Series:
+        """The column with files where cells name them, or what stands in them."""
+        filled = []
+        for cell in cells.astype(object):
+            name = _as_name(cell)
+            file = self._find(name) if name else None
+            self._found += file is not None
+            if file is None and not _is_absent(cell):
+                self._lost += 1
+                if len(self._first_lost) < SHOWN:
+                    self._first_lost.append(short(str(cell), 60))
+            filled.append(cell if file is None else file)
+        if self._is_text:
+            # a cell that is no file is missing, for its name is no text to learn from
+            files = [cell if isinstance(cell, Attachment) else None for cell in filled]
+            texts, notes = read_texts(files, encoding)
+            self._about_texts += notes
+            return pd.Series(texts, index=cells.index, name=cells.name, dtype="str")
+        return pd.Series(filled, index=cells.index, name=cells.name, dtype=object)
 
 
 def _are_there(cells: pd.Series, is_named: Callable[[str], bool], files: Files) -> bool:
@@ -224,37 +287,6 @@ def _are_there(cells: pd.Series, is_named: Callable[[str], bool], files: Files) 
     if is_named is is_picture:
         return any(files.find(name) for name in names)
     return 2 * sum(files.find(name) is not None for name in names) > len(names)
-
-
-def _attached(
-    cells: pd.Series, find: Callable[[str], Attachment | None], where: str, fate: str
-) -> tuple[pd.Series, list[str]]:
-    """The column with files where cells name them, and what became of the other cells."""
-    filled, lost, found = [], [], 0
-    for cell in cells.astype(object):
-        name = _as_name(cell)
-        file = find(name) if name else None
-        found += file is not None
-        if file is None and not _is_absent(cell):
-            lost.append(short(str(cell), 60))
-        filled.append(cell if file is None else file)
-    one = f"names a file below {where}, which was put in its place"
-    many = f"name files below {where}, which were put in their place"
-    notes = [f"{counted(found, 'cell')} of {cells.name!r} {one if found == 1 else many}."]
-    if lost:
-        verb = "names" if len(lost) == 1 else "name"
-        notes.append(
-            f"{counted(len(lost), 'cell')} of {cells.name!r} {verb} no file below {where}, or not one alone; {fate}: "
-            f"{listed(lost)}."
-        )
-    return pd.Series(filled, index=cells.index, name=cells.name, dtype=object), notes
-
-
-def _texts(cells: pd.Series, encoding: str | None) -> tuple[pd.Series, list[str]]:
-    """The texts of files; a cell that is no file is missing, for its name is no text to learn from."""
-    files = [cell if isinstance(cell, Attachment) else None for cell in cells]
-    texts, notes = read_texts(files, encoding)
-    return pd.Series(texts, index=cells.index, name=cells.name, dtype="str"), list(notes)
 
 
 def _file_names(cells: pd.Series) -> Callable[[str], bool] | None:

@@ -15,13 +15,10 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-import pyarrow
-import pyarrow.feather
-import pyarrow.parquet
 
 from fathometer.core.attachments import Attachment
+from fathometer.data.arrow_files import MARKS, from_frame, read_arrow
 from fathometer.data.attached import ArchiveFiles, Files, FolderFiles, attach
-from fathometer.data.column_names import tidy_names
 from fathometer.data.csv_reading import Wanted, read_csv
 from fathometer.data.databases import is_database_url, query_database
 from fathometer.data.encodings import decode
@@ -31,7 +28,7 @@ from fathometer.data.listing import Entry, Listing, is_picture, list_archive, li
 from fathometer.data.outputs import write_table
 from fathometer.data.records import looks_like_records, read_records
 from fathometer.data.spreadsheets import SheetWanted, read_workbook
-from fathometer.data.table import Dialect, Table, refuse_too_wide
+from fathometer.data.table import Dialect, Table
 from fathometer.data.unpacking import packed_as, read_attached, read_bytes, refuse_zip_bomb
 from fathometer.errors import UnreadableData, UserError, did_you_mean
 
@@ -101,20 +98,21 @@ def read_table(source: Any, options: ReadOptions | None = None) -> Table:
     """
     options = options or ReadOptions()
     if isinstance(source, pd.DataFrame):
-        return _with_files(_from_frame(source, "DataFrame"), options, Path())
+        return _with_files(from_frame(source, "DataFrame"), options, Path())
     if hasattr(source, "to_pandas"):
-        return _with_files(_from_frame(_as_pandas(source), "DataFrame"), options, Path())
+        return _with_files(from_frame(frame_in(source), "DataFrame"), options, Path())
     if isinstance(source, str) and is_database_url(source):
-        return _with_files(_from_frame(query_database(source, options.query), "query"), options, Path())
+        return _with_files(from_frame(query_database(source, options.query), "query"), options, Path())
     if isinstance(source, str | Path):
-        path = _existing(source)
+        path = existing(source)
         return _from_folder(path, options) if path.is_dir() else _from_file(path, options)
     raise UnreadableData(
         f"Expected a path, a database's address or a DataFrame, but got a {type(source).__name__}."
     )
 
 
-def _existing(source: str | Path) -> Path:
+def existing(source: str | Path) -> Path:
+    """The file or folder of that name; UnreadableData where there is none."""
     if isinstance(source, str) and "://" in source:
         raise UnreadableData("Nothing is fetched from the network. Download the file and give its path.")
     path = Path(source).expanduser()
@@ -137,18 +135,18 @@ def _from_folder(path: Path, options: ReadOptions) -> Table:
 def _from_file(path: Path, options: ReadOptions) -> Table:
     if is_picture(path.name):
         return _from_picture(path)
-    if _is_archive(path):
+    if is_archive(path):
         listing = list_archive(path)
         if not any(entry.name in WORKBOOK_MARKS for entry in listing.entries):
             return _from_listing(listing, options, partial(ArchiveFiles, listing))
     raw, notes = read_bytes(path)
     if is_idx(raw):
-        return _from_idx(path, raw)
+        return from_idx(path, raw)
     table = _from_bytes(raw, path.name, options)
     return _with_files(replace(table, notes=(*notes, *table.notes)), options, path.parent)
 
 
-def _is_archive(path: Path) -> bool:
+def is_archive(path: Path) -> bool:
     """Whether a file is a zip archive, of whatever name; workbooks are, too."""
     try:
         with path.open("rb") as stream:
@@ -163,7 +161,7 @@ def _from_picture(path: Path) -> Table:
     return files_as_table(Listing(path, (entry,)))
 
 
-def _from_idx(path: Path, raw: bytes) -> Table:
+def from_idx(path: Path, raw: bytes) -> Table:
     """One idx file and the one that belongs to it, from the same folder."""
     beside = FolderFiles(path.parent)
     pair = pair_of(path.name, raw, beside.names())
@@ -210,17 +208,27 @@ def _from_listing(listing: Listing, options: ReadOptions, files: Callable[[str],
 
 
 def _with_files(table: Table, options: ReadOptions, folder: Path) -> Table:
-    """The table with the files that its cells name, which lie below this folder unless the user says otherwise."""
+    """The table with the files that its cells name."""
+    files = files_for(options, folder)
+    return table if files is None else attach(table, files, options.encoding)
+
+
+def files_for(options: ReadOptions, folder: Path) -> Files | None:
+    """Where files that cells name may lie: below this folder unless the user says otherwise; None: nowhere.
+
+    Raises:
+        UnreadableData: what the user names is neither a folder nor a zip archive.
+    """
     if options.files == "none":
-        return table
+        return None
     if options.files is None:
-        return attach(table, FolderFiles(folder), options.encoding)
-    path = _existing(options.files)
+        return FolderFiles(folder)
+    path = existing(options.files)
     if path.is_dir():
-        return attach(table, FolderFiles(path), options.encoding)
-    if not _is_archive(path):
+        return FolderFiles(path)
+    if not is_archive(path):
         raise UnreadableData(f"Expected a folder or a zip archive of files, but {path} is neither.")
-    return attach(table, ArchiveFiles(list_archive(path)), options.encoding)
+    return ArchiveFiles(list_archive(path))
 
 
 def _from_bytes(raw: bytes, name: str, options: ReadOptions) -> Table:
@@ -230,21 +238,27 @@ def _from_bytes(raw: bytes, name: str, options: ReadOptions) -> Table:
     if packed_as(raw):
         raise UnreadableData(f"The file {name} is packed twice. Unpack it first.")
     if raw.startswith((b"PK\x03\x04", b"PK\x05\x06", b"\xd0\xcf\x11\xe0")):
-        return _from_workbook(raw, name, options)
-    if raw.startswith((b"PAR1", b"ARROW1", b"FEA1")):
-        return _from_frame(_arrow_frame(raw, name), name)
-    for magic, what in NOT_TABLES.items():
-        if raw.startswith(magic):
-            raise UnreadableData(f"Expected a table, but {name} is {what}.")
+        return from_workbook(raw, name, options)
+    if raw.startswith(MARKS):
+        return from_frame(read_arrow(raw, name), name)
+    refuse_other(raw, name)
     text = decode(raw, options.encoding)
     if options.delimiter is None and looks_like_records(text.data):
         table = read_records(text.data, name)
         return replace(table, notes=(*text.notes, *table.notes))
-    wanted = Wanted(_delimiter(options.delimiter), options.header, options.skip_lines)
+    wanted = Wanted(delimiter_of(options.delimiter), options.header, options.skip_lines)
     return read_csv(text, name, wanted)
 
 
-def _from_workbook(raw: bytes, name: str, options: ReadOptions) -> Table:
+def refuse_other(raw: bytes, name: str) -> None:
+    """Raise UnreadableData where a file's first bytes say that it is something else than a table."""
+    for magic, what in NOT_TABLES.items():
+        if raw.startswith(magic):
+            raise UnreadableData(f"Expected a table, but {name} is {what}.")
+
+
+def from_workbook(raw: bytes, name: str, options: ReadOptions) -> Table:
+    """The table of a workbook; UnreadableData where the archive is none."""
     if raw.startswith(b"PK"):
         members = refuse_zip_bomb(raw, name)
         if not any(member in WORKBOOK_MARKS for member in members):
@@ -254,25 +268,8 @@ def _from_workbook(raw: bytes, name: str, options: ReadOptions) -> Table:
     return read_workbook(raw, name, SheetWanted(options.sheet, options.header, options.skip_lines))
 
 
-def _arrow_frame(raw: bytes, name: str) -> pd.DataFrame:
-    try:
-        source = pyarrow.BufferReader(raw)
-        table = (
-            pyarrow.parquet.read_table(source)
-            if raw.startswith(b"PAR1")
-            else pyarrow.feather.read_table(source)
-        )
-        table.validate(full=True)  # offsets of a damaged file may point anywhere in memory
-        frame: pd.DataFrame = table.to_pandas()
-    except (
-        Exception
-    ) as error:  # what a damaged file raises, in pyarrow's and in pandas' own notes in it, is any error
-        reason = "it is damaged, cut off, or too large for the memory"
-        raise UnreadableData(f"The file {name} cannot be read as parquet or feather: {reason}.") from error
-    return frame
-
-
-def _as_pandas(source: Any) -> pd.DataFrame:
+def frame_in(source: Any) -> pd.DataFrame:
+    """What `to_pandas` of another package's frame gives; UnreadableData where that is no table."""
     frame = source.to_pandas()
     if isinstance(frame, pd.Series):
         return frame.to_frame()
@@ -281,19 +278,8 @@ def _as_pandas(source: Any) -> pd.DataFrame:
     return frame
 
 
-def _from_frame(given: pd.DataFrame, origin: str) -> Table:
-    """A typed source's table: names tidied, index dropped, cells as they are."""
-    if not len(given.columns):
-        raise UnreadableData("Expected a table, but there are no columns.")
-    refuse_too_wide(len(given.columns))
-    names, notes = tidy_names(given.columns)
-    if not isinstance(given.index, pd.RangeIndex):
-        notes += ("The frame's index is not a column and was left out; use reset_index() to keep it.",)
-    frame = given.reset_index(drop=True).set_axis(names, axis=1)
-    return Table(frame, notes, origin)
-
-
-def _delimiter(given: str | None) -> str | None:
+def delimiter_of(given: str | None) -> str | None:
+    """The one character that the user's word stands for; UserError where it stands for none."""
     if given is None:
         return None
     delimiter = DELIMITER_WORDS.get(given, given)
