@@ -14,7 +14,7 @@ from fathometer.bundle import Bundle
 from fathometer.errors import BadBundle, UnknownName, UserError
 from fathometer.export.answers import label, mixed
 from fathometer.export.columns import ROWS, Inputs
-from fathometer.export.converter import CONVERTERS, Converter
+from fathometer.export.converter import CONVERTERS, Converter, can_be_exported
 from fathometer.tasks.classification import Classification
 
 FORMAT = "1"  # of the metadata
@@ -87,6 +87,7 @@ def build(bundle: Bundle, choice: Choice, made_by: str) -> Built:
 def _answer(bundle: Bundle, choice: Choice, key: str, inputs: Inputs) -> str:
     converter = _converter(bundle, choice, key)
     try:
+        bundle.member(key)  # what cannot be read is found and told by its learner
         return converter.answer(inputs, bundle.folder / "members" / key, bundle.task)
     except UserError as error:
         raise UserError(
@@ -94,7 +95,8 @@ def _answer(bundle: Bundle, choice: Choice, key: str, inputs: Inputs) -> str:
         ) from error
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise BadBundle(
-            f"What {key} in {bundle.folder} holds is not what {bundle.learners[key]} saves ({error}). Make the model again."
+            f"What {key} in {bundle.folder} holds is not what {bundle.learners[key]} saves ({error}). "
+            "Make the model again."
         ) from error
 
 
@@ -118,18 +120,14 @@ def _others(bundle: Bundle, choice: Choice) -> str:
     if able and able != ["baseline"]:
         wanted = " or ".join(f"--family {name}" for name in able if name != "baseline")
         return f" Try {wanted}."
-    keys = [key for key in choice.members if _can(bundle.learners[key])]
+    keys = [key for key in choice.members if can_be_exported(bundle.learners[key])]
     if keys:
         return f" A member can be exported alone: --member {keys[0]}."
     return ""
 
 
 def _is_able(bundle: Bundle, mixes: Sequence[Mapping[str, float]]) -> bool:
-    return all(_can(bundle.learners[key]) for mix in mixes for key in mix)
-
-
-def _can(learner: str) -> bool:
-    return learner in CONVERTERS.names() and not CONVERTERS.get(learner).why_not
+    return all(can_be_exported(bundle.learners[key]) for mix in mixes for key in mix)
 
 
 def _about(bundle: Bundle, choice: Choice, inputs: Inputs, made_by: str) -> dict[str, str]:
@@ -138,8 +136,8 @@ def _about(bundle: Bundle, choice: Choice, inputs: Inputs, made_by: str) -> dict
     about = {
         "product": made_by,
         "export_format": FORMAT,
-        "bundle": str(getattr(bundle, "name", bundle.folder.name)),
-        "bundle_version": str(getattr(bundle, "version", "")),
+        "bundle": bundle.name,
+        "bundle_version": bundle.version,
         "answers_as": choice.name,
         "members": json.dumps({key: bundle.learners[key] for key in choice.members}),
         "columns": inputs.told(),

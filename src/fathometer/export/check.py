@@ -13,8 +13,8 @@ import onnxruntime
 import pandas as pd
 
 from fathometer.bundle import Bundle
+from fathometer.bundle.golden import golden_frame
 from fathometer.bundle.reference import drawn_cells
-from fathometer.core.files import read_json
 from fathometer.data.rows import Rows
 from fathometer.export.build import Built, Choice
 from fathometer.task import Prediction
@@ -46,6 +46,15 @@ class Agreement:
         """Whether it answers the same."""
         return self.worst <= LOOSELY and self.alone <= LOOSELY and self.labels == 1.0
 
+    def and_also(self, other: Agreement) -> Agreement:
+        """On these rows and on others."""
+        return Agreement(
+            self.rows + other.rows,
+            max(self.worst, other.worst),
+            min(self.labels, other.labels),
+            max(self.alone, other.alone),
+        )
+
 
 def session(model: bytes | str, threads: int = 1) -> onnxruntime.InferenceSession:
     """The model in onnxruntime, on the processor."""
@@ -57,11 +66,15 @@ def session(model: bytes | str, threads: int = 1) -> onnxruntime.InferenceSessio
 
 def probes(bundle: Bundle, rows: int = ROWS) -> Rows:
     """Rows to compare by: drawn from the bundle's sketch of each column, with missing and never-seen cells."""
-    path = bundle.folder / "reference.json"
-    reference = read_json(path) if path.exists() else None
+    reference = bundle.reference
     usual = drawn_cells(reference, bundle.schema, rows - rows // 4, SEED)
     odd = drawn_cells(reference, bundle.schema, rows // 4, SEED + 1)
     return bundle.schema.read(pd.concat([usual, _odd(odd)], ignore_index=True))
+
+
+def golden_probes(bundle: Bundle) -> Rows:
+    """The rows whose answers are kept with the model; none where it was made without."""
+    return bundle.schema.read(golden_frame(bundle))
 
 
 def _odd(cells: pd.DataFrame) -> pd.DataFrame:
@@ -148,9 +161,7 @@ def _most(differences: npt.NDArray[Any]) -> float:
 
 def _spread(bundle: Bundle, wanted: Prediction) -> float:
     """The target's spread where the bundle tells it, else that of the answers."""
-    path = bundle.folder / "reference.json"
-    if path.exists():
-        told = read_json(path).get("answers", {}).get(bundle.default, {}).get("quantiles")
-        if told:
-            return max(float(np.std(told)), 1e-12)
+    told = (bundle.reference or {}).get("answers", {}).get(bundle.default, {}).get("quantiles")
+    if told:
+        return max(float(np.std(told)), 1e-12)
     return max(float(np.std(wanted)), 1e-12)

@@ -60,11 +60,13 @@ class Inputs:
         self.used.add(column)
         return self.names[column]
 
-    def rows(self) -> Name:
-        """(1,) how many rows are asked."""
-        any_column = self.schema.columns[0]
-        shape = self.graph.node("Shape", self.tensor(any_column.name))
-        return self.graph.node("Gather", shape, np.array([0], dtype=np.int64), axis=0)
+    def constant(self, values: npt.NDArray[Any]) -> Name:
+        """(rows, columns) the same (1, columns) values for every row that is asked."""
+        graph = self.graph
+        shape = graph.node("Shape", self.tensor(self.schema.columns[0].name))
+        rows = graph.node("Gather", shape, np.array([0], dtype=np.int64), axis=0)
+        both = graph.node("Concat", rows, np.array([values.shape[1]], dtype=np.int64), axis=0)
+        return graph.node("Expand", values, both)
 
     def declared(self) -> list[onnx.ValueInfoProto]:
         """The inputs that are used, as a model declares them."""
@@ -123,7 +125,10 @@ def _values(rows: Rows, name: str, kind: str) -> npt.NDArray[Any]:
 
 @dataclass(frozen=True)
 class Features:
-    """Features of some columns: numbers (rows, a) float32, NaN where missing; codes (rows, b) int64; None: there are none."""
+    """Features of some columns; None where there are none.
+
+    numbers: (rows, a) float32, NaN where missing. codes: (rows, b) int64.
+    """
 
     numbers: Name | None
     codes: Name | None
@@ -165,7 +170,7 @@ def _refused(column: Column) -> str:
         "image": "edges, texture and colours are counted by rules that ONNX has no operators for",
     }.get(column.kind, f"there is no ONNX form of what is made of {column.kind} columns")
     return (
-        f"The model reads {column.name!r} ({column.kind}) by engineered features, and these cannot be exported: {wanted}. "
+        f"It reads {column.name!r} ({column.kind}) by engineered features, which cannot be exported: {wanted}. "
         "Serve the model folder itself (fathom serve), or compare without this column (--drop) and export that."
     )
 
@@ -200,7 +205,7 @@ def _category(inputs: Inputs, column: Column, state: State) -> Features:
     )
     if state["counts"] is None:
         return Features(None, codes)
-    counted = dict((str(level), int(count)) for level, count in dict(state["counts"]).items())
+    counted = {str(level): int(count) for level, count in dict(state["counts"]).items()}
     shown = np.log1p(np.array(list(counted.values()), dtype=np.float64)).astype(np.float32).tolist()
     nothing = sorted({"", *map(str, column.reading.get("missing", ()))} - counted.keys())
     keys, values = _spelled(list(counted), shown, whole)

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from fathometer.core.plugins import Plugins
-from fathometer.errors import UserError
+from fathometer.errors import MissingExtra, UserError
 from fathometer.export.columns import Inputs
 from fathometer.export.graph import Name
 from fathometer.task import Task
@@ -68,12 +68,18 @@ class Exportable:
 
 def exportable() -> tuple[Exportable, ...]:
     """Every learner that has been looked at, by name."""
-    found = [(name, CONVERTERS.get(name)) for name in CONVERTERS.names()]
-    return tuple(
-        Exportable(
-            name,
-            "no" if one.why_not else "partly" if one.limits else "yes",
-            one.why_not or one.limits,
-        )
-        for name, one in found
-    )
+    return tuple(_looked_up(name) for name in CONVERTERS.names())
+
+
+def can_be_exported(learner: str) -> bool:
+    """Whether a learner's models can be, as far as is known before trying."""
+    return learner in CONVERTERS.names() and _looked_up(learner).can != "no"
+
+
+def _looked_up(name: str) -> Exportable:
+    try:
+        found = CONVERTERS.get(name)
+    except MissingExtra as error:
+        return Exportable(name, "no", str(error))
+    can = "no" if found.why_not else "partly" if found.limits else "yes"
+    return Exportable(name, can, found.why_not or found.limits)

@@ -21,7 +21,7 @@ IR_VERSION = 9  # the oldest that knows these operators, so that older runtimes 
 Array = npt.NDArray[Any]
 Name = str
 """A tensor of the graph."""
-Given = Name | Array
+Given = Name | Array | np.generic
 """A tensor of the graph, or what becomes a constant of it."""
 
 
@@ -38,7 +38,7 @@ class Graph:
         self._constants: list[onnx.TensorProto] = []
         self._known: dict[bytes, Name] = {}
 
-    def constant(self, array: Array) -> Name:
+    def constant(self, array: Array | np.generic) -> Name:
         """A constant tensor."""
         plain = np.asarray(array)
         is_text = plain.dtype.kind in "OU"
@@ -52,14 +52,12 @@ class Graph:
 
     def node(self, operator: str, *inputs: Given, domain: str = "", **attributes: Any) -> Name:
         """The one output of an operator; arrays among the inputs become constants."""
-        names = [given if isinstance(given, str) else self.constant(given) for given in inputs]
-        made = helper.make_node(operator, names, [""], domain=domain, **_as_attributes(attributes))
-        mark = hashlib.sha256(made.SerializeToString(deterministic=True)).digest()
-        if mark not in self._known:
-            made.output[0] = made.name = self._new_name()
-            self._nodes.append(made)
-            self._known[mark] = made.output[0]
-        return self._known[mark]
+        return self._made(operator, inputs, domain, attributes, 1)[0]
+
+    def both(self, operator: str, *inputs: Given, **attributes: Any) -> tuple[Name, Name]:
+        """The two outputs of an operator that has two."""
+        first, second = self._made(operator, inputs, "", attributes, 2)
+        return first, second
 
     def named(self, tensor: Name, name: Name) -> None:
         """Give a tensor a name of its own, as outputs have."""
@@ -93,6 +91,20 @@ class Graph:
         model = helper.make_model(graph, opset_imports=opsets, ir_version=IR_VERSION)
         helper.set_model_props(model, dict(about))
         return model
+
+    def _made(
+        self, operator: str, inputs: Sequence[Given], domain: str, attributes: Mapping[str, Any], outputs: int
+    ) -> list[Name]:
+        names = [given if isinstance(given, str) else self.constant(given) for given in inputs]
+        made = helper.make_node(operator, names, [], domain=domain, **_as_attributes(attributes))
+        mark = hashlib.sha256(made.SerializeToString(deterministic=True)).digest()
+        if mark not in self._known:
+            made.name = self._new_name()
+            made.output.extend([made.name, *(f"{made.name}.{place}" for place in range(1, outputs))])
+            self._nodes.append(made)
+            self._known[mark] = made.name
+        first = self._known[mark]
+        return [first, *(f"{first}.{place}" for place in range(1, outputs))]
 
     def _new_name(self) -> Name:
         name = f"t{len(self._known)}"

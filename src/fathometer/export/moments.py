@@ -24,7 +24,7 @@ FROM_MARCH = 59  # days from 1 January to 1 March, without the leap day
 
 
 def moment_features(graph: Graph, seconds: Name, state: State) -> tuple[Name, Name | None]:
-    """(rows, a) float32 numbers and (rows, b) codes of (rows, 1) seconds, as `MomentFeaturizer.transform` makes them."""
+    """(rows, a) float32 numbers and (rows, b) codes of (rows, 1) seconds, as `MomentFeaturizer` makes them."""
     start = int(state["start"])
     absent = graph.node(
         "Or", graph.node("IsNaN", seconds), graph.node("IsInf", graph.cast(seconds, np.float32))
@@ -92,7 +92,8 @@ def _calendar(graph: Graph, day: Name) -> tuple[Name, Name, Name]:
 def _leap_years() -> npt.NDArray[np.int64]:
     """(400,) 1 for the leap years of an era."""
     years = np.arange(400)
-    return (((years % 4 == 0) & (years % 100 != 0)) | (years == 0)).astype(np.int64)
+    leap: npt.NDArray[np.bool_] = ((years % 4 == 0) & (years % 100 != 0)) | (years == 0)
+    return leap.astype(np.int64)
 
 
 def _looked_up(graph: Graph, places: Name, table: npt.NDArray[np.float64]) -> Name:

@@ -6,16 +6,48 @@ Scales of weights are fixed, one per column; those of rows are found when they c
 
 from __future__ import annotations
 
+import math
+from dataclasses import dataclass
+
+import numpy as np
 import onnx
 from onnx import TensorProto
 from onnxruntime.quantization import QuantType, quantize_dynamic
 
+from fathometer.data.rows import Rows
 from fathometer.errors import UserError
+from fathometer.task import Prediction, Task
 
 LEAST = 4_096  # weights of a matrix that is worth it
+SAME_LABELS = 0.99  # share of the labels that must stay the same
+MOST_MOVED = 0.05  # of the spread of numbers, that they may move on average
 
 
-def quantized(model: onnx.ModelProto) -> onnx.ModelProto:
+@dataclass(frozen=True)
+class Cost:
+    """What 8 bits cost.
+
+    size_bytes, ms: of the file without them, and of a question to it. rows: compared; real: whether they are rows of
+    the run, and not made up. labels: the share with the same label (1 for numbers). moved: the mean absolute change of
+    a probability, or of a number as a share of its spread. before, after: the score on real rows; None without.
+    """
+
+    size_bytes: int
+    ms: float
+    rows: int
+    real: bool
+    labels: float
+    moved: float
+    before: float | None = None
+    after: float | None = None
+
+    @property
+    def is_small(self) -> bool:
+        """Whether it may be paid."""
+        return self.labels >= SAME_LABELS and self.moved <= MOST_MOVED
+
+
+def in_eight_bits(model: onnx.ModelProto) -> onnx.ModelProto:
     """The model with its large matrices in 8 bits.
 
     Raises:
@@ -29,7 +61,7 @@ def quantized(model: onnx.ModelProto) -> onnx.ModelProto:
         )
     draft = onnx.ModelProto()
     draft.CopyFrom(model)
-    made = quantize_dynamic(
+    made: onnx.ModelProto = quantize_dynamic(
         draft,
         None,
         op_types_to_quantize=["MatMul"],
@@ -41,9 +73,28 @@ def quantized(model: onnx.ModelProto) -> onnx.ModelProto:
     return made
 
 
+def cost_of(
+    task: Task, rows: Rows, before: Prediction, after: Prediction, size_bytes: int, ms: float
+) -> Cost:
+    """Compare answers without and with 8 bits; rows with a target are real ones."""
+    scores = [None, None] if rows.target is None else [_score(task, rows, one) for one in (before, after)]
+    moved = float(np.abs(after - before).mean())
+    if task.outputs == 1:
+        labels, moved = 1.0, moved / max(float(np.std(before)), 1e-12)
+    else:
+        same = task.answer(before)["prediction"] == task.answer(after)["prediction"]
+        labels = float(same.mean())
+    moved = moved if math.isfinite(moved) else math.inf
+    return Cost(size_bytes, ms, len(rows), rows.target is not None, labels, moved, scores[0], scores[1])
+
+
+def _score(task: Task, rows: Rows, prediction: Prediction) -> float:
+    return task.measure.score(float(task.losses(rows.answers, prediction).mean()))
+
+
 def _large_products(model: onnx.ModelProto) -> list[str]:
     sizes = {
-        constant.name: _size(constant)
+        constant.name: math.prod(constant.dims)
         for constant in model.graph.initializer
         if constant.data_type == TensorProto.FLOAT and len(constant.dims) == 2
     }
@@ -52,10 +103,3 @@ def _large_products(model: onnx.ModelProto) -> list[str]:
         for node in model.graph.node
         if node.op_type == "MatMul" and sizes.get(node.input[1], 0) >= LEAST
     ]
-
-
-def _size(constant: onnx.TensorProto) -> int:
-    count = 1
-    for length in constant.dims:
-        count *= length
-    return count

@@ -27,6 +27,10 @@ def saved_trees(state: State) -> tuple[Trees, Floats]:
     """scikit-learn's trees of `learners._trees.trees_state`, and their leaves' values (leaves, width)."""
     inner = state["left"] != -1
     trees = Trees.of_arrays(
-        *(state[part].astype(np.int64) for part in ("counts", "left", "right", "feature")), state["threshold"]
+        counts=state["counts"].astype(np.int64),
+        left=state["left"].astype(np.int64),
+        right=state["right"].astype(np.int64),
+        feature=state["feature"].astype(np.int64),
+        threshold=state["threshold"],
     )
     return trees, state["values"][~inner]

@@ -20,8 +20,9 @@ Wholes = npt.NDArray[np.int64]
 class Trees:
     """Trees end to end. Cuts are inner nodes; a child is a cut or a leaf, each counted over all trees.
 
-    roots: (trees,) cuts. feature, threshold, member, on_true, true_is_leaf, on_false, false_is_leaf, missing_true: (cuts,).
-    sets: of each cut by membership, in their order, the values that go to the true side. leaf_tree: (leaves,).
+    roots: (trees,) cuts. feature, threshold, on_true, true_is_leaf, on_false, false_is_leaf, missing_true: (cuts,).
+    leaf_tree: (leaves,). member: (cuts,) whether by membership; sets: of each such cut, in their order, the values that
+    go to the true side.
     """
 
     roots: Wholes
@@ -110,17 +111,19 @@ def summed(
     )
 
 
-def averaged(graph: Graph, rows: Name, trees: Trees, values: npt.NDArray[Any]) -> Name:
-    """(rows, width) double: the mean over trees of the leaves' values (leaves, width)."""
+def added(graph: Graph, rows: Name, trees: Trees, values: npt.NDArray[Any]) -> Name:
+    """(rows, width) double: the sum over trees of the leaves' values (leaves, width)."""
     count = len(trees.roots)
     if values.shape[1] == 1:
-        total = summed(
-            graph, rows, trees, values[:, 0].astype(np.float64), np.zeros(count, dtype=np.int64), 1
-        )
-        return graph.node("Div", total, np.array([[float(count)]]))
+        single = values[:, 0].astype(np.float64)
+        return summed(graph, rows, trees, single, np.zeros(count, dtype=np.int64), 1)
     # a leaf of the operator holds one number: that is its place here, and what it says is looked up
     places = np.arange(len(values), dtype=np.float64)
     found = graph.cast(summed(graph, rows, trees, places, np.arange(count), count), np.int64)
     said = graph.cast(graph.node("Gather", values, found, axis=0), np.float64)  # (rows, trees, width)
-    total = graph.node("ReduceSum", said, np.array([1], dtype=np.int64), keepdims=0)
-    return graph.node("Div", total, np.array([[float(count)]]))
+    return graph.node("ReduceSum", said, np.array([1], dtype=np.int64), keepdims=0)
+
+
+def averaged(graph: Graph, rows: Name, trees: Trees, values: npt.NDArray[Any]) -> Name:
+    """(rows, width) double: the mean over trees of the leaves' values (leaves, width)."""
+    return graph.node("Div", added(graph, rows, trees, values), np.array([[float(len(trees.roots))]]))

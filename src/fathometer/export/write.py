@@ -17,23 +17,31 @@ from fathometer.bundle import Bundle
 from fathometer.core.files import sync_folder, writing_to
 from fathometer.data.rows import Rows
 from fathometer.errors import UserError
-from fathometer.export.build import Built, Choice, build
-from fathometer.export.check import LOOSELY, Agreement, agreement, asked, probes, session, told_by
-from fathometer.export.quantize import quantized as in_eight_bits
+from fathometer.export.build import Choice, build
+from fathometer.export.check import (
+    LOOSELY,
+    Agreement,
+    agreement,
+    asked,
+    golden_probes,
+    probes,
+    session,
+    told_by,
+)
+from fathometer.export.converter import CONVERTERS
+from fathometer.export.quantize import SAME_LABELS, Cost, cost_of, in_eight_bits
 
 LARGEST = 2_000_000_000  # bytes; a protobuf message ends at 2 GiB
 TIMES = 15  # questions timed
-SAME_LABELS = 0.99  # share of the labels that must stay the same in 8 bits
-MOST_MOVED = 0.05  # of the spread of numbers, that they may move on average in 8 bits
 
 
 @dataclass(frozen=True)
 class Exported:
     """An exported file, and how it was checked.
 
-    family: who answers in it (a family, or a member). members: how many models it holds. rows: compared. worst: the largest
-    difference of a probability, or of a number as a share of its spread. ms, bundle_ms: for one row, in this file and in the
-    bundle. notes: sentences.
+    family: who answers in it (a family, or a member). members: how many models it holds; learners: of which kinds.
+    rows: compared. worst: the largest difference of a probability, or of a number as a share of its spread. ms,
+    bundle_ms: for one row, in this file and in the bundle. cost: of 8 bits, where they were asked for.
     """
 
     path: Path
@@ -45,20 +53,29 @@ class Exported:
     worst: float
     ms: float
     bundle_ms: float
-    quantized: Quantized | None = None
-    notes: tuple[str, ...] = ()
+    cost: Cost | None = None
+
+    def sentences(self) -> list[str]:
+        """What was done, for people."""
+        told = [
+            f"{self.path} holds {self.family!r}: {self.members} models ({', '.join(self.learners)}), "
+            f"{self.size_bytes / 1e6:.2f} MB.",
+            f"Checked on {self.rows:,} made-up rows: it differs from the model by {self.worst:.1e} at most. "
+            f"One row takes {self.ms:.2f} ms, in the model folder {self.bundle_ms:.2f} ms.",
+        ]
+        return told + ([] if self.cost is None else _told(self.cost, self))
 
 
-@dataclass(frozen=True)
-class Quantized:
-    """What 8 bits cost. size, ms: of the file without. labels: the share of rows with the same label (1 for numbers). moved: the
-    mean absolute change of a probability, or of a number as a share of its spread.
-    """
-
-    size_bytes: int
-    ms: float
-    labels: float
-    moved: float
+def _told(cost: Cost, made: Exported) -> list[str]:
+    whose = "rows of the run, most of which it learned from" if cost.real else "made-up rows"
+    told = [
+        f"8 bits: {cost.size_bytes / 1e6:.2f} MB become {made.size_bytes / 1e6:.2f} MB, and {cost.ms:.2f} ms become "
+        f"{made.ms:.2f} ms. On {cost.rows:,} {whose} {100 * cost.labels:.2f} % of the labels are the same, and answers "
+        f"move by {cost.moved:.1e} on average."
+    ]
+    if cost.before is not None and cost.after is not None:
+        told.append(f"The score there goes from {cost.before:.5g} to {cost.after:.5g}.")
+    return told
 
 
 def export_onnx(
@@ -68,12 +85,14 @@ def export_onnx(
     family: str | None = None,
     member: str | None = None,
     quantized: bool = False,
+    real: Rows | None = None,
 ) -> Exported:
     """Write an ONNX file that answers as the bundle does; nothing is written where it does not.
 
     Args:
         family: who answers; the verdict's choice unless given. member: one model alone instead.
         quantized: the large matrices of networks in 8 bits.
+        real: rows with their targets, by which the cost of 8 bits is measured; made-up ones unless given.
 
     Raises:
         UserError: a member cannot be exported, the file would not answer the same, or it cannot be written.
@@ -85,18 +104,22 @@ def export_onnx(
     rows = probes(bundle)
     running = session(content)
     found = agreement(bundle, choice, built, running, rows)
-    _demand_same(choice, found)
+    golden = golden_probes(bundle)
+    if len(golden):
+        found = found.and_also(agreement(bundle, choice, built, running, golden))
+    _demand_same(bundle, choice, found)
     one = rows.take(np.array([1]))
-    ms = _milliseconds(lambda: asked(built, running, one))
-    cost = None
+    ms, cost = _milliseconds(lambda: asked(built, running, one)), None
     if quantized:
-        plain_size, plain_ms = len(content), ms
+        judged = rows if real is None else real
+        plain = (len(content), ms)
         content = _serialized(in_eight_bits(built.model))
         running = session(content)
-        ms = _milliseconds(lambda: asked(built, running, one))
-        labels, moved = _changed(bundle, choice, built, content, rows)
-        cost = Quantized(plain_size, plain_ms, labels, moved)
+        answers = asked(built, running, judged)
+        after = answers["value" if bundle.task.outputs == 1 else "probabilities"]
+        cost = cost_of(bundle.task, judged, told_by(bundle, choice, judged), after, *plain)
         _demand_near(choice, cost)
+        ms = _milliseconds(lambda: asked(built, running, one))
     _put(content, out)
     return Exported(
         path=out,
@@ -108,7 +131,7 @@ def export_onnx(
         worst=found.worst,
         ms=ms,
         bundle_ms=_milliseconds(lambda: told_by(bundle, choice, one)),
-        quantized=cost,
+        cost=cost,
     )
 
 
@@ -126,27 +149,29 @@ def _serialized(model: onnx.ModelProto) -> bytes:
     size = model.ByteSize()
     if size > LARGEST:
         raise UserError(
-            f"The file would take {size / 1e9:.1f} GB, and {LARGEST / 1e9:.0f} GB are the most that one ONNX file holds. "
-            "Export one member (--member), or a family with smaller models."
+            f"The file would take {size / 1e9:.1f} GB, and {LARGEST / 1e9:.0f} GB are the most that one ONNX file "
+            "holds. Export one member (--member), or a family with smaller models."
         )
     onnx.checker.check_model(model)
     content: bytes = model.SerializeToString()
     return content
 
 
-def _demand_same(choice: Choice, found: Agreement) -> None:
+def _demand_same(bundle: Bundle, choice: Choice, found: Agreement) -> None:
     if found.holds:
         return
+    names = sorted({bundle.learners[key] for key in choice.members})
+    known = [f"{name}: {limits}" for name in names if (limits := CONVERTERS.get(name).limits)]
     raise UserError(
         f"{choice.name!r} was not exported: on {found.rows:,} made-up rows the ONNX file differs from the model by up "
         f"to {max(found.worst, found.alone):.2g} ({LOOSELY:.0e} is allowed), with the same label in "
-        f"{100 * found.labels:.2f} % of them. Serve the model folder itself (fathom serve), or export another family "
-        "or member."
+        f"{100 * found.labels:.2f} % of them. {'Known limits: ' if known else ''}{'; '.join(known)}"
+        f"{'. ' if known else ''}Serve the model folder itself (fathom serve), or export another family or member."
     )
 
 
-def _demand_near(choice: Choice, cost: Quantized) -> None:
-    if cost.labels >= SAME_LABELS and cost.moved <= MOST_MOVED:
+def _demand_near(choice: Choice, cost: Cost) -> None:
+    if cost.is_small:
         return
     raise UserError(
         f"{choice.name!r} was not exported in 8 bits: {100 * cost.labels:.1f} % of the labels stay the same "

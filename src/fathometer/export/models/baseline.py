@@ -18,6 +18,4 @@ class BaselineConverter(Converter):
 
     def answer(self, inputs: Inputs, folder: Path, task: Task) -> Name:
         constant = np.asarray(read_state(folder, "model")["answer"], dtype=np.float64).reshape(1, -1)
-        width = np.array([constant.shape[1]], dtype=np.int64)
-        shape = inputs.graph.node("Concat", inputs.rows(), width, axis=0)
-        return inputs.graph.node("Expand", constant, shape)
+        return inputs.constant(constant)

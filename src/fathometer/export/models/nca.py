@@ -21,6 +21,7 @@ from fathometer.export.networks import (
     network_answer,
     one_member,
 )
+from fathometer.export.places import squared_distances
 from fathometer.task import Task
 
 BLUR, SMALLEST = 0.01, 1e-6  # as in learners/dl/nca.py
@@ -30,6 +31,10 @@ class NcaConverter(Converter):
     """Layers, and the mean answer of the rows kept in mind, weighted by nearness."""
 
     quantizes: ClassVar[bool] = True
+    limits: ClassVar[str] = (
+        "the root of a small distance is uncertain in single precision, and so is what the network itself answers; a "
+        "model whose answers this moves by more than 1e-5 is refused by the check"
+    )
 
     def answer(self, inputs: Inputs, folder: Path, task: Task) -> Name:
         return network_answer(inputs, folder, _neighbourhood)
@@ -43,12 +48,9 @@ def _neighbourhood(graph: Graph, tensors: Tensors, weights: Weights, kept: Kept)
     reach = np.float32(math.sqrt(int(kept.settings["space_width"])) / 4)
     places = graph.node("Div", dense(graph, hidden, weights.within("last")), reach)
     # the root of a small difference of large numbers: single precision would add to the network's own rounding
-    exact = graph.cast(places, np.float64)
-    keys, values = weights["keys"].astype(np.float64), weights["values"]
-    own = graph.node("ReduceSumSquare", exact, np.array([1], dtype=np.int64), keepdims=1)
-    crossed = graph.node("MatMul", exact, np.ascontiguousarray(-2.0 * keys.T))
-    square = graph.node("Add", graph.node("Add", own, (keys**2).sum(axis=1).reshape(1, -1)), crossed)
-    blurred = graph.node("Add", graph.node("Max", square, np.zeros((1, 1))), np.array([[BLUR]]))
+    square = squared_distances(graph, graph.cast(places, np.float64), weights["keys"])
+    values = weights["values"]
+    blurred = graph.node("Add", square, np.array([[BLUR]]))
     nearness = graph.node("Neg", graph.node("Sqrt", blurred))
     shares = graph.node("Softmax", graph.cast(nearness, np.float32), axis=1)
     answers = graph.node("MatMul", shares, values)

@@ -12,6 +12,7 @@ from fathometer.export.answers import weighed
 from fathometer.export.columns import Inputs
 from fathometer.export.converter import Converter
 from fathometer.export.graph import Graph, Name
+from fathometer.export.places import squared_distances
 from fathometer.export.saved import saved_matrix
 from fathometer.task import Task
 
@@ -37,21 +38,12 @@ class SvmConverter(Converter):
 
 def _decisions(graph: Graph, rows: Name, parts: State) -> Name:
     """(rows, pairs of classes), or (rows, 1)."""
-    kernel = gaussian(graph, rows, parts["vectors"], float(parts["gamma"]))
+    distance = squared_distances(graph, rows, parts["vectors"])
+    kernel = graph.node("Exp", graph.node("Mul", distance, np.array([[-float(parts["gamma"])]])))
     duals = np.asarray(parts["duals"], dtype=np.float64)
     weights = duals.T if len(duals) == 1 else _of_pairs(duals, parts["counts"])
     said = graph.node("MatMul", kernel, np.ascontiguousarray(weights))
     return graph.node("Add", said, np.asarray(parts["intercepts"], dtype=np.float64).reshape(1, -1))
-
-
-def gaussian(graph: Graph, rows: Name, places: npt.NDArray[np.floating], gamma: float) -> Name:
-    """(rows, places) exp(-gamma distance^2) of double rows."""
-    vectors = places.astype(np.float64)
-    own = graph.node("ReduceSumSquare", rows, np.array([1], dtype=np.int64), keepdims=1)
-    crossed = graph.node("MatMul", rows, np.ascontiguousarray(-2.0 * vectors.T))
-    square = graph.node("Add", graph.node("Add", own, (vectors**2).sum(axis=1).reshape(1, -1)), crossed)
-    distance = graph.node("Max", square, np.zeros((1, 1)))
-    return graph.node("Exp", graph.node("Mul", distance, np.array([[-gamma]])))
 
 
 def _of_pairs(duals: npt.NDArray[np.float64], counts: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:

@@ -1,0 +1,76 @@
+"""Export a model: one file that answers without this product."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from safetensors.numpy import load_file
+
+from fathometer.bundle import Bundle, open_bundle
+from fathometer.data.rows import Rows
+from fathometer.data.storage import FILE, read_rows
+from fathometer.errors import BadRun, MissingExtra
+
+try:
+    from fathometer.export import Exportable, Exported, export_onnx, exportable
+except ModuleNotFoundError as error:
+    if (error.name or "").partition(".")[0] not in ("onnx", "onnxruntime"):
+        raise
+    raise MissingExtra("Exporting", str(error.name), 'pip install "fathometer[export]"') from error
+
+__all__ = ["Exportable", "Exported", "export", "exportable"]
+
+MOST_REAL = 2_000  # rows of a run by which the cost of 8 bits is measured
+FOLDS = "folds.safetensors"
+
+
+def export(
+    model: str | Path | Bundle,
+    out: str | Path,
+    *,
+    family: str | None = None,
+    member: str | None = None,
+    quantized: bool = False,
+) -> Exported:
+    """Write the model of a run, or of a model folder or file, as one ONNX file.
+
+    The file is compared with the model on made-up rows before it is put in place; it answers the same, or nothing is
+    written.
+
+    Args:
+        family: "classical", "deep" or "together", or "pretrained" where the run has one; the verdict's choice unless
+            given. member: one model alone instead, by its key.
+        quantized: the large matrices of networks in 8 bits; what that costs is measured, on the run's rows where they
+            are there.
+
+    Raises:
+        UserError: a model cannot be exported; it says which, why, and what to do.
+    """
+    if isinstance(model, Bundle):
+        bundle, run = model, None
+    else:
+        bundle, run = _opened(Path(model))
+    real = _rows_of(run, bundle) if quantized and run is not None else None
+    return export_onnx(bundle, Path(out), family=family, member=member, quantized=quantized, real=real)
+
+
+def _opened(path: Path) -> tuple[Bundle, Path | None]:
+    """The model, and the folder of its run where that is there."""
+    if (path / "run.json").is_file():
+        if not (path / "model").exists():
+            raise BadRun(
+                f"The run {path} has no model yet. Go on with it: fathom compare --resume {path} --budget LONGER"
+            )
+        return open_bundle(path / "model"), path
+    run = path.parent if path.name == "model" and (path.parent / "run.json").is_file() else None
+    return open_bundle(path), run
+
+
+def _rows_of(run: Path, bundle: Bundle) -> Rows | None:
+    """Some of the run's rows, evenly spread, with their targets; None where they were not kept."""
+    if not (run / FILE).is_file() or not (run / FOLDS).is_file():
+        return None
+    rows = read_rows(run, bundle.schema.kinds, load_file(run / FOLDS)["target"])
+    places = np.linspace(0, len(rows) - 1, min(MOST_REAL, len(rows))).astype(np.intp)
+    return rows.take(np.unique(places))

@@ -1,0 +1,16 @@
+"""A pre-trained encoder that learned on."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from fathometer.export.converter import Refused
+
+
+class FinetuneConverter(Refused):
+    """Not exported."""
+
+    why_not: ClassVar[str] = (
+        "its encoder reads words or pictures by a tokenizer or processor of its own that ONNX has no "
+        "operators for"
+    )
