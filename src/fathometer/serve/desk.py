@@ -30,7 +30,8 @@ T = TypeVar("T")
 
 BATCHED = (".learners.dl.", ".learners.pretrained.")
 """Where the learners lie whose rows are cheaper together; known by place, so that nothing is imported to know it."""
-BUSY_SECONDS = 1  # after which one may try again
+BUSY_SECONDS, SLOW_SECONDS = 1, 10  # after which one may try again
+MOST_SLOW = 4  # explanations that are made or wait
 
 logger = logging.getLogger("fathometer.serve")
 
@@ -45,6 +46,12 @@ class Asking:
 
 asking: ContextVar[Asking | None] = ContextVar("asking", default=None)
 """Set by the app for each request; the desk names, counts and logs by it."""
+
+
+def request_in_hand() -> str:
+    """The name of the request that is being answered, or a new one."""
+    now = asking.get()
+    return now.request if now else secrets.token_hex(8)
 
 
 @dataclass(frozen=True)
@@ -76,6 +83,7 @@ class Desk:
         self._place: Workplace[Errand, Reply] = Workplace(
             self._answer, self.settings.threads, self.settings.batch_rows
         )
+        self._slow: Workplace[Callable[[], object], object] = Workplace(_done, 1, 1)
         self._apart = ThreadPoolExecutor(1, "apart")
         self._made: dict[Callable[[Desk], object], object] = {}
         self.is_ready = True
@@ -115,6 +123,7 @@ class Desk:
         """Let threads and the log go; what is logged is written first."""
         self.is_ready = False
         self._place.close()
+        self._slow.close()
         self._apart.shutdown(wait=False, cancel_futures=True)
         if self.log is not None:
             self.log.close()
@@ -128,9 +137,7 @@ class Desk:
         check_size(question, self.limits)
         if question.on_bad not in ON_BAD:
             raise RefusedError(422, f"Expected on_bad {', '.join(ON_BAD)}; got {question.on_bad[:40]!r}.")
-        family = question.family or self.bundle.default
-        if family not in self.bundle.mixes:
-            raise RefusedError(404, str(UnknownName("family in this model", family[:80], self.bundle.mixes)))
+        family = self.family(question.family)
         if self._place.count >= self.limits.waiting:
             raise RefusedError(
                 503,
@@ -138,13 +145,39 @@ class Desk:
                 retry_after=BUSY_SECONDS,
             )
         now = asking.get()
-        request = question.request or (now.request if now else secrets.token_hex(8))
+        request = question.request or request_in_hand()
         errand = Errand(question, family, request, now.protocol if now else "")
         return await self._answered(errand)
+
+    def family(self, name: str | None) -> str:
+        """Who answers: the family of that name, or the model's choice.
+
+        Raises:
+            RefusedError: 404 where there is none.
+        """
+        family = name or self.bundle.default
+        if family not in self.bundle.mixes:
+            raise RefusedError(404, str(UnknownName("family in this model", family[:80], self.bundle.mixes)))
+        return family
 
     async def apart(self, function: Callable[..., T], *arguments: object) -> T:
         """Run what takes long (decoding a large body, say) on a thread, so that others are answered meanwhile."""
         return await asyncio.get_running_loop().run_in_executor(self._apart, function, *arguments)
+
+    async def slowly(self, function: Callable[[], T]) -> T:
+        """Run what takes many answers of the model, beside the questions; few of these may wait.
+
+        Raises:
+            RefusedError: 503 where too many wait, 504 after the deadline.
+        """
+        if self._slow.count >= MOST_SLOW:
+            raise RefusedError(
+                503, "Too many explanations are asked for. Ask again later.", retry_after=SLOW_SECONDS
+            )
+        loop = asyncio.get_running_loop()
+        job: Job[Callable[[], object], object] = Job(function, 1, None, loop.create_future(), loop)
+        self._slow.put(job)
+        return cast(T, await self._in_time(job.future))
 
     def once(self, make: Callable[[Desk], T]) -> T:
         """What this function makes of the desk: made when first asked for, and kept."""
@@ -155,17 +188,22 @@ class Desk:
     async def _answered(self, errand: Errand) -> Reply:
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Reply] = loop.create_future()
-        # asyncio.wait_for would make a task, and cost as much as the rest of this function
-        deadline = loop.call_later(self.limits.seconds, self._give_up, future)
         self._place.put(Job(errand, len(errand.question.frame), self._alike(errand), future, loop))
         self.metrics.in_progress(self._place.count)
+        try:
+            return await self._in_time(future)
+        finally:
+            self.metrics.in_progress(self._place.count)
+
+    async def _in_time(self, future: asyncio.Future[T]) -> T:
+        # asyncio.wait_for would make a task, and cost as much as all the rest here
+        deadline = future.get_loop().call_later(self.limits.seconds, self._give_up, future)
         try:
             return await future
         finally:
             deadline.cancel()
-            self.metrics.in_progress(self._place.count)
 
-    def _give_up(self, future: asyncio.Future[Reply]) -> None:
+    def _give_up(self, future: asyncio.Future[T]) -> None:
         if not future.done():
             future.set_exception(
                 RefusedError(
@@ -278,3 +316,7 @@ def _row_ids(keys: Sequence[str] | None, request: str, places: Sequence[int]) ->
     if keys is not None:
         return tuple(keys[place] for place in places)
     return tuple(f"{request}-{place}" for place in places)
+
+
+def _done(jobs: Sequence[Job[Callable[[], object], object]]) -> Sequence[object]:
+    return [job.question() for job in jobs]

@@ -21,7 +21,7 @@ def example_row(bundle: Bundle) -> dict[str, Any]:
     """One row as it travels: column -> JSON value, with as few missing cells as are to be had."""
     cells = drawn_cells(bundle.reference, bundle.schema, DRAWN, oddities=False)
     place = int(cells.notna().to_numpy().sum(axis=1).argmax())
-    return {str(name): to_wire(cells[name].iloc[place]) for name in cells}
+    return {str(name): _short(to_wire(cells[name].iloc[place])) for name in cells}
 
 
 def curl_line(url: str, row: Mapping[str, Any], has_key: bool) -> str:
@@ -32,3 +32,8 @@ def curl_line(url: str, row: Mapping[str, Any], has_key: bool) -> str:
         fetched = f"curl -s{key} {shlex.quote(url + '/example')}"
         return f"{fetched} | curl -s{key} {shlex.quote(url + '/predict')} --data-binary @-"
     return f"curl -s{key} {shlex.quote(url + '/predict')} --data-binary {shlex.quote(body)}"
+
+
+def _short(value: Any) -> Any:
+    """A number in the few digits that a person would type."""
+    return float(f"{value:.6g}") if isinstance(value, float) else value

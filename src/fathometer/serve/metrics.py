@@ -165,7 +165,7 @@ class Metrics:
         if bad_rows:
             self._bad.inc(bad_rows)
 
-    def labels(self, count: int) -> None:
+    def truths(self, count: int) -> None:
         """So many true answers were received."""
         self._labels.inc(count)
 

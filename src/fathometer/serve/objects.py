@@ -11,8 +11,9 @@ import pandas as pd
 
 from fathometer.data.schema import Schema
 from fathometer.data.wire import from_wire
-from fathometer.errors import UnreadableData
+from fathometer.errors import UnknownName, UnreadableData
 from fathometer.serve.desk import Desk
+from fathometer.serve.explain import Wish
 from fathometer.serve.limits import Limits, check_text
 from fathometer.serve.openapi import holds_bytes
 from fathometer.serve.question import Question, RefusedError
@@ -20,6 +21,9 @@ from fathometer.serve.question import Question, RefusedError
 FIELDS = ("rows", "family", "on_bad", "keys")
 PLAIN = frozenset({str, bool, int, float, type(None)})
 LONGEST_KEY = 200
+WISH_FIELDS = ("rows", "family", "label", "permutations", "seed")
+USUAL_ORDERS = 64
+MOST_EXPLAINED_COLUMNS = 2_000
 
 
 class ObjectReader:
@@ -124,6 +128,30 @@ class ObjectReader:
 def reader_of(desk: Desk) -> ObjectReader:
     """The reader for a desk's model."""
     return ObjectReader(desk.bundle.schema, desk.limits)
+
+
+def wish_of(desk: Desk, body: bytes) -> Wish:
+    """What is to be explained.
+
+    Raises:
+        RefusedError: 400, 404, 413 or 422, as for a question, or for more than an explanation may take.
+    """
+    asked = object_of(body, WISH_FIELDS)
+    frame = desk.once(reader_of).frame(asked.get("rows"))
+    orders = whole_of(asked, "permutations", 2, 10_000, usual=USUAL_ORDERS)
+    label = text_of(asked, "label")
+    if label is not None and label not in desk.labels:
+        raise RefusedError(422, str(UnknownName("label of this model", label[:80], desk.labels)))
+    columns = len(desk.bundle.schema.names)
+    answers, most = len(frame) * (orders + orders % 2) * (columns + 1), desk.limits.explained_predictions
+    if answers > most or columns > MOST_EXPLAINED_COLUMNS:
+        raise RefusedError(
+            413,
+            f"An explanation may take {most:,} answers of a model with {MOST_EXPLAINED_COLUMNS:,} columns at most; "
+            f"this one takes {answers:,}, with {columns:,}. Ask for fewer rows or permutations.",
+        )
+    seed = whole_of(asked, "seed", 0, 2**32 - 1, usual=0)
+    return Wish(frame, desk.family(text_of(asked, "family")), label, orders, seed)
 
 
 def object_of(body: bytes, fields: Sequence[str]) -> dict[str, Any]:

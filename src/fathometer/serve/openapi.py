@@ -85,8 +85,8 @@ def _schemas(desk: Desk, example: Mapping[str, Any]) -> dict[str, Any]:
         "Row": row_schema(desk.bundle.schema.columns, limits),
         "Question": _question(desk, example),
         "Answer": _answer(desk),
-        "Explanation": _object({**_who(), "rows": {"type": "array", "items": {"type": "object"}}}, ()),
-        "ExplainQuestion": _explain_question(desk, example),
+        "Explanation": _explanation(desk),
+        "Wish": _wish(desk, example),
         "Feedback": _feedback(limits),
         "Received": _object(
             {name: {"type": "integer"} for name in ("received", "new", "repeated", "known", "unknown")}, ()
@@ -175,7 +175,7 @@ def _question(desk: Desk, example: Mapping[str, Any]) -> dict[str, Any]:
     return _object(properties, ("rows",)) | {"examples": [{"rows": [dict(example)]}]}
 
 
-def _explain_question(desk: Desk, example: Mapping[str, Any]) -> dict[str, Any]:
+def _wish(desk: Desk, example: Mapping[str, Any]) -> dict[str, Any]:
     properties = {
         "rows": {"type": "array", "items": {"$ref": "#/components/schemas/Row"}, "minItems": 1},
         "family": {"enum": [*desk.bundle.mixes, None]},
@@ -216,6 +216,22 @@ def _answer(desk: Desk) -> dict[str, Any]:
             "unseen": {"type": "object", "additionalProperties": {"type": "integer"}},
         },
         ("request", "model", "version", "family", "rows", "notes"),
+    )
+
+
+def _explanation(desk: Desk) -> dict[str, Any]:
+    number = {"type": "number"}
+    part = _object({"part": number, "error": {"type": ["number", "null"]}}, ("part", "error"))
+    row: dict[str, Any] = {
+        "prediction": {"enum": list(desk.labels)} if desk.labels else number,
+        "value": number,
+        "base": number,
+        "columns": {"type": "object", "additionalProperties": part},
+    }
+    if desk.labels:
+        row["label"] = {"enum": list(desk.labels)}
+    return _object(
+        {**_who(), "rows": {"type": "array", "items": _object(row, tuple(row))}}, (*_who(), "rows")
     )
 
 

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import functools
 import math
+import sqlite3
+import time
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any, ClassVar
 
 import orjson
 
+from fathometer.errors import UserError
 from fathometer.serve import examples, openapi, page
-from fathometer.serve.desk import Desk
-from fathometer.serve.objects import reader_of
+from fathometer.serve.desk import Desk, request_in_hand
+from fathometer.serve.explain import explain
+from fathometer.serve.feedback import keep, truths_of
+from fathometer.serve.objects import reader_of, wish_of
 from fathometer.serve.protocol import Protocol, Request, Response, Route
-from fathometer.serve.question import Reply
+from fathometer.serve.question import RefusedError, Reply
 from fathometer.serve.responses import REQUEST_HEADER
 from fathometer.serve.routes import find_protocols
 
@@ -33,6 +40,15 @@ class Native(Protocol):
         asks, says = _asks("Question"), _says("Answer")
         return (
             Route("/predict", ("POST",), predict, describes={"post": _told("Answer rows", says, asks)}),
+            Route(
+                "/explain",
+                ("POST",),
+                explain_rows,
+                describes={
+                    "post": _told("Which columns answers rest on", _says("Explanation"), _asks("Wish"))
+                },
+            ),
+            Route("/feedback", ("POST",), feedback, describes={"post": _told_of_feedback()}),
             Route("/model", ("GET",), model, describes={"get": _told("What the model is", _says("Model"))}),
             Route(
                 "/example",
@@ -70,6 +86,34 @@ async def predict(desk: Desk, request: Request) -> Response:
         question = await desk.apart(reader.question, request.body)
         return await desk.apart(response_of, await desk.ask(question))
     return response_of(await desk.ask(reader.question(request.body)))
+
+
+async def explain_rows(desk: Desk, request: Request) -> Response:
+    """Which columns answers rest on."""
+    wish = wish_of(desk, request.body)
+    latest = time.monotonic() + desk.limits.seconds
+    rows = await desk.slowly(functools.partial(explain, desk.bundle, wish, latest))
+    named = {"model": desk.name, "version": desk.version, "family": wish.family}
+    return Response(200, orjson.dumps({"request": request_in_hand(), **named, "rows": rows}))
+
+
+async def feedback(desk: Desk, request: Request) -> Response:
+    """Keep what turned out to be true."""
+    truths = truths_of(request.body, request.headers.get("content-type", ""), desk.limits)
+    if desk.log is None:
+        raise RefusedError(
+            409, "This server keeps no log, so a true answer has no place. Start it without --no-log."
+        )
+    try:
+        await desk.apart(desk.log.flush)
+        received = await desk.apart(keep, desk.log.path, truths)
+    except (sqlite3.Error, UserError) as error:
+        desk.metrics.log_error()
+        raise RefusedError(
+            503, "The log cannot be written now. Send it again later.", retry_after=10
+        ) from error
+    desk.metrics.truths(received.new)
+    return Response(200, orjson.dumps(asdict(received)))
 
 
 async def model(desk: Desk, request: Request) -> Response:
@@ -201,3 +245,13 @@ def _told_of_readiness() -> dict[str, Any]:
     told = _told("Questions are answered", _says("Model"))
     told["responses"]["503"] = {"description": "Not yet, or no more", "content": _says("Model")}
     return told
+
+
+def _told_of_feedback() -> dict[str, Any]:
+    asks = _asks("Feedback")
+    lines = {"schema": {"type": "string"}, "example": "id,value\n4f1c-0,Yes\n"}
+    return _told(
+        "Keep what turned out to be true",
+        _says("Received"),
+        {**asks, "content": asks["content"] | {"text/csv": lines}},
+    )
