@@ -223,6 +223,11 @@ class Naming:
                 self._columns.append(_Named(name, files.find_id, files.title, LEFT, False))
 
     @property
+    def names_files(self) -> bool:
+        """Whether any column names files."""
+        return bool(self._columns)
+
+    @property
     def notes(self) -> tuple[str, ...]:
         """What to say of the cells that were seen."""
         return (*self._notes, *(note for column in self._columns for note in column.notes))

@@ -94,20 +94,14 @@ def files_as_table(listing: Listing, encoding: str | None = None) -> Table:
     """
     media = media_of(listing)
     if not media:
-        raise UnreadableData(_nothing(listing))
+        raise nothing_in(listing)
     layout = layout_of(media)
-    noun = PICTURE if is_picture(media[0].name) else TEXT
-    frame, notes = _frame(noun, layout.entries, encoding)
+    frame, notes = frame_of_files(layout.entries, encoding)
     if layout.classes is not None:
         frame[CLASS] = pd.Series(layout.classes, dtype="str")
-    known = {entry.name for entry in media}
-    others = [repr(entry.name) for entry in listing.entries if entry.name not in known]
-    about = (
-        (told(len(others), "file", f"beside the {noun}s", f"left out: {listed(others)}"),) if others else ()
-    )
     return Table(
         frame,
-        (*listing.notes, *layout.notes, *about, *notes),
+        (*listing.notes, *layout.notes, *about_others(listing, media), *notes),
         listing.title,
         target=None if layout.classes is None else CLASS,
         row_names=tuple(entry.name for entry in layout.entries),
@@ -197,9 +191,25 @@ def _first(entry: Entry, prefix: str) -> str:
     return "" if end < 0 else entry.name[len(prefix) : end]
 
 
-def _frame(noun: str, entries: Sequence[Entry], encoding: str | None) -> tuple[pd.DataFrame, tuple[str, ...]]:
+def about_others(listing: Listing, media: Sequence[Entry]) -> tuple[str, ...]:
+    """What to say of files that are no pictures, or no texts."""
+    known = {entry.name for entry in media}
+    others = [repr(entry.name) for entry in listing.entries if entry.name not in known]
+    which = f"beside the {noun_of(media)}s"
+    return (told(len(others), "file", which, f"left out: {listed(others)}"),) if others else ()
+
+
+def noun_of(media: Sequence[Entry]) -> str:
+    """What each of these files is."""
+    return PICTURE if is_picture(media[0].name) else TEXT
+
+
+def frame_of_files(
+    entries: Sequence[Entry], encoding: str | None = None
+) -> tuple[pd.DataFrame, tuple[str, ...]]:
+    """One row per file, and what was decided: pictures are read when they are needed, texts at once."""
     files: list[Attachment | None] = [entry.attachment for entry in entries]
-    if noun == PICTURE:
+    if noun_of(entries) == PICTURE:
         return pd.DataFrame({PICTURE: pd.Series(files, dtype=object)}), ()
     texts, notes = read_texts(files, encoding)
     return pd.DataFrame({TEXT: pd.Series(texts, dtype="str")}), notes
@@ -216,9 +226,12 @@ def _about_unlabelled(entries: Sequence[Entry]) -> tuple[str, ...]:
     return (told(len(entries), "file", "in a folder that says it is no class", "left out"),)
 
 
-def _nothing(listing: Listing) -> str:
+def nothing_in(listing: Listing) -> UnreadableData:
+    """What to raise where there are neither a table nor pictures nor texts."""
     what = f"Expected a table, pictures, or texts (.txt, .html) in {listing.title}"
     if not listing.entries:
-        return f"{what}, but it is empty. " + " ".join(listing.notes)
+        return UnreadableData(f"{what}, but it is empty. " + " ".join(listing.notes))
     names = listed((repr(entry.name) for entry in listing.entries), 3)
-    return f"{what}, but it holds {counted(len(listing.entries), 'file')} of other kinds: {names}."
+    return UnreadableData(
+        f"{what}, but it holds {counted(len(listing.entries), 'file')} of other kinds: {names}."
+    )
