@@ -32,7 +32,7 @@ def of_table(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
 
 @pytest.fixture(scope="module")
 def drawn(of_table: Bundle) -> Rows:
-    return probes(of_table, 160)
+    return probes(of_table, rows=160)
 
 
 def test_every_learner_has_been_looked_at() -> None:
@@ -88,7 +88,7 @@ def test_rows_do_not_depend_on_those_beside_them(of_table: Bundle, drawn: Rows) 
 def test_a_model_of_pictures_answers_the_same_exported(tmp_path: Path, task: str) -> None:
     bundle = packed(tmp_path, TASKS[task], OF_PICTURES, *pictures(90))
     assert set(bundle.schema.kinds.values()) == {"image", "number"}
-    rows = probes(bundle, 60)
+    rows = probes(bundle, rows=60)
     for name in OF_PICTURES:
         choice = Choice.of(bundle, name, None)
         built = build(bundle, choice, "tests")

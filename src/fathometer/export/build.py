@@ -86,8 +86,8 @@ def build(bundle: Bundle, choice: Choice, made_by: str) -> Built:
 
 def _answer(bundle: Bundle, choice: Choice, key: str, inputs: Inputs) -> str:
     converter = _converter(bundle, choice, key)
+    bundle.member(key)  # what cannot be read is found and told by its learner
     try:
-        bundle.member(key)  # what cannot be read is found and told by its learner
         return converter.answer(inputs, bundle.folder / "members" / key, bundle.task)
     except UserError as error:
         raise UserError(

@@ -64,12 +64,35 @@ def session(model: bytes | str, threads: int = 1) -> onnxruntime.InferenceSessio
     return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
 
 
-def probes(bundle: Bundle, rows: int = ROWS) -> Rows:
-    """Rows to compare by: drawn from the bundle's sketch of each column, with missing and never-seen cells."""
-    reference = bundle.reference
-    usual = drawn_cells(reference, bundle.schema, rows - rows // 4, SEED)
-    odd = drawn_cells(reference, bundle.schema, rows // 4, SEED + 1)
-    return bundle.schema.read(pd.concat([usual, _odd(odd)], ignore_index=True))
+def probes(bundle: Bundle, built: Built | None = None, rows: int = ROWS) -> Rows:
+    """Rows to compare by: drawn from the bundle's sketch of each column, with missing and never-seen cells.
+
+    Of an exported model every category that it knows comes in one of them.
+    """
+    usual = drawn_cells(bundle.reference, bundle.schema, rows - rows // 4, SEED)
+    odd = drawn_cells(bundle.reference, bundle.schema, rows // 4, SEED + 1)
+    parts = [usual, _odd(odd)]
+    levels = {} if built is None else _levels(built)
+    most = max(map(len, levels.values()), default=0)
+    if most:
+        known = drawn_cells(bundle.reference, bundle.schema, most, SEED + 2, oddities=False)
+        turned = {
+            column: [names[place % len(names)] for place in range(most)] for column, names in levels.items()
+        }
+        parts.append(known.assign(**turned))
+    return bundle.schema.read(pd.concat(parts, ignore_index=True))
+
+
+def _levels(built: Built) -> dict[str, list[str]]:
+    """Column -> the categories that the exported model knows."""
+    columns = {name: column for column, name in built.inputs.names.items()}
+    found: dict[str, dict[str, None]] = {}
+    for node in built.model.graph.node:
+        if node.op_type == "LabelEncoder" and node.input[0] in columns:
+            keys = next(one.strings for one in node.attribute if one.name == "keys_strings")
+            levels = found.setdefault(columns[node.input[0]], {})
+            levels.update(dict.fromkeys(key.decode("utf-8") for key in keys))
+    return {column: list(levels) for column, levels in found.items()}
 
 
 def golden_probes(bundle: Bundle) -> Rows:

@@ -7,11 +7,13 @@ Scales of weights are fixed, one per column; those of rows are found when they c
 from __future__ import annotations
 
 import math
+import tempfile
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import onnx
-from onnx import TensorProto
+from onnx import TensorProto, helper
 from onnxruntime.quantization import QuantType, quantize_dynamic
 
 from fathometer.data.rows import Rows
@@ -19,6 +21,7 @@ from fathometer.errors import UserError
 from fathometer.task import Prediction, Task
 
 LEAST = 4_096  # weights of a matrix that is worth it
+PREPARED = {"onnx.quant.pre_process": "onnxruntime.quant"}
 SAME_LABELS = 0.99  # share of the labels that must stay the same
 MOST_MOVED = 0.05  # of the spread of numbers, that they may move on average
 
@@ -61,15 +64,20 @@ def in_eight_bits(model: onnx.ModelProto) -> onnx.ModelProto:
         )
     draft = onnx.ModelProto()
     draft.CopyFrom(model)
-    made: onnx.ModelProto = quantize_dynamic(
-        draft,
-        None,
-        op_types_to_quantize=["MatMul"],
-        nodes_to_quantize=chosen,
-        per_channel=True,
-        weight_type=QuantType.QInt8,
-        extra_options={"MatMulConstBOnly": True},
-    )
+    helper.set_model_props(draft, PREPARED)  # shapes are known; without this the library warns of it
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "small.onnx"
+        quantize_dynamic(
+            draft,
+            path,
+            op_types_to_quantize=["MatMul"],
+            nodes_to_quantize=chosen,
+            per_channel=True,
+            weight_type=QuantType.QInt8,
+            extra_options={"MatMulConstBOnly": True},
+        )
+        made = onnx.load(path)
+    helper.set_model_props(made, {one.key: one.value for one in model.metadata_props})
     return made
 
 

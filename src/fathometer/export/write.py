@@ -101,7 +101,7 @@ def export_onnx(
     choice = Choice.of(bundle, family, member)
     built = build(bundle, choice, f"fathometer {version('fathometer')}")
     content = _serialized(built.model)
-    rows = probes(bundle)
+    rows = probes(bundle, built)
     running = session(content)
     found = agreement(bundle, choice, built, running, rows)
     golden = golden_probes(bundle)
