@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -88,12 +89,12 @@ class Chosen:
 
 def choose(study: Study, engine: Engine) -> Chosen:
     """What the run was asked to leave: the bag of all folds' models, or one model trained again on all rows."""
-    return _small(study, engine) if study.outcome.run.get("model") == "small" else _best(study)
+    return _small(study, engine) if study.outcome.run.get("model") == "small" else best_of(study)
 
 
 def leave_model(study: Study, chosen: Chosen) -> None:
     """Leave the model alone, at once: what is measured on it later may never come."""
-    write_model(study.folder / "model", _contents(study, chosen))
+    write_model(study.folder / "model", contents_of(study, chosen))
 
 
 def finish_model(study: Study, chosen: Chosen, engine: Engine | None) -> None:
@@ -105,7 +106,7 @@ def finish_model(study: Study, chosen: Chosen, engine: Engine | None) -> None:
     run, name = study.outcome.run, study.folder.name
     rows = load_rows(study.folder)
     reference = make_reference(rows, answers=answers_of(study.outcome, chosen.mixes))
-    contents = _contents(study, chosen, reference, told_of(study.to_json()))
+    contents = contents_of(study, chosen, reference, told_of(study.to_json()))
     if engine is None:
         write_model(study.folder / "model", contents, why_not="the run was interrupted", name=name)
         return
@@ -118,13 +119,20 @@ def rehearse(
     engine: Engine, model: Path, reference: Mapping[str, Any] | None, seconds: float
 ) -> tuple[dict[str, Any] | None, str]:
     """Golden rows that a model answered in a worker; or None, and why not."""
-    arguments = {"model": str(model), "reference": reference}
+    return in_worker(engine, make_golden, {"model": str(model), "reference": reference}, seconds)
+
+
+def in_worker(
+    engine: Engine, work: Callable[..., Any], arguments: dict[str, Any], seconds: float
+) -> tuple[Any, str]:
+    """What a piece of work gave in a process of its own; or None, and why not."""
     memory = int(MEMORY_SHARE * psutil.virtual_memory().total)
-    job = Job("golden", make_golden, arguments, seconds, 2 * seconds, memory)
-    (outcome,) = engine.map(iter([job]))
-    return outcome.value, "" if outcome.status == "done" else outcome.reason or outcome.status.replace(
-        "_", " "
-    )
+    with closing(engine.map(iter([Job("model", work, arguments, seconds, 2 * seconds, memory)]))) as outcomes:
+        outcome = next(outcomes)
+    if outcome.status == "done":
+        return outcome.value, ""
+    why = outcome.reason.removeprefix("BadBundle: ").rstrip(".") or outcome.status.replace("_", " ")
+    return None, why
 
 
 def write_model(
@@ -218,7 +226,7 @@ def answers_of(outcome: Outcome, names: Iterable[str]) -> dict[str, Any]:
     return told
 
 
-def _best(study: Study) -> Chosen:
+def best_of(study: Study) -> Chosen:
     """Every competitor's members of the first pass; the verdict's choice answers by default."""
     outcome = study.outcome
     mixes = {name: [dict(fold.members) for fold in outcome.packed(name)] for name in outcome.results}
@@ -243,7 +251,7 @@ def _small(study: Study, engine: Engine) -> Chosen:
     return Chosen([trial], {study.verdict.use: [{trial.key: 1.0}]}, study.verdict.use)
 
 
-def _contents(
+def contents_of(
     study: Study,
     chosen: Chosen,
     reference: Mapping[str, Any] | None = None,
