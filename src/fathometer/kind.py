@@ -29,6 +29,29 @@ import pandas as pd
 from fathometer.core.files import State
 from fathometer.core.plugins import Plugins
 
+PROBES: tuple[Any, ...] = (
+    *(
+        None,
+        "",
+        "1",
+        "-1.5",
+        "1,5",
+        "1.234,5",
+        "(3)",
+        "$ 5 kg",
+        "2 k",
+        "50 %",
+        "1e3",
+        "?",
+        "yes",
+        "a few words",
+        True,
+    ),
+    *("2024-01-31", "31.01.2024 12:30", "1/2/24", "12:30", "1700000000", 7, 2.5, 1e300, float("nan")),
+    pd.Timestamp("2024-01-31"),
+)
+"""Cells such as any column may hold, to try a reading on."""
+
 Reading = dict[str, Any]
 """How one column's cells are written (decimal sign, date order, ...): plain JSON, kept in the schema."""
 
@@ -87,6 +110,22 @@ class Kind(ABC):
     @abstractmethod
     def read(self, cells: pd.Series, reading: Reading) -> pd.Series:
         """Cells to values, same index, name and order. What cannot be read is missing."""
+
+    def fault_of_reading(self, reading: Mapping[str, Any]) -> str:
+        """Why this is no reading of this kind, as a clause; empty where it is one. Models may come from strangers."""
+        usual = self.learn_reading(pd.Series([], dtype=object))
+        for key, value in usual.items():
+            if type(reading.get(key)) is not type(value):
+                return f"{key!r} is not of type {type(value).__name__}"
+        for key, value in reading.items():
+            parts = value if isinstance(value, list) else [value]
+            if not all(isinstance(part, str | bool | int | float) for part in parts):
+                return f"{key[:60]!r} is no plain value"
+        try:
+            self.read(pd.Series(PROBES, dtype=object), dict(reading))
+        except Exception as error:  # whatever comes of values that no column gave
+            return f"cells cannot be read with it ({type(error).__name__})"
+        return ""
 
     def describe(self, reading: Reading) -> str:
         """How the cells are written, as a clause for people; empty when it is the usual way."""

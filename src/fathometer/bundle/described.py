@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import json
 import math
 import re
 from collections.abc import Mapping, Sequence
@@ -11,7 +13,7 @@ from typing import Any
 from fathometer.bundle.format import SAFE_NAME
 from fathometer.data.metrics import METRICS
 from fathometer.data.schema import Column, Schema
-from fathometer.kind import KINDS
+from fathometer.kind import KINDS, kind_named
 from fathometer.learner import LEARNERS
 from fathometer.task import TASKS, Task, task_from_json
 
@@ -76,7 +78,16 @@ def _schema(value: Any) -> Schema:
         if column["name"] in names:
             raise ValueError(f"two columns are called {column['name'][:60]!r}")
         names.add(column["name"])
+        fault = _fault_of_reading(column["kind"], json.dumps(column["reading"], sort_keys=True))
+        if fault:
+            raise ValueError(f"the reading of {column['name'][:60]!r} is no {column['kind']}'s: {fault}")
     return Schema.from_json(value)
+
+
+@functools.lru_cache(maxsize=4_096)
+def _fault_of_reading(kind: str, reading: str) -> str:
+    """As the kind says; looked at once, for most columns are written alike."""
+    return kind_named(kind).fault_of_reading(json.loads(reading))
 
 
 def _task(value: Any) -> Task:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -202,6 +203,12 @@ class Number(Kind):
             numbers = _read_texts(cells, reading)
         numbers[~np.isfinite(numbers)] = np.nan
         return pd.Series(numbers, index=cells.index, name=cells.name)
+
+    def fault_of_reading(self, reading: Mapping[str, Any]) -> str:
+        # other signs, digits say, would make a pattern that never ends
+        if (reading.get("decimal"), reading.get("thousands")) not in STYLES:
+            return "its signs are none in which numbers are written"
+        return super().fault_of_reading(reading)
 
     def describe(self, reading: Reading) -> str:
         parts = [f"'{reading['decimal']}' is the decimal sign"] if reading["decimal"] != "." else []

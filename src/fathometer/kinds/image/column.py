@@ -28,6 +28,7 @@ from fathometer.kinds.image.seen import disturbed_pictures, plain_pixels, seen_f
 from fathometer.kinds.image.toys import toy_pictures
 
 GLANCED = 60  # cells looked at for a guess
+LARGEST_SIDE = 1024  # of what pictures are read as; several times what is ever learned
 
 
 class Image(Kind):
@@ -53,6 +54,18 @@ class Image(Kind):
     def read(self, cells: pd.Series, reading: Reading) -> pd.Series:
         """Pictures of the size in the reading; files are decoded a few at a time."""
         return pd.Series(read_column(cells, as_frame(reading)), index=cells.index, name=cells.name)
+
+    def fault_of_reading(self, reading: Mapping[str, Any]) -> str:
+        sizes = [reading.get(side) for side in ("height", "width")]
+        if not all(type(size) is int and 0 < size <= LARGEST_SIDE for size in sizes):
+            return f"its height and width are not from 1 to {LARGEST_SIDE:,}"
+        if type(reading.get("channels")) is not int or reading["channels"] not in (1, 3):
+            return "its channels are neither 1 nor 3"
+        floats, top = reading.get("floats", list(USUAL.floats)), reading.get("top", USUAL.top)
+        numbers = [*floats, top] if isinstance(floats, list) and len(floats) == 2 else []
+        if not numbers or not all(type(one) in (int, float) for one in numbers):
+            return "what is black and what is white are no numbers"
+        return "" if floats[0] < floats[1] and top > 0 else "what is black is no darker than what is white"
 
     def describe(self, reading: Reading) -> str:
         frame = as_frame(reading)
