@@ -22,7 +22,7 @@ CELLS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"
 
 def read(body: str, header: str | None = None) -> list[list[str]]:
     frame = from_csv(body.encode(), SCHEMA, LIMITS, header)
-    return [list(row) for row in zip(*(frame[name].tolist() for name in SCHEMA.names))]
+    return [list(row) for row in zip(*(frame[name].tolist() for name in SCHEMA.names), strict=True)]
 
 
 def test_a_header_may_lead_in_any_order_or_be_left_out() -> None:

@@ -392,5 +392,5 @@ def test_the_likeliest_classes_are_texts() -> None:
 
 @pytest.mark.parametrize("name", ["probability", "", "PREDICTION", "probabilities"])
 def test_an_output_that_there_is_not_is_refused(name: str) -> None:
-    with pytest.raises(RefusedError, match="name|output"):
+    with pytest.raises(RefusedError, match=r"name|output"):
         write_inference(reply([1.0]), read(floats("age", [1], [1]), outputs=[{"name": name}]))

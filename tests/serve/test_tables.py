@@ -35,7 +35,10 @@ PNG = b"\x89PNG\r\n"
 CODED = base64.b64encode(PNG).decode()
 ROWS: list[list[Any]] = [[1.5, "basic", PNG], [None, "00", None], [2**60 + 1, True, PNG]]
 WIRED = [
-    [cell if not isinstance(cell, bytes) else how for cell, how in zip(row, [0, 0, {"b64": CODED}])]
+    [
+        cell if not isinstance(cell, bytes) else how
+        for cell, how in zip(row, [0, 0, {"b64": CODED}], strict=True)
+    ]
     for row in ROWS
 ]
 JSON = st.recursive(
@@ -49,11 +52,11 @@ JSON = st.recursive(
 
 
 def cells(frame: pd.DataFrame) -> list[list[Any]]:
-    return [list(row) for row in zip(*(frame[name].tolist() for name in SCHEMA.names))]
+    return [list(row) for row in zip(*(frame[name].tolist() for name in SCHEMA.names), strict=True)]
 
 
 def test_every_grammar_gives_the_same_cells() -> None:
-    records = [dict(zip(SCHEMA.names, row)) for row in WIRED]
+    records = [dict(zip(SCHEMA.names, row, strict=True)) for row in WIRED]
     columns = {name: [row[name] for row in records] for name in SCHEMA.names}
     frames = [
         from_records(records, SCHEMA),

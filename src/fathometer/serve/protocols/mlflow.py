@@ -181,9 +181,7 @@ def _as_csv(values: list[Any], reply: Reply, output: str) -> bytes:
     writer = csv.writer(stream, lineterminator="\n")
     if output == "all":
         writer.writerow(map(str, reply.answers.columns))
-        writer.writerows(value.values() for value in values)
-    elif output == "probabilities":
-        writer.writerows(values)
-    else:
-        writer.writerows([value] for value in values)
+    for value in values:
+        row = value.values() if isinstance(value, dict) else value if isinstance(value, list) else [value]
+        writer.writerow(None if cell != cell else cell for cell in row)  # NaN: a row without an answer
     return stream.getvalue().encode()

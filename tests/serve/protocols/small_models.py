@@ -1,0 +1,54 @@
+"""Models made in a second, of any columns."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from fathometer.bundle import Member, pack
+from fathometer.data.rows import Rows
+from fathometer.data.schema import learn_schema
+from fathometer.learner import LEARNERS, Run
+from fathometer.task import Task
+
+
+def make_model(
+    folder: Path,
+    frame: pd.DataFrame,
+    target: npt.NDArray[np.float64] | npt.NDArray[np.int64],
+    task: Task,
+    kinds: Mapping[str, str] | None = None,
+    learners: Sequence[str] = ("linear", "boosting"),
+) -> Path:
+    """A model folder in which all these learners answer together, and each as a family by its name."""
+    schema, _ = learn_schema(frame, kinds=kinds)
+    read = schema.read(frame)
+    rows = Rows(read.frame, read.kinds, target)
+    cut = len(frame) * 3 // 4
+    members = []
+    for name in learners:
+        place = folder.parent / f"{folder.name}-members" / name
+        place.mkdir(parents=True)
+        model = LEARNERS.get(name)().fit(
+            rows.take(np.arange(cut)), rows.take(np.arange(cut, len(frame))), task, Run()
+        )
+        model.save(place)
+        members.append(Member(f"t-{name}", name, name.title(), place))
+    share = 1 / len(members)
+    pack(
+        folder,
+        schema=schema,
+        task=task,
+        members=members,
+        mixes={
+            "together": [{member.key: share for member in members}],
+            **{member.learner: [{member.key: 1.0}] for member in members},
+        },
+        default="together",
+        about={"verdict": "made for tests"},
+    )
+    return folder

@@ -1,0 +1,100 @@
+"""KServe's version 1, TensorFlow Serving and Vertex AI: instances in, predictions out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from loopback import Loopback
+
+from fathometer.serve.settings import Settings
+
+PREDICT = "/v1/models/1:predict"
+ROW = {"size": 0.5, "colour": "red", "day": "2024-05-01", "note": "late parcel"}
+VERTEX = "/v1/endpoints/123/deployedModels/456"
+KEY = "k" * 32
+
+
+@pytest.fixture(scope="module")
+def server() -> Loopback:
+    return Loopback()
+
+
+def test_objects_and_lists_are_rows(server: Loopback) -> None:
+    answer = server.post(PREDICT, {"instances": [ROW]})
+    assert answer.status == 200
+    assert set(answer.json) == {"predictions"}
+    assert server.post(PREDICT, {"instances": [list(ROW.values())]}).json == answer.json
+    version = server.desk.version
+    for path in (f"/v1/models/1/versions/{version}:predict", f"{VERTEX}:predict"):
+        assert server.post(path, {"instances": [ROW]}).json == answer.json
+
+
+def test_no_content_type_is_needed(server: Loopback) -> None:
+    assert server.ask("POST", PREDICT, b'{"instances": []}').json == {"predictions": []}
+
+
+def test_probabilities_may_be_wished_for(server: Loopback) -> None:
+    wish = {"instances": [ROW, ROW], "parameters": {"output": "probabilities"}}
+    told = server.post(PREDICT, wish).json["predictions"]
+    assert [sum(row) for row in told] == pytest.approx([1, 1])
+    everything = server.post(PREDICT, {"instances": [ROW], "parameters": {"output": "all"}}).json
+    assert set(everything["predictions"][0]) == {"prediction", *(f"probability_{x}" for x in "abc")}
+
+
+def test_the_usual_signature_may_be_named(server: Loopback) -> None:
+    assert server.post(PREDICT, {"instances": [ROW], "signature_name": "serving_default"}).status == 200
+    assert server.post(PREDICT, {"instances": [ROW], "signature_name": "mine"}).status == 400
+
+
+def test_models_say_that_they_are_ready(server: Loopback) -> None:
+    assert server.get("/v1/models").json == {"models": ["1"]}
+    told = server.get("/v1/models/1").json
+    assert told["ready"] is True
+    assert told["model_version_status"][0]["state"] == "AVAILABLE"
+    assert server.get(f"/v1/models/1/versions/{server.desk.version}").json == told
+    assert server.get(VERTEX).status == 200
+
+
+def test_a_server_that_stops_is_not_ready() -> None:
+    server = Loopback()
+    server.desk.is_ready = False
+    assert server.get("/v1/models/1").status == 503
+    assert server.get(VERTEX).status == 503
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "status", "told"),
+    [
+        (PREDICT, {}, 400, '"instances"'),
+        (PREDICT, [], 400, '"instances"'),
+        (PREDICT, {"instances": {}}, 400, "a list of rows"),
+        (PREDICT, {"instances": [ROW, 1]}, 400, "every row"),
+        (PREDICT, {"instances": [ROW], "parameters": {"x": 1}}, 400, "no parameter 'x'"),
+        (PREDICT, {"instances": [{"size": 1}]}, 400, "'colour'"),
+        ("/v1/models/other:predict", {"instances": [ROW]}, 404, "called '1'"),
+        ("/v1/models/1/versions/9:predict", {"instances": [ROW]}, 404, "version"),
+        ("/v1/models/1:explode", {"instances": [ROW]}, 405, "POST"),
+        ("/v1/nothing/here", {}, 404, "nothing"),
+    ],
+)
+def test_refusals_have_the_shape_that_clients_read(
+    server: Loopback, path: str, body: Any, status: int, told: str
+) -> None:
+    answer = server.post(path, body)
+    assert answer.status == status
+    assert set(answer.json) == {"error"}
+    assert told in answer.json["error"]
+
+
+def test_without_a_key_no_model_is_named() -> None:
+    server = Loopback(Settings(keys=(KEY,)))
+    for answer in (
+        server.post(PREDICT, {"instances": [ROW]}),
+        server.get("/v1/models"),
+        server.get("/v1/models/x"),
+        server.post(f"{VERTEX}:predict", {"instances": [ROW]}),
+    ):
+        assert answer.status == 401
+        assert "'1'" not in answer.json["error"]
+    assert server.get(VERTEX).json == {"ready": True}
