@@ -16,9 +16,6 @@ from fathometer.serve.app import make_app
 from fathometer.serve.desk import Desk
 from fathometer.serve.settings import Settings
 
-KEPT = Path(__file__).parents[2] / "bundle" / "old" / "1" / "model"
-"""A small model of a number, a category, a moment and a text; networks and trees answer together."""
-
 
 @dataclass(frozen=True)
 class Answer:
@@ -34,8 +31,8 @@ class Answer:
 class Loopback:
     """A server without a socket."""
 
-    def __init__(self, settings: Settings | None = None, desk: Desk | None = None) -> None:
-        self.desk = desk or Desk(open_bundle(KEPT), settings or Settings())
+    def __init__(self, folder: Path, settings: Settings | None = None) -> None:
+        self.desk = Desk(open_bundle(folder), settings or Settings())
         self.app = make_app(self.desk, settings or Settings())
 
     def ask(

@@ -14,6 +14,30 @@ from fathometer.data.rows import Rows
 from fathometer.data.schema import learn_schema
 from fathometer.learner import LEARNERS, Run
 from fathometer.task import Task
+from fathometer.tasks.classification import Classification
+
+COLOURS = ("red", "green", "blue", "Ünï")
+
+
+def three_classes(folder: Path) -> Path:
+    """A model of a number, a category, a moment and a text, that tells a, b and c apart."""
+    rng = np.random.default_rng(0)
+    rows = 120
+    size, colour = rng.normal(size=rows), rng.choice(np.array(COLOURS, dtype=object), rows)
+    days = pd.Timestamp("2024-01-01") + pd.to_timedelta(rng.integers(0, 300, rows), unit="D")
+    notes = [" ".join(rng.choice(["late", "parcel", "lovely", "slow"], 5)) for _ in range(rows)]
+    frame = pd.DataFrame(
+        {
+            "size": [repr(round(float(value), 2)) for value in size],
+            "colour": colour,
+            "day": days.strftime("%Y-%m-%d"),
+            "note": notes,
+        }
+    )
+    target = np.clip((size + (colour == "red") + 1).astype(np.int64), 0, 2)
+    kinds = {"size": "number", "colour": "category", "day": "moment", "note": "text"}
+    task = Classification("kind", "log_loss", 0.01, ("a", "b", "c"))
+    return make_model(folder, frame, target, task, kinds, ("linear", "tree"))
 
 
 def make_model(

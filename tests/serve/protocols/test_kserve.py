@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,15 +10,10 @@ from loopback import Loopback
 
 from fathometer.serve.settings import Settings
 
-PREDICT = "/v1/models/1:predict"
+PREDICT = "/v1/models/parcels:predict"
 ROW = {"size": 0.5, "colour": "red", "day": "2024-05-01", "note": "late parcel"}
 VERTEX = "/v1/endpoints/123/deployedModels/456"
 KEY = "k" * 32
-
-
-@pytest.fixture(scope="module")
-def server() -> Loopback:
-    return Loopback()
 
 
 def test_objects_and_lists_are_rows(server: Loopback) -> None:
@@ -26,7 +22,7 @@ def test_objects_and_lists_are_rows(server: Loopback) -> None:
     assert set(answer.json) == {"predictions"}
     assert server.post(PREDICT, {"instances": [list(ROW.values())]}).json == answer.json
     version = server.desk.version
-    for path in (f"/v1/models/1/versions/{version}:predict", f"{VERTEX}:predict"):
+    for path in (f"/v1/models/parcels/versions/{version}:predict", f"{VERTEX}:predict"):
         assert server.post(path, {"instances": [ROW]}).json == answer.json
 
 
@@ -48,18 +44,18 @@ def test_the_usual_signature_may_be_named(server: Loopback) -> None:
 
 
 def test_models_say_that_they_are_ready(server: Loopback) -> None:
-    assert server.get("/v1/models").json == {"models": ["1"]}
-    told = server.get("/v1/models/1").json
+    assert server.get("/v1/models").json == {"models": ["parcels"]}
+    told = server.get("/v1/models/parcels").json
     assert told["ready"] is True
     assert told["model_version_status"][0]["state"] == "AVAILABLE"
-    assert server.get(f"/v1/models/1/versions/{server.desk.version}").json == told
+    assert server.get(f"/v1/models/parcels/versions/{server.desk.version}").json == told
     assert server.get(VERTEX).status == 200
 
 
-def test_a_server_that_stops_is_not_ready() -> None:
-    server = Loopback()
+def test_a_server_that_stops_is_not_ready(model: Path) -> None:
+    server = Loopback(model)
     server.desk.is_ready = False
-    assert server.get("/v1/models/1").status == 503
+    assert server.get("/v1/models/parcels").status == 503
     assert server.get(VERTEX).status == 503
 
 
@@ -72,9 +68,9 @@ def test_a_server_that_stops_is_not_ready() -> None:
         (PREDICT, {"instances": [ROW, 1]}, 400, "every row"),
         (PREDICT, {"instances": [ROW], "parameters": {"x": 1}}, 400, "no parameter 'x'"),
         (PREDICT, {"instances": [{"size": 1}]}, 400, "'colour'"),
-        ("/v1/models/other:predict", {"instances": [ROW]}, 404, "called '1'"),
-        ("/v1/models/1/versions/9:predict", {"instances": [ROW]}, 404, "version"),
-        ("/v1/models/1:explode", {"instances": [ROW]}, 405, "POST"),
+        ("/v1/models/other:predict", {"instances": [ROW]}, 404, "called 'parcels'"),
+        ("/v1/models/parcels/versions/9:predict", {"instances": [ROW]}, 404, "version"),
+        ("/v1/models/parcels:explode", {"instances": [ROW]}, 405, "POST"),
         ("/v1/nothing/here", {}, 404, "nothing"),
     ],
 )
@@ -87,8 +83,8 @@ def test_refusals_have_the_shape_that_clients_read(
     assert told in answer.json["error"]
 
 
-def test_without_a_key_no_model_is_named() -> None:
-    server = Loopback(Settings(keys=(KEY,)))
+def test_without_a_key_no_model_is_named(model: Path) -> None:
+    server = Loopback(model, Settings(keys=(KEY,)))
     for answer in (
         server.post(PREDICT, {"instances": [ROW]}),
         server.get("/v1/models"),
@@ -96,5 +92,5 @@ def test_without_a_key_no_model_is_named() -> None:
         server.post(f"{VERTEX}:predict", {"instances": [ROW]}),
     ):
         assert answer.status == 401
-        assert "'1'" not in answer.json["error"]
+        assert "parcels" not in answer.json["error"]
     assert server.get(VERTEX).json == {"ready": True}

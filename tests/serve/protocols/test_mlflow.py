@@ -6,6 +6,7 @@ import csv
 import io
 import re
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,22 +15,15 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from loopback import KEPT, Loopback
+from loopback import Loopback
 from small_models import make_model
 
-from fathometer.bundle import open_bundle
-from fathometer.serve.desk import Desk
 from fathometer.serve.settings import Settings
 from fathometer.tasks.regression import Regression
 
 ROW = {"size": 0.5, "colour": "red", "day": "2024-05-01", "note": "late, slow parcel"}
 CSV = b'0.5,red,2024-05-01,"late, slow parcel"\n'
 KEY = "k" * 32
-
-
-@pytest.fixture(scope="module")
-def server() -> Loopback:
-    return Loopback()
 
 
 @pytest.fixture(scope="module")
@@ -44,11 +38,11 @@ def numbers(tmp_path_factory: pytest.TempPathFactory) -> Loopback:
         Regression("y", "rmse", 0.01),
         learners=("linear",),
     )
-    return Loopback(desk=Desk(open_bundle(folder)))
+    return Loopback(folder)
 
 
 def test_labels_are_answered_unless_probabilities_are_wished_for(server: Loopback) -> None:
-    told = open_bundle(KEPT).predict(server_frame(ROW))
+    told = server.desk.bundle.predict(server_frame(ROW))
     answer = server.post("/invocations", {"dataframe_records": [ROW]})
     assert answer.json == {"predictions": told["prediction"].tolist()}
     assert answer.headers["content-type"] == "application/json"
@@ -77,8 +71,8 @@ def server_frame(*rows: Mapping[str, Any]) -> pd.DataFrame:
 
 
 def test_the_family_may_be_chosen(server: Loopback) -> None:
-    for family in ("classical", "deep"):
-        told = open_bundle(KEPT).predict(server_frame(ROW), family).drop(columns="prediction")
+    for family in ("linear", "tree"):
+        told = server.desk.bundle.predict(server_frame(ROW), family).drop(columns="prediction")
         answer = server.post(
             "/invocations",
             {"dataframe_records": [ROW], "params": {"output": "probabilities", "family": family}},
@@ -240,8 +234,8 @@ def test_health_is_told(server: Loopback) -> None:
     assert server.get("/version").body.decode().count(".") == 2
 
 
-def test_a_server_that_stops_is_not_healthy() -> None:
-    server = Loopback()
+def test_a_server_that_stops_is_not_healthy(model: Path) -> None:
+    server = Loopback(model)
     server.desk.is_ready = False
     for path in ("/ping", "/health"):
         answer = server.get(path)
@@ -249,8 +243,8 @@ def test_a_server_that_stops_is_not_healthy() -> None:
         assert answer.json["error_code"] == "TEMPORARILY_UNAVAILABLE"
 
 
-def test_without_a_key_only_health_is_told() -> None:
-    server = Loopback(Settings(keys=(KEY,)))
+def test_without_a_key_only_health_is_told(model: Path) -> None:
+    server = Loopback(model, Settings(keys=(KEY,)))
     for path in ("/ping", "/health", "/version"):
         assert server.get(path).status == 200
     refused = server.post("/invocations", {"dataframe_records": [ROW]})

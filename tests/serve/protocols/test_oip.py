@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,18 +11,12 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from loopback import KEPT, Loopback
+from loopback import Loopback
 
-from fathometer.bundle import open_bundle
 from fathometer.serve.settings import Settings
 
-MODEL = "/v2/models/1"
+MODEL = "/v2/models/parcels"
 KEY = "k" * 32
-
-
-@pytest.fixture(scope="module")
-def server() -> Loopback:
-    return Loopback()
 
 
 def column(name: str, *data: Any, datatype: str = "BYTES") -> dict[str, Any]:
@@ -44,8 +39,8 @@ def test_health_says_both_words_for_every_client(server: Loopback) -> None:
         assert (answer.status, answer.json) == (200, {"live": True, "ready": True})
 
 
-def test_a_server_that_stops_lives_but_is_not_ready() -> None:
-    server = Loopback()
+def test_a_server_that_stops_lives_but_is_not_ready(model: Path) -> None:
+    server = Loopback(model)
     server.desk.is_ready = False
     assert server.get("/v2/health/live").json == {"live": True, "ready": False}
     assert server.get("/v2/health/live").status == 200
@@ -59,14 +54,14 @@ def test_the_server_and_its_models_are_described(server: Loopback) -> None:
     assert told["name"] == "fathometer"
     assert "binary_tensor_data" in told["extensions"]
     assert server.get("/v2/").json == told
-    assert server.get("/v2/models").json == {"models": ["1"]}
+    assert server.get("/v2/models").json == {"models": ["parcels"]}
     version = server.desk.version
     index = server.ask("POST", "/v2/repository/index", b"{}").json
-    assert index == [{"name": "1", "version": version, "state": "READY", "reason": ""}]
+    assert index == [{"name": "parcels", "version": version, "state": "READY", "reason": ""}]
     for path in (MODEL, f"{MODEL}/versions/{version}"):
-        assert server.get(f"{path}/ready").json == {"name": "1", "ready": True}
+        assert server.get(f"{path}/ready").json == {"name": "parcels", "ready": True}
         described = server.get(path).json
-        assert described["name"] == "1"
+        assert described["name"] == "parcels"
         assert described["versions"] == [version]
 
 
@@ -79,21 +74,21 @@ def test_what_is_described_is_accepted_and_answered(server: Loopback) -> None:
     ]
     assert [one["name"] for one in described["inputs"]] == list(server.desk.bundle.schema.names)
     answered = server.post(f"{MODEL}/infer", {"inputs": inputs}).json["outputs"]
-    for promised, given in zip(described["outputs"], answered, strict=True):
-        assert (given["name"], given["datatype"]) == (promised["name"], promised["datatype"])
-        assert given["shape"] == [2 if size == -1 else size for size in promised["shape"]]
+    for promised, told in zip(described["outputs"], answered, strict=True):
+        assert (told["name"], told["datatype"]) == (promised["name"], promised["datatype"])
+        assert told["shape"] == [2 if size == -1 else size for size in promised["shape"]]
         labels = orjson.loads(promised["parameters"]["labels"])
         assert labels == list(server.desk.labels)
-        if given["datatype"] == "BYTES":
-            assert set(given["data"]) <= set(labels)
+        if told["datatype"] == "BYTES":
+            assert set(told["data"]) <= set(labels)
 
 
 def test_answers_are_those_of_the_model(server: Loopback) -> None:
     frame = pd.DataFrame(
         [{"size": 0.5, "colour": "red", "day": "2024-05-01", "note": "late parcel"}], dtype=object
     )
-    for family in (None, "classical", "deep"):
-        told = open_bundle(KEPT).predict(frame, family)
+    for family in (None, "linear", "tree"):
+        told = server.desk.bundle.predict(frame, family)
         parameters = {} if family is None else {"family": family}
         answer = server.post(f"{MODEL}/infer", one_row(id="a/b ü", parameters=parameters)).json
         assert answer["id"] == "a/b ü"
@@ -137,12 +132,12 @@ def test_bad_rows_may_have_no_answer(server: Loopback) -> None:
         ("GET", "/v2/models/other", 404),
         ("GET", "/v2/models/other/ready", 404),
         ("POST", "/v2/models/other/infer", 404),
-        ("GET", "/v2/models/1/versions/2", 404),
-        ("POST", "/v2/models/1/versions/2/infer", 404),
+        ("GET", "/v2/models/parcels/versions/2", 404),
+        ("POST", "/v2/models/parcels/versions/2/infer", 404),
         ("GET", "/v2/nothing", 404),
-        ("GET", "/v2/models/1/config", 404),
-        ("GET", "/v2/models/1/infer", 405),
-        ("POST", "/v2/models/1/infer", 400),
+        ("GET", "/v2/models/parcels/config", 404),
+        ("GET", "/v2/models/parcels/infer", 405),
+        ("POST", "/v2/models/parcels/infer", 400),
         ("DELETE", "/v2", 405),
     ],
 )
@@ -161,8 +156,8 @@ def test_missing_columns_are_named(server: Loopback) -> None:
     assert "'colour', 'day', 'note'" in answer.json["error"]
 
 
-def test_without_a_key_only_health_is_told() -> None:
-    server = Loopback(Settings(keys=(KEY,)))
+def test_without_a_key_only_health_is_told(model: Path) -> None:
+    server = Loopback(model, Settings(keys=(KEY,)))
     for path in ("/v2/health/live", "/v2/health/ready"):
         assert server.get(path).status == 200
     for path in ("/v2", "/v2/models", MODEL, f"{MODEL}/ready"):

@@ -19,7 +19,6 @@ from small_models import make_model
 
 import fathometer as fm
 from fathometer.bundle import open_bundle, pack_archive
-from fathometer.serve.desk import Desk
 from fathometer.tasks.classification import Classification
 
 ROWS = 1_000
@@ -68,7 +67,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def server(folder: Path) -> Loopback:
-    return Loopback(desk=Desk(open_bundle(folder)))
+    return Loopback(folder)
 
 
 @pytest.fixture(scope="module")
