@@ -64,7 +64,7 @@ class App:
                 logger.exception("request %s was not answered: %s", request, type(error).__name__)
                 response = refused(protocol, RefusedError(500, OURS), request)
         self.desk.metrics.request(protocol.name, response.status)
-        await respond(send, response, request, with_body=method != "HEAD")
+        await respond(send, response, request, with_body=method != "HEAD", is_last=not self.desk.is_ready)
 
     async def _body(self, headers: Mapping[str, str], receive: Receive) -> bytes:
         """The whole body, counted as it comes.

@@ -26,6 +26,7 @@ SAFE_HEADERS = {
     "x-content-type-options": "nosniff",
     "x-frame-options": "DENY",
 }
+_SAFE_PAIRS = {name: (name.encode(), value.encode()) for name, value in SAFE_HEADERS.items()}
 
 
 def refused(protocol: Protocol, refusal: RefusedError, request: str, **further: str) -> Response:
@@ -41,14 +42,23 @@ def refused(protocol: Protocol, refusal: RefusedError, request: str, **further: 
     return Response(response.status, response.body, response.media_type, headers | dict(response.headers))
 
 
-async def respond(send: Send, response: Response, request: str, with_body: bool = True) -> None:
-    """Send a response, with the headers that keep browsers from doing anything with it."""
-    headers = SAFE_HEADERS | {REQUEST_HEADER: request} | dict(response.headers)
+async def respond(
+    send: Send, response: Response, request: str, *, with_body: bool = True, is_last: bool = False
+) -> None:
+    """Send a response, with the headers that keep browsers from doing anything with it.
+
+    Args:
+        is_last: the client is told to ask elsewhere next time, for this server stops.
+    """
+    headers = [pair for name, pair in _SAFE_PAIRS.items() if name not in response.headers]
     if response.status != 204:
-        headers["content-type"] = response.media_type
-        headers["content-length"] = str(len(response.body))
-    encoded = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]
-    await send({"type": "http.response.start", "status": response.status, "headers": encoded})
+        headers.append((b"content-type", response.media_type.encode("latin-1")))
+        headers.append((b"content-length", b"%d" % len(response.body)))
+    own = {REQUEST_HEADER: request, **response.headers}
+    if is_last:
+        own["connection"] = "close"
+    headers += [(name.encode("latin-1"), value.encode("latin-1")) for name, value in own.items()]
+    await send({"type": "http.response.start", "status": response.status, "headers": headers})
     await send({"type": "http.response.body", "body": response.body if with_body else b""})
 
 

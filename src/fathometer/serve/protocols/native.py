@@ -36,7 +36,7 @@ class Native(Protocol):
     def routes(self) -> tuple[Route, ...]:
         """Questions, what the model is, and how the server does."""
         plain = {"text/plain": {"schema": {"type": "string"}}}
-        html = {"text/html": {"schema": {"type": "string"}}}
+        html = {"text/html": {"schema": {"type": "string"}}} | _says("Model")
         asks, says = _asks("Question"), _says("Answer")
         return (
             Route("/predict", ("POST",), predict, describes={"post": _told("Answer rows", says, asks)}),
@@ -132,7 +132,9 @@ async def api(desk: Desk, request: Request) -> Response:
 
 
 async def front(desk: Desk, request: Request) -> Response:
-    """The page for people; it names the server as whoever reads it does."""
+    """The page for people; it names the server as whoever reads it does. Programs read that it is alive."""
+    if "text/html" not in request.headers.get("accept", "text/html"):
+        return Response(200, b'{"status":"alive"}')  # as KServe's version 1 reads it
     host = request.headers.get("host", "")
     scheme = "http" if desk.settings.is_local else request.headers.get("x-forwarded-proto", "http")
     shown = page.page(desk, f"{'https' if scheme == 'https' else 'http'}://{host}", desk.once(_row))
