@@ -52,6 +52,11 @@ def test_models_say_that_they_are_ready(server: Loopback) -> None:
     assert server.get(VERTEX).status == 200
 
 
+def test_programs_read_at_the_root_that_the_server_is_alive(server: Loopback) -> None:
+    assert server.get("/", accept="*/*").json == {"status": "alive"}
+    assert server.get("/", accept="text/html,*/*").headers["content-type"].startswith("text/html")
+
+
 def test_a_server_that_stops_is_not_ready(model: Path) -> None:
     server = Loopback(model)
     server.desk.is_ready = False
