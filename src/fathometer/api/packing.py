@@ -24,7 +24,7 @@ from fathometer.study.budget import REFIT_SHARE
 from fathometer.study.ledger import Ledger, Trial
 from fathometer.study.outcome import Outcome
 from fathometer.study.run import MEMORY_SHARE, refit
-from fathometer.study.trial import load_rows
+from fathometer.study.trial import load_fold, load_rows
 from fathometer.task import Task
 
 GOLDEN_SHARE = 0.1  # of the budget may go into answering the golden rows
@@ -198,21 +198,18 @@ def told_of(result: Mapping[str, Any]) -> dict[str, Any]:
     return told
 
 
-def about_run(run: Mapping[str, Any], verdict: str, trials: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
-    """Facts for people: what a run's model answers, and what it was made of.
-
-    Args:
-        trials: settings of the packed models.
-    """
+def about_run(study: Study, trials: Sequence[Trial]) -> dict[str, Any]:
+    """Facts for people: what a run's model answers, and what it was made of. `trials`: the models that are packed."""
+    run = study.outcome.run
     return {
-        "verdict": verdict,
+        "verdict": study.verdict.sentence,
         "origin": run["data"]["origin"],
         "created": run["created"],
         "target": run["task"]["target"],
-        "rows": run["data"]["rows"],
+        "rows": _learned_rows(study.folder, trials),
         "ids": [one["name"] for one in run.get("left_out", []) if one["reason"] == "id"],
         "model": run.get("model", "best"),
-        "encoders": _encoders(run, trials),
+        "encoders": _encoders(run, (trial.settings for trial in trials)),
     }
 
 
@@ -264,10 +261,16 @@ def contents_of(
         members=[Member(t.key, t.learner, t.title, ledger.model_folder(t)) for t in chosen.trials],
         mixes=chosen.mixes,
         default=chosen.default,
-        about=about_run(run, study.verdict.sentence, (trial.settings for trial in chosen.trials)),
+        about=about_run(study, chosen.trials),
         reference=reference,
         verdict=verdict,
     )
+
+
+def _learned_rows(folder: Path, trials: Sequence[Trial]) -> int:
+    """How many rows the packed models learned from or were chosen by, all together."""
+    folds = [load_fold(folder, name) for name in {trial.fold for trial in trials}]
+    return len(np.unique(np.concatenate([fold[part] for fold in folds for part in ("train", "valid")])))
 
 
 def _sizes(contents: Contents) -> dict[str, int]:

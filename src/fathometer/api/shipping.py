@@ -114,7 +114,12 @@ def _made(workshop: Path, contents: Contents, name: str, engine: Engine) -> Path
     golden, why_not = rehearse(engine, folder, contents.reference, SECONDS)
     if golden is None:
         raise BadBundle(f"The model does not answer made-up rows: {why_not}. Make it again.")
-    write_model(folder, contents, golden=golden, name=name)
+    try:
+        write_model(folder, contents, golden=golden, name=name)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:  # facts that another program wrote
+        raise BadBundle(
+            f"What the model says of itself is not what it should be ({type(error).__name__}: {error}). Make it again."
+        ) from error
     return folder
 
 

@@ -15,12 +15,14 @@ from fathometer.bundle.card_words import (
     bytes_told,
     interval,
     listed,
+    metric_told,
     name_of,
     quoted,
     score_told,
     sentence,
     table,
 )
+from fathometer.data.metrics import METRICS
 from fathometer.kind import all_unstructured
 
 COLUMNS_SHOWN = 60
@@ -80,12 +82,13 @@ def _head(name: str, model: Mapping[str, Any], result: Mapping[str, Any] | None)
     standing = ((result or {}).get("table") or {}).get(model["default"]) or {}
     if result and standing.get("score"):
         metric, score = result["metric"], standing["score"]
+        title = METRICS[metric["name"]].title if metric["name"] in METRICS else str(metric["name"])
         ends = (
             f"95 % interval {interval(score['low'], score['high'], '')}"
             if score.get("low") is not None
             else ""
         )
-        unit = f" in {metric['unit']}" if metric["unit"] else ""
+        named = f"{title} in {metric['unit']}" if metric["unit"] else title
         yield from (
             "model-index:",
             f"- name: {quoted(name)}",
@@ -98,7 +101,7 @@ def _head(name: str, model: Mapping[str, Any], result: Mapping[str, Any] | None)
             "    metrics:",
             f"    - type: {quoted(metric['name'])}",
             f"      value: {float(score['score'])!r}",
-            f"      name: {quoted(', '.join(filter(None, (metric['name'] + unit, 'on rows held out', ends))))}",
+            f"      name: {quoted(', '.join(filter(None, (named, 'on rows held out', ends))))}",
         )
     yield "---"
 
@@ -109,7 +112,7 @@ def _about(name: str, model: Mapping[str, Any]) -> Iterator[str]:
     kind = "one of its labels" if model["task"]["name"] == "classification" else "a number"
     count = len(model["schema"]["columns"])
     told = f"It answers **{name_of(target)}** ({kind}) from {count:,} column{'s' if count > 1 else ''}."
-    made = [f"learned from {about['rows']:,} rows"] if about.get("rows") else []
+    made = [f"learned from {amount(about['rows'])} rows"] if about.get("rows") else []
     made += [f"({name_of(about['origin'])})"] if about.get("origin") else []
     made += [f"in a run begun on {sentence(str(about['created'])[:10])}"] if about.get("created") else []
     yield f"{told} It was {' '.join(made) or 'made'} by [fathometer](#how-to-use-it)."
@@ -164,17 +167,18 @@ def _range(column: Mapping[str, Any]) -> str:
     summary, kind = column["summary"], column["kind"]
     if kind in ("number", "moment") and summary.get("low") is not None:
         ends = [
-            str(summary[end])[:19] if kind == "moment" else amount(summary[end]) for end in ("low", "high")
+            name_of(str(summary[end])[:19]) if kind == "moment" else amount(summary[end])
+            for end in ("low", "high")
         ]
         return f"{ends[0]} to {ends[1]}"
     if summary.get("commonest") is not None:
         told = [level for level, count in summary["commonest"] if count >= LEVEL_ROWS_LEAST]
         shown = listed(told, LEVELS_SHOWN) if told else "each rare"
-        return f"{summary['distinct']:,} levels: {shown}"
+        return f"{amount(summary.get('distinct'))} levels: {shown}"
     if kind == "text" and summary.get("mean_words") is not None:
-        return f"{amount(summary['mean_words'])} words in the mean"
+        return f"{amount(round(summary['mean_words']))} words on average"
     if kind == "image":
-        return f"read as {summary.get('width')} x {summary.get('height')} pixels"
+        return f"read as {amount(summary.get('width'))} x {amount(summary.get('height'))} pixels"
     return ""
 
 
@@ -205,13 +209,19 @@ def _made_of(model: Mapping[str, Any], sizes: Mapping[str, int]) -> Iterator[str
 
 
 def _measured(model: Mapping[str, Any], result: Mapping[str, Any]) -> Iterator[str]:
-    metric, splits, machine = result["metric"], result["splits"], result.get("machine") or {}
+    metric, splits, machine = (
+        metric_told(result["metric"]),
+        result.get("splits") or {},
+        result.get("machine") or {},
+    )
     yield from ("## How well it does", "")
+    how = sentence(splits.get("sentence") or "on rows held out")
+    processor = name_of(machine.get("processor") or "processor not known")
     better = "higher" if metric["higher_is_better"] else "lower"
     yield (
-        f"By {name_of(metric['name'])} ({better} is better), {sentence(splits['sentence'])}. No choice was made on the "
-        f"rows that judge. All families had the same time: {amount(result['budget_seconds'])} seconds of wall time for "
-        f"everything, on {result.get('workers')} cores ({name_of(machine.get('processor') or 'processor not known')})."
+        f"By {metric['title']} ({better} is better), {how}. No choice was made on the "
+        f"rows that judge. The run had {amount(result.get('budget_seconds'))} seconds by the clock for everything, "
+        f"{amount(result.get('workers'))} trials at a time, and every family the same share ({processor})."
     )
     rows = []
     for competitor in FAMILIES:
@@ -225,7 +235,7 @@ def _measured(model: Mapping[str, Any], result: Mapping[str, Any]) -> Iterator[s
         )  # fmt: skip
     header = (
         "family",
-        f"{metric['name']} [95 % interval]",
+        f"{metric['title']} [95 % interval]",
         "processor time used",
         "per answer",
         "in this model",

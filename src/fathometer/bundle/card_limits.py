@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from fathometer.bundle.card_words import amount, interval, name_of, score_told, sentence, table
+from fathometer.bundle.card_words import amount, interval, metric_told, name_of, score_told, sentence, table
 
 CLASSES_SHOWN = 20
 COLUMNS_SHOWN = 10
@@ -17,7 +17,7 @@ CONFUSED_MOST = 12
 def measured_limits(default: str, result: Mapping[str, Any]) -> Iterator[str]:
     """What was measured of the competitor that answers by default, each part where it was."""
     measures = (result.get("measures") or {}).get(default) or {}
-    metric = result["metric"]
+    metric = metric_told(result["metric"])
     yield from ("## Limits, as measured", "")
     bullets = [
         *_overfit(measures.get("train_gap"), metric),
@@ -39,7 +39,7 @@ def _overfit(found: Mapping[str, Any] | None, metric: Mapping[str, Any]) -> Iter
         scores = [
             score_told({"score": found[name]}, metric["unit"]) for name in ("train_score", "test_score")
         ]
-        yield f"- On rows it learned from {scores[0]}, on others {scores[1]} ({name_of(metric['name'])})."
+        yield f"- On rows it learned from {scores[0]}, on others {scores[1]} ({metric['title']})."
 
 
 def _calibration(found: Mapping[str, Any] | None) -> Iterator[str]:
@@ -58,7 +58,8 @@ def _robustness(found: Any, metric: Mapping[str, Any]) -> Iterator[str]:
             ends = ""
             if one.get("low") is not None and one.get("high") is not None:
                 ends = f" {interval(round(one['low'], 2), round(one['high'], 2), '')}"
-            yield f"- {sentence(one['what'])}: loses {amount(round(loss, 2))} {metric['gap_unit']}{ends}."
+            what = sentence(f"{str(one['what'])[:1].upper()}{str(one['what'])[1:]}")
+            yield f"- {what}: loses {amount(round(loss, 2))} {metric['gap_unit']}{ends}."
 
 
 def _weaknesses(found: Any, metric: Mapping[str, Any]) -> Iterator[str]:
@@ -67,7 +68,7 @@ def _weaknesses(found: Any, metric: Mapping[str, Any]) -> Iterator[str]:
         ends = f"{amount(one['from'])} and {amount(one['to'])}"
         yield (
             f"- Worse where the {sentence(one['fact'])} of {name_of(one['column'])} lies between {ends}: by "
-            f"{amount(round(one['gap'], 1))} {metric['gap_unit']} ({one['rows']:,} rows)."
+            f"{amount(round(one['gap'], 1))} {metric['gap_unit']} ({amount(one['rows'])} rows)."
         )
 
 
@@ -92,7 +93,7 @@ def _mistakes(found: Mapping[str, Any] | None) -> Iterator[str]:
         for place, label in enumerate(labels[:CLASSES_SHOWN]):
             truly, said = sum(counts[place]), sum(row[place] for row in counts)
             hit = counts[place][place]
-            rows.append((name_of(label), f"{truly:,}", _share(hit, truly), _share(hit, said)))
+            rows.append((name_of(label), amount(truly), _share(hit, truly), _share(hit, said)))
         yield from (*table(("label", "rows", "of these found", "of such answers right"), rows), "")
     elif isinstance(found.get("r2"), int | float):
         yield from (f"It explains {100 * found['r2']:.0f} % of the variance of rows that were held out.", "")
@@ -123,7 +124,7 @@ def _groups(found: Mapping[str, Any] | None, default: str, metric: Mapping[str, 
             ("tpr", "of those truly so"),
             ("fpr", "of those not so"),
             ("mean_error", "mean error"),
-            ("score", metric["name"]),
+            ("score", metric["title"]),
         )
         if any(group.get(name) for group in compared["groups"])
     ]

@@ -8,6 +8,7 @@ from typing import Any
 
 from fathometer.core.markdown import as_line, escaped
 from fathometer.core.plain import clean, shortened, visible
+from fathometer.data.metrics import METRICS
 
 FAMILIES: Mapping[str, str] = {
     "classical": "classical ML",
@@ -39,9 +40,10 @@ def listed(names: Iterable[object], most: int = 10) -> str:
 
 
 def amount(value: Any) -> str:
-    """A number in at most four digits."""
-    if not isinstance(value, int | float):
-        return "not measured"
+    """A number in about four digits."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return "not known"
+    value = float(value)
     size = abs(value)
     if size >= 1e9 or 0 < size < 1e-4:
         shown = f"{value:.3g}".replace("e+0", "e").replace("e+", "e")
@@ -49,7 +51,15 @@ def amount(value: Any) -> str:
         shown = f"{value:,.0f}"
     else:
         shown = f"{value:.4g}" if size < 10 or value != round(value) else f"{value:.0f}"
-    return shown.replace("-", MINUS, 1)
+    return MINUS + shown[1:] if shown.startswith("-") else shown
+
+
+def metric_told(metric: Mapping[str, Any]) -> dict[str, Any]:
+    """A metric as a result describes it, with its title, and all its texts harmless."""
+    name = str(metric["name"])
+    title = METRICS[name].title if name in METRICS else name
+    texts = {"title": title, "unit": metric["unit"], "gap_unit": metric["gap_unit"]}
+    return {**metric, **{key: name_of(text) for key, text in texts.items()}}
 
 
 def score_told(score: Mapping[str, Any], unit: str) -> str:
