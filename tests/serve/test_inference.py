@@ -162,7 +162,7 @@ def test_what_is_asked_for_besides_is_read() -> None:
         ],
     )
     assert asked.request == "mine"
-    assert (asked.wish.family, asked.wish.on_bad) == ("deep", "null")
+    assert (asked.manner.family, asked.manner.on_bad) == ("deep", "null")
     assert asked.outputs == (Wanted("probabilities", False, 2), Wanted("prediction", True, 0))
 
 
@@ -340,7 +340,7 @@ LABELS = ("no", "ja, später", "")
 def test_answers_are_labels_and_probabilities_bit_by_bit(is_binary: bool) -> None:
     numbers = np.random.default_rng(0).dirichlet([1, 1, 1], 5)
     numbers[3] = np.nan
-    asked = Inference(pd.DataFrame(), read(floats("a", [1], [1])).wish, "mine", (), is_binary)
+    asked = Inference(pd.DataFrame(), read(floats("a", [1], [1])).manner, "mine", (), is_binary)
     found = outputs_of(*write_inference(reply(numbers, LABELS), asked))
     assert set(found) == {"prediction", "probabilities"}
     told = found["probabilities"].numbers

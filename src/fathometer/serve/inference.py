@@ -17,10 +17,10 @@ import pandas as pd
 
 from fathometer.data.schema import Schema
 from fathometer.serve.limits import Limits
+from fathometer.serve.manners import Manner, manner_of
 from fathometer.serve.question import RefusedError, Reply
 from fathometer.serve.tables import columns_of_bytes, decoded_base64, demand_different, read_json
 from fathometer.serve.tensors import BYTES, Tensor, checked_shape, from_bytes, from_json, to_bytes, to_json
-from fathometer.serve.wishes import Wish, wish_of
 
 PREDICTION, PROBABILITIES = "prediction", "probabilities"
 LENGTH_HEADER = "inference-header-content-length"
@@ -43,7 +43,7 @@ class Inference:
     """What a request says. outputs: in the order asked for; none: all there are. request: its id, or ""."""
 
     frame: pd.DataFrame
-    wish: Wish
+    manner: Manner
     request: str
     outputs: tuple[Wanted, ...]
     is_binary: bool
@@ -71,10 +71,10 @@ def read_inference(body: bytes, header_length: str | None, schema: Schema, limit
         raise RefusedError(400, 'Expected a JSON object with "inputs".')
     parameters = _parameters(asked, "the request")
     tensors = _inputs(asked.get("inputs"), tail, limits)
-    wish = wish_of({name: parameters[name] for name in OURS if name in parameters})
+    manner = manner_of({name: parameters[name] for name in OURS if name in parameters})
     is_binary = _flag(parameters, "binary_data_output", False)
     return Inference(
-        _frame(tensors, schema), wish, _id(asked), _outputs(asked.get("outputs"), is_binary), is_binary
+        _frame(tensors, schema), manner, _id(asked), _outputs(asked.get("outputs"), is_binary), is_binary
     )
 
 
@@ -119,7 +119,7 @@ def _raw_input(body: bytes, schema: Schema) -> Inference:
         tensor = from_bytes(column.name, "FP64", (len(body) // 8,), body)
     else:
         tensor = Tensor(column.name, BYTES, (1,), None, (body,))
-    return Inference(_frame([(tensor, {})], schema), Wish(), "", (), False)
+    return Inference(_frame([(tensor, {})], schema), Manner(), "", (), False)
 
 
 Read = tuple[Tensor, Mapping[str, Any]]

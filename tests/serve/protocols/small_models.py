@@ -10,6 +10,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from fathometer.bundle import Member, pack
+from fathometer.bundle.reference import make_reference
 from fathometer.data.rows import Rows
 from fathometer.data.schema import learn_schema
 from fathometer.learner import LEARNERS, Run
@@ -74,5 +75,6 @@ def make_model(
         },
         default="together",
         about={"verdict": "made for tests"},
+        reference=make_reference(rows),
     )
     return folder

@@ -52,6 +52,21 @@ def test_models_say_that_they_are_ready(server: Loopback) -> None:
     assert server.get(VERTEX).status == 200
 
 
+def test_explanations_add_up_to_the_answer(server: Loopback) -> None:
+    for row in (ROW, list(ROW.values())):
+        asked = {"instances": [row], "parameters": {"permutations": 4, "label": "a"}}
+        told = server.post("/v1/models/parcels:explain", asked)
+        assert told.status == 200, told.body
+        (one,) = told.json["explanations"]
+        parts = sum(column["part"] for column in one["columns"].values())
+        assert one["base"] + parts == pytest.approx(one["value"])
+        assert (
+            told.json["predictions"] == server.post(PREDICT, asked | {"parameters": {}}).json["predictions"]
+        )
+    for wrong in ({"instances": [[1]]}, {"instances": [1]}, {"instances": [ROW], "parameters": {"x": 1}}):
+        assert server.post("/v1/models/parcels:explain", wrong).status == 400
+
+
 def test_programs_read_at_the_root_that_the_server_is_alive(server: Loopback) -> None:
     assert server.get("/", accept="*/*").json == {"status": "alive"}
     assert server.get("/", accept="text/html,*/*").headers["content-type"].startswith("text/html")
@@ -69,7 +84,7 @@ def test_a_server_that_stops_is_not_ready(model: Path) -> None:
     [
         (PREDICT, {}, 400, '"instances"'),
         (PREDICT, [], 400, '"instances"'),
-        (PREDICT, {"instances": {}}, 400, "a list of rows"),
+        (PREDICT, {"instances": {}}, 400, '"instances"'),
         (PREDICT, {"instances": [ROW, 1]}, 400, "every row"),
         (PREDICT, {"instances": [ROW], "parameters": {"x": 1}}, 400, "no parameter 'x'"),
         (PREDICT, {"instances": [{"size": 1}]}, 400, "'colour'"),

@@ -6,6 +6,8 @@
 
 from __future__ import annotations
 
+import functools
+import time
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
@@ -13,10 +15,12 @@ import orjson
 import pandas as pd
 
 from fathometer.serve.desk import Desk
+from fathometer.serve.explain import explain
+from fathometer.serve.manners import Manner, check_long_cells, decoded, encoded, manner_of, values_of
+from fathometer.serve.objects import wish_of
 from fathometer.serve.protocol import Protocol, Request, Response, Route
 from fathometer.serve.question import RefusedError, Reply
 from fathometer.serve.tables import from_instances, read_json
-from fathometer.serve.wishes import Wish, check_long_cells, decoded, encoded, values_of, wish_of
 
 VERTEX = "/v1/endpoints/{endpoint}/deployedModels/{deployed}"
 VERSIONED = "/v1/models/{model}/versions/{version}"
@@ -32,6 +36,7 @@ class KServe(Protocol):
         return (
             Route("/v1/models", ("GET",), _models),
             Route("/v1/models/{model}:predict", ("POST",), _predict),
+            Route("/v1/models/{model}:explain", ("POST",), _explain),
             Route(f"{VERSIONED}:predict", ("POST",), _predict),
             Route("/v1/models/{model}", ("GET",), _model),
             Route(VERSIONED, ("GET",), _model),
@@ -69,20 +74,48 @@ async def _health(desk: Desk, request: Request) -> Response:
 
 async def _predict(desk: Desk, request: Request) -> Response:
     _demand_model(desk, request)
-    frame, wish = await decoded(desk, request, _rows)
-    reply = await desk.ask(wish.question(frame))
-    return await encoded(desk, reply, _written, wish.output)
+    frame, manner = await decoded(desk, request, _rows)
+    reply = await desk.ask(manner.question(frame))
+    return await encoded(desk, reply, _written, manner.output)
 
 
-def _rows(desk: Desk, request: Request) -> tuple[pd.DataFrame, Wish]:
-    value = read_json(request.body)
-    if not isinstance(value, dict) or "instances" not in value:
+async def _explain(desk: Desk, request: Request) -> Response:
+    """Which columns answers rest on; its parameters are those of our own /explain."""
+    _demand_model(desk, request)
+    instances, parameters = _instances(request.body)
+    names = desk.bundle.schema.names
+    rows = [dict(zip(names, row, strict=False)) if isinstance(row, list) else row for row in instances]
+    if any(isinstance(row, list) and len(row) != len(names) for row in instances):
+        raise RefusedError(400, f"Expected {len(names)} cells in every row that is a list.")
+    wish = wish_of(desk, orjson.dumps({**parameters, "rows": rows}))
+    latest = time.monotonic() + desk.limits.seconds
+    told = await desk.slowly(functools.partial(explain, desk.bundle, wish, latest))
+    predictions = [row["prediction"] for row in told]
+    return Response(200, orjson.dumps({"predictions": predictions, "explanations": told}))
+
+
+def _rows(desk: Desk, request: Request) -> tuple[pd.DataFrame, Manner]:
+    instances, parameters = _instances(request.body)
+    frame = from_instances(instances, desk.bundle.schema)
+    return check_long_cells(request, frame, desk), manner_of(parameters)
+
+
+def _instances(body: bytes) -> tuple[list[Any], Mapping[str, Any]]:
+    """(rows, parameters) of a request.
+
+    Raises:
+        RefusedError: it has no instances, or names a signature.
+    """
+    value = read_json(body)
+    if not isinstance(value, dict) or not isinstance(value.get("instances"), list):
         raise RefusedError(400, 'Expected a JSON object with "instances", a list of rows.')
     name = value.get("signature_name")
     if name not in (None, "", "serving_default"):
         raise RefusedError(400, f"There is no signature {str(name)[:60]!r}. Leave signature_name out.")
-    frame = from_instances(value["instances"], desk.bundle.schema)
-    return check_long_cells(request, frame, desk), wish_of(value.get("parameters"))
+    parameters = value.get("parameters") or {}
+    if not isinstance(parameters, dict):
+        raise RefusedError(400, "Expected the parameters as an object.")
+    return value["instances"], parameters
 
 
 def _written(reply: Reply, output: str) -> Response:

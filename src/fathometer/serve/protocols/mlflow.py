@@ -21,11 +21,11 @@ import pandas as pd
 from fathometer.data.schema import Schema
 from fathometer.serve.csv_rows import HEADERS, from_csv
 from fathometer.serve.desk import Desk
+from fathometer.serve.manners import Manner, check_long_cells, decoded, encoded, manner_of, values_of
 from fathometer.serve.parquet_rows import from_parquet
 from fathometer.serve.protocol import Protocol, Request, Response, Route
 from fathometer.serve.question import RefusedError, Reply
 from fathometer.serve.tables import from_columns, from_instances, from_records, from_split, read_json
-from fathometer.serve.wishes import Wish, check_long_cells, decoded, encoded, values_of, wish_of
 
 CSV, JSON = "text/csv", "application/json"
 LINES = frozenset({"application/jsonlines", "application/x-jsonlines", "application/x-ndjson"})
@@ -79,12 +79,12 @@ async def _version(desk: Desk, request: Request) -> Response:
 
 
 async def _invocations(desk: Desk, request: Request) -> Response:
-    frame, wish = await decoded(desk, request, _rows)
-    reply = await desk.ask(wish.question(frame))
-    return await encoded(desk, reply, _written, wish.output, request.headers.get("accept", ""))
+    frame, manner = await decoded(desk, request, _rows)
+    reply = await desk.ask(manner.question(frame))
+    return await encoded(desk, reply, _written, manner.output, request.headers.get("accept", ""))
 
 
-def _rows(desk: Desk, request: Request) -> tuple[pd.DataFrame, Wish]:
+def _rows(desk: Desk, request: Request) -> tuple[pd.DataFrame, Manner]:
     """The rows of a request, and how to answer them.
 
     Raises:
@@ -103,7 +103,7 @@ def _rows(desk: Desk, request: Request) -> tuple[pd.DataFrame, Wish]:
     else:
         frame, given = _from_json(request.body, schema)
         parameters |= given
-    return check_long_cells(request, frame, desk), wish_of(parameters)
+    return check_long_cells(request, frame, desk), manner_of(parameters)
 
 
 def _from_json(body: bytes, schema: Schema) -> tuple[pd.DataFrame, Mapping[str, Any]]:

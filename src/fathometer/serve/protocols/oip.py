@@ -22,10 +22,10 @@ from fathometer.serve.inference import (
     read_inference,
     write_inference,
 )
+from fathometer.serve.manners import check_long_cells, decoded, encoded
 from fathometer.serve.protocol import Protocol, Request, Response, Route
 from fathometer.serve.question import RefusedError, Reply
 from fathometer.serve.tensors import BYTES
-from fathometer.serve.wishes import check_long_cells, decoded, encoded
 
 EXTENSIONS = ("binary_tensor_data", "classification", "model_repository")
 PLATFORM = "fathometer_bundle"
@@ -113,7 +113,7 @@ async def _metadata(desk: Desk, request: Request) -> Response:
 async def _infer(desk: Desk, request: Request) -> Response:
     _demand_model(desk, request)
     asked = await decoded(desk, request, _asked)
-    reply = await desk.ask(asked.wish.question(asked.frame, asked.request))
+    reply = await desk.ask(asked.manner.question(asked.frame, asked.request))
     return await encoded(desk, reply, _written, asked)
 
 

@@ -1,4 +1,4 @@
-"""What a client may wish for besides answers, and answers as the values that it gets.
+"""In what manner a client wants its answers, and answers as the values that it gets.
 
 MLflow, SageMaker, Vertex and KServe know nothing of probabilities or of bad cells, so the same few parameters are
 understood in each of them.
@@ -32,7 +32,7 @@ LARGE_REPLY = 100_000  # numbers in a reply, likewise
 
 
 @dataclass(frozen=True)
-class Wish:
+class Manner:
     """How to answer."""
 
     output: str = "prediction"
@@ -45,14 +45,14 @@ class Wish:
         return Question(frame, self.family, request, None, on_bad=self.on_bad, fill_missing=self.fill_missing)
 
 
-def wish_of(parameters: Any) -> Wish:
-    """The wish that these parameters are.
+def manner_of(parameters: Any) -> Manner:
+    """The manner that these parameters ask for.
 
     Raises:
         RefusedError: an unknown one, or a value that there is not.
     """
     if parameters is None:
-        return Wish()
+        return Manner()
     if not isinstance(parameters, Mapping):
         raise RefusedError(400, "Expected the parameters as an object.")
     unknown = sorted(set(map(str, parameters)) - {"output", "family", "on_bad", "fill_missing"})
@@ -63,7 +63,7 @@ def wish_of(parameters: Any) -> Wish:
     family = parameters.get("family")
     if family is not None and not isinstance(family, str):
         raise RefusedError(400, "Expected the parameter family as a text.")
-    return Wish(
+    return Manner(
         output=_one_of("output", parameters, OUTPUTS),
         family=family or None,
         on_bad=_one_of("on_bad", parameters, PLACED),
