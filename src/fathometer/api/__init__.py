@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from fathometer.api.exporting import export
+    from fathometer.api.predicting import Answered, Answering, open_model, predict
     from fathometer.api.records import Inspection, Study
     from fathometer.api.serving import serve
     from fathometer.api.shipping import pack
@@ -19,8 +20,6 @@ if TYPE_CHECKING:
         fresh_folder,
         inspect,
         judge,
-        open_model,
-        predict,
         replay,
         report,
         resume,
@@ -44,12 +43,11 @@ PLACES = {
         "fresh_folder",
         "inspect",
         "judge",
-        "open_model",
-        "predict",
         "replay",
         "report",
         "resume",
     ),
+    "predicting": ("Answered", "Answering", "open_model", "predict"),
 }
 ELSEWHERE = {
     "ReadOptions": ("fathometer.data.sources", "ReadOptions"),
@@ -67,6 +65,8 @@ FOUND = {
 
 __all__ = [
     "RESULT_FORMAT",
+    "Answered",
+    "Answering",
     "Attempt",
     "Inspection",
     "PretrainedView",

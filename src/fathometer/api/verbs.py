@@ -12,18 +12,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
-
 from fathometer.api.packing import choose, finish_model, leave_model
 from fathometer.api.records import Inspection, Study
-from fathometer.bundle import Bundle, open_bundle
 from fathometer.core.cost import allowed_cores, cpu_seconds, machine, versions
 from fathometer.core.files import write_json, writing_to
 from fathometer.data.finding import quoted_names
 from fathometer.data.outputs import write_table
 from fathometer.data.rows import Rows
 from fathometer.data.schema import Schema, learn_schema
-from fathometer.data.sentences import counted
 from fathometer.data.sources import ReadOptions, read_table
 from fathometer.data.storage import NAMES, files_of_rows, write_names
 from fathometer.data.table import Table
@@ -272,62 +268,6 @@ def inspect(
     return Inspection(table, understood, understood.schema)
 
 
-def predict(
-    model: str | Path,
-    data: Any,
-    *,
-    family: str | None = None,
-    out: str | Path | None = None,
-    read: ReadOptions | None = None,
-) -> pd.DataFrame:
-    """Answers of a run's model, or of a model folder, for the rows of `data`, in their order.
-
-    Args:
-        family: "classical", "deep" or "together", or "pretrained" where the run has one; the verdict's choice unless
-            given.
-        out: also write them there: csv, parquet, json or jsonl by ending.
-
-    Returns:
-        `prediction`, and for classes one `probability_<label>` each, after the name of the `file` where the data is a
-        folder or an archive of files; `.attrs["notes"]` holds sentences about how the
-        rows were read: rows left out as broken or empty, cells that could not be read and count as missing;
-        `.attrs["family"]` who answered.
-    """
-    bundle = open_model(model)
-    if out is not None and isinstance(data, str | Path) and _is_same_file(data, out):
-        raise UserError(
-            f"{out} is the file to be answered, and would be replaced by the answers. Name another with -o."
-        )
-    table = _named_as_learned(read_table(data, read or ReadOptions()), bundle.schema.names)
-    rows = bundle.schema.read(table.frame)
-    answers = bundle.task.answer(bundle.predict_raw(rows, family))
-    unread = bundle.schema.demand_readable(table.frame, rows)
-    notes = [
-        f"{counted(count, 'cell')} of {name!r} could not be read, and count as missing."
-        for name, count in unread.items()
-    ]
-    if table.row_names is not None:
-        answers.insert(0, "file", list(table.row_names))
-    answers.attrs["notes"] = [*table.notes, *notes]
-    answers.attrs["family"] = family or bundle.default
-    if out is not None:
-        write_table(answers, Path(out))
-    return answers
-
-
-def open_model(model: str | Path) -> Bundle:
-    """The model of a run folder, or of a model folder."""
-    folder = Path(model)
-    if (folder / "manifest.json").exists():
-        return open_bundle(folder)
-    if (folder / "run.json").exists() and not (folder / "model").exists():
-        raise BadRun(
-            f"The run {folder} has no model yet: no fold was finished by both families. "
-            f"Go on with it: fathom compare --resume {folder} --budget LONGER"
-        )
-    return open_bundle(folder / "model")
-
-
 def demo_data(folder: Path) -> tuple[Path, Path]:
     """Write the demonstration's two files: rows to learn from, and rows kept aside. Handwritten digits, 8 x 8 pixels.
 
@@ -413,14 +353,6 @@ def _advice(folder: Path) -> str:
     )
 
 
-def _named_as_learned(table: Table, names: Sequence[str]) -> Table:
-    """Files have no column's name of their own: they are what the model's only column is about."""
-    given = str(table.frame.columns[0])
-    if table.row_names is None or len(names) != 1 or given in names:
-        return table
-    return replace(table, frame=table.frame[[given]].set_axis(list(names), axis=1))
-
-
 def _target_of(table: Table, asked: str | None) -> str:
     """The column to predict: the one asked for, or the one the data says.
 
@@ -472,10 +404,6 @@ def _new_folder(origin: str) -> Path:
     name = "".join(c if c.isalnum() or c in "-_" else "-" for c in Path(origin).stem)[:60] or "table"
     stamp = datetime.now().strftime("%Y%m%d-%H%M%S")
     return Path("runs") / f"{name}-{stamp}"
-
-
-def _is_same_file(one: str | Path, other: str | Path) -> bool:
-    return os.path.isfile(one) and os.path.isfile(other) and Path(one).samefile(other)  # noqa: PTH113
 
 
 def _check_places(workers: int | None, out: str | Path | None) -> None:

@@ -64,6 +64,7 @@ def ask(
     family: str | None = None,
     on_bad: str = "missing",
     fill_missing: bool = False,
+    most: int = MOST_TOLD,
 ) -> Asked:
     """Answer the rows of a frame of cells.
 
@@ -72,6 +73,7 @@ def ask(
         family: who answers; the verdict's choice unless given.
         on_bad: one of `ON_BAD`.
         fill_missing: a column that is not there counts as missing everywhere, instead of being refused.
+        most: cells that do not read are listed up to so many.
 
     Raises:
         UserError: a column or the family is not there; with "stop", a cell does not read.
@@ -79,14 +81,16 @@ def ask(
     if on_bad not in ON_BAD:
         raise UnknownName("rule for cells that do not read", on_bad, ON_BAD)
     with sharing():
-        return _asked(bundle, tidied(frame, bundle.schema), family, on_bad, fill_missing)
+        return _asked(bundle, tidied(frame, bundle.schema), family, on_bad, fill_missing, most)
 
 
-def _asked(bundle: Bundle, frame: pd.DataFrame, family: str | None, on_bad: str, fill_missing: bool) -> Asked:
+def _asked(
+    bundle: Bundle, frame: pd.DataFrame, family: str | None, on_bad: str, fill_missing: bool, most: int
+) -> Asked:
     rows = bundle.schema.read(frame, fill_missing=fill_missing)
     unread = bundle.schema.unread_places(frame, rows)
     _refuse_names_of_files(bundle.schema, frame, rows, unread)
-    bad, bad_rows = _bad_cells(bundle.schema, frame, unread)
+    bad, bad_rows = _bad_cells(bundle.schema, frame, unread, most)
     if on_bad == "stop" and len(bad_rows):
         raise UnsuitableData(_told(bad, len(bad_rows)))
     places = np.arange(len(rows), dtype=np.intp)
@@ -151,21 +155,21 @@ def _refuse_names_of_files(
 
 
 def _bad_cells(
-    schema: Schema, frame: pd.DataFrame, unread: Mapping[str, npt.NDArray[np.intp]]
+    schema: Schema, frame: pd.DataFrame, unread: Mapping[str, npt.NDArray[np.intp]], most: int
 ) -> tuple[tuple[BadCell, ...], npt.NDArray[np.intp]]:
     """The first cells that do not read, by row, and the rows that have one."""
     if not unread:
         return (), np.zeros(0, dtype=np.intp)
     bad_rows = np.unique(np.concatenate(list(unread.values())))
-    told = bad_rows[:MOST_TOLD]
+    told = bad_rows[:most]
     cells = [
         _bad_cell(schema, frame, int(row), name)
         for name, places in unread.items()
-        for row in places[np.isin(places, told)][:MOST_TOLD]
+        for row in places[np.isin(places, told)][:most]
     ]
     place_of = {name: place for place, name in enumerate(schema.names)}
     cells.sort(key=lambda cell: (cell.row, place_of[cell.column]))
-    return tuple(cells[:MOST_TOLD]), bad_rows
+    return tuple(cells[:most]), bad_rows
 
 
 def _bad_cell(schema: Schema, frame: pd.DataFrame, row: int, name: str) -> BadCell:

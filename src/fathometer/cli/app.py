@@ -224,38 +224,6 @@ def inspect(
 
 
 @app.command()
-def predict(
-    model: Annotated[Path, typer.Argument(help="A run folder, or a model folder.")],
-    data: Data,
-    out: Annotated[
-        Path | None, typer.Option("--out", "-o", help="csv, parquet, json or jsonl, by ending.")
-    ] = None,
-    family: Annotated[
-        str | None, typer.Option(help="classical, deep, pretrained or together. [the verdict's choice]")
-    ] = None,
-    delimiter: Delimiter = None,
-    encoding: Encoding = None,
-    header: Header = None,
-    sheet: Sheet = None,
-    query: Query = None,
-    files: Files = None,
-) -> None:
-    """Answer the rows of a file with a model, in their order."""
-    import fathometer.api as api
-
-    options = api.ReadOptions(
-        delimiter=delimiter, encoding=encoding, header=header, sheet=sheet, query=query, files=files
-    )
-    answers = api.predict(model, data, family=family, out=out, read=options)
-    for note in answers.attrs["notes"]:
-        typer.echo(clean(note), err=True)
-    if out is None:
-        typer.echo(answers.to_csv(index=False), nl=False)
-    else:
-        typer.echo(f"{len(answers):,} rows answered by the {answers.attrs['family']} model: {out}", err=True)
-
-
-@app.command()
 def judge(
     run: Annotated[Path, typer.Argument(help="A run folder.")],
     as_json: AsJson = False,
