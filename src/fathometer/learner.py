@@ -149,6 +149,11 @@ class Learner(ABC):
     transparent: ClassVar[bool] = False  # a person can read the whole model
     only: ClassVar[frozenset[str]] = frozenset()  # kinds of column it is limited to; empty: every kind
     solves: ClassVar[frozenset[str]] = frozenset({"classification", "regression"})
+    needs: ClassVar[tuple[str, ...]] = ()
+    """Distributions that loading a model and answering take beside numpy, pandas, pyarrow and safetensors, and beside
+    what the kinds of its columns take (bundle/requirements.py)."""
+    trains_with: ClassVar[tuple[str, ...]] = ()
+    """Packages of extras that a fit imports: without them models are loaded and answer, and nothing is fitted."""
     presets: ClassVar[tuple[tuple[int, Mapping[str, Any]], ...]] = ()
     """Strong fixed settings, tried in order of their number before any search: (turn, settings)."""
 

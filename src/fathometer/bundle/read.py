@@ -7,7 +7,7 @@ import re
 import shutil
 import weakref
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -30,6 +30,7 @@ from fathometer.bundle.format import (
 from fathometer.bundle.golden import check_golden
 from fathometer.bundle.manifest import Listed, Seal, verify
 from fathometer.core.memo import sharing
+from fathometer.core.trust import trusting
 from fathometer.data.column_names import tidy_names
 from fathometer.data.rows import Rows
 from fathometer.data.schema import Schema
@@ -72,6 +73,7 @@ class Bundle:
     requires: Mapping[str, str] = field(default_factory=dict)
     seal: Seal | None = field(default=None, repr=False, compare=False)
     private: PrivateFolder | None = field(default=None, repr=False, compare=False)
+    trusted: bool = field(default=False, compare=False)
 
     @property
     def version(self) -> str:
@@ -205,7 +207,8 @@ class Bundle:
         for _ in range(TRIES):
             before = self.seal.check(files) if self.seal else []
             try:
-                model = learner.load(self.folder / "members" / key)
+                with trusting(self.trusted):
+                    model = learner.load(self.folder / "members" / key)
             except BadBundle as error:
                 raise BadBundle(f"members/{key} ({self.learners[key]}) in {self._shown}: {error}") from error
             except FathometerError:
@@ -248,10 +251,14 @@ class Bundle:
         return self.seal.shown if self.seal else self.folder
 
 
-def open_bundle(path: Path | str, limits: Limits = LIMITS) -> Bundle:
+def open_bundle(path: Path | str, limits: Limits = LIMITS, *, trust_native: bool = False) -> Bundle:
     """Open a model, a folder or one file, after checking every file in it against its manifest.
 
     Nothing of it is run: it holds data only, and names of learners, tasks and kinds that are known here.
+
+    Args:
+        trust_native: whether members that only another library's own parser can read are opened too (those of CatBoost
+            from the first format): for models made by people you trust alone.
 
     Raises:
         BadBundle: no model, of another format, incomplete, altered, or holding something unlisted.
@@ -259,10 +266,10 @@ def open_bundle(path: Path | str, limits: Limits = LIMITS) -> Bundle:
     """
     shown = Path(path)
     if not shown.is_file():
-        return _opened(shown, shown, limits, None)
+        return replace(_opened(shown, shown, limits, None), trusted=trust_native)
     private = PrivateFolder(unpack(Path(os.path.realpath(shown)), limits))
     try:
-        return _opened(private.path, shown, limits, private)
+        return replace(_opened(private.path, shown, limits, private), trusted=trust_native)
     except BaseException:
         private.remove()
         raise

@@ -20,16 +20,19 @@ OF_ENCODERS: Mapping[str, tuple[str, ...]] = {
     "fathometer": ("torch",),
 }
 OF_FAMILIES: Mapping[str, tuple[str, ...]] = {
-    "fathometer.learners.ml": ("scikit-learn",),
+    "fathometer.learners.ml": (),
     "fathometer.learners.dl": ("torch",),
     "fathometer.learners.pretrained": ("torch",),
 }
 OF_LEARNERS: Mapping[str, tuple[str, ...]] = {
-    "baseline": (),
-    "boosting": ("lightgbm", "scikit-learn"),
-    "catboost": ("catboost",),
+    "boosting": ("lightgbm",),
+    "forest": ("scikit-learn",),
+    "nbsvm": ("scipy",),
+    "neighbours": ("scikit-learn",),
+    "words": ("scipy",),
 }
-"""What a learner of ours needs to load and predict; those that are not named need what their family does."""
+"""What a learner of ours needs to load and predict (`Learner.needs`, told here so that no learner must be imported);
+those that are not named need what their family does."""
 COMMANDS = ("typer", "rich")
 REQUIREMENT = re.compile(r"\s*([A-Za-z0-9][A-Za-z0-9._-]*)")
 

@@ -57,8 +57,7 @@ class Plugins(Generic[T]):
         except ModuleNotFoundError as error:
             package = (error.name or "").split(".")[0]
             if package in self.extras:
-                command = f'pip install "fathometer[{self.extras[package]}]"'
-                raise MissingExtra(f"The {self.what} {name!r}", package, command) from error
+                raise self._missing_extra(name, package) from error
             raise
         return self._only_class(module_name, vars(module))
 
@@ -75,17 +74,31 @@ class Plugins(Generic[T]):
         found = []
         for name in self.names():
             try:
-                self.get(name)
+                self._demand_packages(name)
             except MissingExtra as error:
                 found.append((name, str(error)))
         return found
 
     def _is_usable(self, name: str) -> bool:
         try:
-            self.get(name)
+            self._demand_packages(name)
         except MissingExtra:
             return False
         return True
+
+    def _demand_packages(self, name: str) -> None:
+        """What a class names as `trains_with` need not be there to load it, but to use all of it.
+
+        Raises:
+            MissingExtra: a package is not installed.
+        """
+        for package in getattr(self.get(name), "trains_with", ()):
+            if importlib.util.find_spec(package) is None:
+                raise self._missing_extra(name, package)
+
+    def _missing_extra(self, name: str, package: str) -> MissingExtra:
+        command = f'pip install "fathometer[{self.extras[package]}]"'
+        return MissingExtra(f"The {self.what} {name!r}", package, command)
 
     def _places(self) -> Iterator[tuple[str, str]]:
         for package in self.packages:

@@ -17,6 +17,17 @@ import numpy.typing as npt
 from fathometer.errors import BadBundle
 
 MOST_CLASSES = 10_000
+WRONG = (
+    LookupError,
+    TypeError,
+    ValueError,
+    AttributeError,
+    ArithmeticError,
+    AssertionError,
+    RuntimeError,
+    MemoryError,
+)
+"""What code that expects a right state raises at a wrong one."""
 MOST = 1 << 31  # no count in a state is as large
 
 

@@ -12,6 +12,7 @@ import torch
 from torch import nn
 
 from fathometer.core.files import State
+from fathometer.core.states import MOST_CLASSES, demand, number, several, table, text, truth
 from fathometer.task import Prediction, Task
 
 BEYOND = 0.05  # predicted numbers stay within the range seen in training and this share of it on both sides
@@ -128,8 +129,27 @@ def answers_for(task: Task, target: npt.NDArray[Any], smoothing: float) -> Answe
 
 
 def answers_from_state(state: State) -> Answers:
-    """The answers that gave this state."""
-    settings = {key: value for key, value in state.items() if key != "of"}
-    if state["of"] == "classes":
-        return Classes(tuple(settings["shares"]), settings["smoothing"])
-    return Numbers(**settings)
+    """The answers that gave this state.
+
+    Raises:
+        BadBundle: it is none.
+    """
+    demand(isinstance(state, dict), "answers are described wrongly")
+    if text(state.get("of"), "what answers are of", ("classes", "numbers")) == "classes":
+        table(state, "answers", ("of", "shares", "smoothing"))
+        shares = several(state["shares"], "shares")
+        demand(2 <= len(shares) <= MOST_CLASSES, "there should be two classes or more")
+        return Classes(
+            tuple(number(share, "a share", 1e-30, 1.0) for share in shares),
+            number(state["smoothing"], "smoothing", 0.0, 1.0),
+        )
+    table(state, "answers", ("of", "centre", "scale", "low", "high", "absolute"))
+    low, high = number(state["low"], "low"), number(state["high"], "high")
+    demand(low <= high, "low lies above high")
+    return Numbers(
+        centre=number(state["centre"], "centre"),
+        scale=number(state["scale"], "scale", 0.0),
+        low=low,
+        high=high,
+        absolute=truth(state["absolute"], "absolute"),
+    )

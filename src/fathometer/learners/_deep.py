@@ -4,27 +4,40 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from functools import partial
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 import torch
 from torch import nn
 
 from fathometer.core.files import State, read_state, write_state
+from fathometer.core.states import (
+    MOST_CLASSES,
+    array,
+    demand,
+    several,
+    sound_state,
+    table,
+    truth,
+    whole,
+    wholes,
+)
 from fathometer.data.rows import Rows
 from fathometer.learner import Facts, Learner, Model, Run
 from fathometer.learners._answers import Answers, answers_for, answers_from_state
 from fathometer.learners._clock import Watch
 from fathometer.learners._inputs import Inputs
 from fathometer.learners._loop import Examples, Lesson, Pace, outputs_of, seed_of, seeded, train
-from fathometer.learners._network import Recalling
 from fathometer.learners._tensors import Batches, Layout, Scaling, layout_of
+from fathometer.learners._weights import checked_weights_of, filled, make_room, recipe_from
 from fathometer.task import Prediction, Task
 
 FILE = "network"
+PARTS = ("settings", "inputs", "scaling", "layout", "answers", "networks", "weights")
+MOST_EDGES = 1 << 16  # of bins, of all columns together
 READ_RAW = frozenset({"text", "image"})  # kinds of column whose values networks read themselves
 SURE = 0.8  # a further network is trained if one took less than this share of the time now left
 
@@ -49,6 +62,7 @@ class DeepLearner(Learner):
     """A learner that trains one network on the features of all columns."""
 
     family: ClassVar[str] = "deep"
+    needs: ClassVar[tuple[str, ...]] = ("torch",)
 
     @classmethod
     def unsuited(cls, facts: Facts) -> str | None:
@@ -209,27 +223,29 @@ def _is_time_for_another(watch: Watch) -> bool:
 
 
 def load_network(learner_class: type[DeepLearner], folder: Path) -> DeepModel:
-    """The model that `DeepModel.save` wrote; it answers on the processor."""
-    state = read_state(folder, FILE)
-    learner = learner_class(**state["settings"])
-    layout = layout_from_state(state["layout"])
-    answers = answers_from_state(state["answers"])
-    networks = [learner.network(layout, answers.start()) for _ in range(state["networks"])]
-    together = Together(networks, [1.0] * len(networks))
-    for position, network in enumerate(networks):
-        if isinstance(network, Recalling):
-            network.make_room(len(state["weights"][f"networks.{position}.keys"]))
-    together.load_state_dict({name: torch.from_numpy(array) for name, array in state["weights"].items()})
-    together.eval()
-    return DeepModel(
-        learner=learner,
-        inputs=Inputs.from_state(state["inputs"]),
-        scaling=Scaling.from_state(state["scaling"]),
-        layout=layout,
-        answers=answers,
-        trained=together,
-        device="cpu",
-    )
+    """The model that `DeepModel.save` wrote; it answers on the processor.
+
+    Raises:
+        BadBundle: its parts do not fit each other.
+    """
+    state = table(read_state(folder, FILE), FILE, PARTS)
+    inputs = Inputs.from_state(state["inputs"])
+    with sound_state():
+        weights = checked_weights_of(state)
+        learner = recipe_from(learner_class, state["settings"], weights)
+        scaling = Scaling.from_state(state["scaling"], inputs.shape)
+        layout = layout_from_state(state["layout"], scaling)
+        answers = answers_from_state(state["answers"])
+        start = answers.start()
+        demand(len(start) == layout.outputs, "answers and outputs disagree")
+        count = whole(state["networks"], "networks", 1, weights)
+
+        def make() -> Together:
+            networks = [learner.network(layout, start.to("meta")) for _ in range(count)]
+            return Together(networks, [1.0] * count)
+
+        trained = filled(make, state["weights"], lambda empty: make_room(empty, state["weights"], ""))
+    return DeepModel(learner, inputs, scaling, layout, answers, trained, "cpu")
 
 
 def batch_size(rows: int, *, smallest: int = 128, largest: int = 1024) -> int:
@@ -255,8 +271,28 @@ def layout_state(layout: Layout) -> State:
     return plain
 
 
-def layout_from_state(state: State) -> Layout:
-    """The layout that gave this state."""
-    lists: dict[str, Any] = {key: tuple(state[key]) for key in ("sizes", "zero_seen")}
-    plain = Layout(**{**state, **lists})
-    return replace(plain, edges=tuple(tuple(cuts.tolist()) for cuts in state["edges"]))
+def layout_from_state(state: State, scaling: Scaling) -> Layout:
+    """The layout that gave this state.
+
+    Raises:
+        BadBundle: it is not that of features which are scaled like this.
+    """
+    table(state, "layout", ("numbers", "flags", "sizes", "zero_seen", "edges", "outputs"))
+    edges = several(state["edges"], "edges")
+    demand(len(edges) in (0, len(scaling.kept)), "edges are those of other columns")
+    edges = [array(cuts, "edges", None) for cuts in edges]
+    demand(sum(map(len, edges)) <= MOST_EDGES, "edges are too many")
+    demand(all((np.diff(cuts) > 0).all() for cuts in edges), "edges should rise")
+    layout = Layout(
+        numbers=whole(state["numbers"], "numbers", len(scaling.kept), len(scaling.kept)),
+        flags=whole(state["flags"], "flags", len(scaling.gappy), len(scaling.gappy)),
+        sizes=wholes(state["sizes"], "sizes"),
+        zero_seen=tuple(truth(one, "zero_seen") for one in several(state["zero_seen"], "zero_seen")),
+        edges=tuple(tuple(cuts.tolist()) for cuts in edges),
+        outputs=whole(state["outputs"], "outputs", 1, MOST_CLASSES),
+    )
+    fits = layout.sizes == tuple(scaling.sizes.tolist()) and layout.zero_seen == tuple(
+        scaling.zero_seen.tolist()
+    )
+    demand(fits, "the layout is that of other codes")
+    return layout

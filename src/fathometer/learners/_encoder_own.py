@@ -14,6 +14,7 @@ import torch
 
 from fathometer.core.files import State, read_state, write_json, write_state
 from fathometer.core.pictures import as_pictures
+from fathometer.core.states import array, sound_state, table
 from fathometer.data.encoder_files import FATHOMETER_FILE, IMAGE, NETWORK_FILE, TEXT, Encoder, encoder_at
 from fathometer.learners._encoder_reading import Floats, Reader
 from fathometer.learners._raw_picture_encoders import PictureReader as PictureNetwork
@@ -22,6 +23,7 @@ from fathometer.learners._raw_pictures import Changes
 from fathometer.learners._raw_word_encoders import WordReader as WordNetwork
 from fathometer.learners._raw_word_encoders import WordRecipe
 from fathometer.learners._raw_words import Vocabulary
+from fathometer.learners._weights import filled
 
 WEIGHTS = "weights"
 TOGETHER = 128  # pictures
@@ -67,9 +69,11 @@ class OwnPictures(Reader):
     @classmethod
     def from_state(cls, state: State) -> OwnPictures:
         """What gave this state."""
-        network = PictureNetwork(PictureRecipe.from_state(state["recipe"]), Changes())
-        network.load_state_dict({name: torch.from_numpy(array) for name, array in state["weights"].items()})
-        return cls(network.eval(), state["centre"], state["spread"])
+        table(state, "an encoder", ("recipe", "weights", "centre", "spread"))
+        recipe = PictureRecipe.from_state(state["recipe"])
+        network = filled(lambda: PictureNetwork(recipe, Changes()), state["weights"])
+        centre = array(state["centre"], "centre", network.width)
+        return cls(network, centre, array(state["spread"], "spread", network.width, low=1e-30))
 
 
 @dataclass
@@ -102,7 +106,9 @@ class OwnWords(Reader):
     @classmethod
     def from_state(cls, state: State) -> OwnWords:
         """What gave this state."""
-        return cls(Vocabulary.from_state(state["vocabulary"]), state["vectors"].astype(np.float32))
+        table(state, "an encoder", ("vocabulary", "vectors"))
+        vocabulary = Vocabulary.from_state(state["vocabulary"])
+        return cls(vocabulary, array(state["vectors"], "vectors", vocabulary.size, None).astype(np.float32))
 
 
 @dataclass
@@ -132,11 +138,16 @@ class EarlierWords(Reader):
 
 
 def own_reader(folder: Path, kind: str) -> Reader:
-    """The encoder that was written to this folder, or that of the network in it."""
-    if not (folder / FATHOMETER_FILE).exists():
-        return _of_network(read_state(folder, NETWORK_FILE.removesuffix(".json")), kind)
-    state = read_state(folder, WEIGHTS)
-    return OwnWords.from_state(state) if kind == TEXT else OwnPictures.from_state(state)
+    """The encoder that was written to this folder, or that of the network in it.
+
+    Raises:
+        BadBundle: it is none.
+    """
+    with sound_state():
+        if not (folder / FATHOMETER_FILE).exists():
+            return _of_network(read_state(folder, NETWORK_FILE.removesuffix(".json")), kind)
+        state = read_state(folder, WEIGHTS)
+        return OwnWords.from_state(state) if kind == TEXT else OwnPictures.from_state(state)
 
 
 def _of_network(state: State, kind: str) -> Reader:
@@ -144,21 +155,19 @@ def _of_network(state: State, kind: str) -> Reader:
     part = "words" if kind == TEXT else "pictures"
     prefix = f"networks.0.{part}.0."
     weights = {
-        name.removeprefix(prefix): torch.from_numpy(array)
-        for name, array in state["weights"].items()
+        name.removeprefix(prefix): values
+        for name, values in state["weights"].items()
         if name.startswith(prefix)
     }
     if kind == TEXT:
         vocabulary = Vocabulary.from_state(state["inputs"]["words"][0])
-        words = WordNetwork(
-            WordRecipe(**state["readers"]["words"][0]), torch.from_numpy(vocabulary.number_weights()), 0.0
-        )
-        words.load_state_dict(weights)
-        return EarlierWords(vocabulary, words.eval())
-    network = PictureNetwork(PictureRecipe.from_state(state["readers"]["pictures"][0]), Changes())
-    network.load_state_dict(weights)
+        told = torch.from_numpy(vocabulary.number_weights())
+        words = WordRecipe.from_state(state["readers"]["words"][0], vocabulary)
+        return EarlierWords(vocabulary, filled(lambda: WordNetwork(words, told, 0.0), weights))
+    recipe = PictureRecipe.from_state(state["readers"]["pictures"][0])
+    network = filled(lambda: PictureNetwork(recipe, Changes()), weights)
     width = network.width
-    return OwnPictures(network.eval(), np.zeros(width, dtype=np.float32), np.ones(width, dtype=np.float32))
+    return OwnPictures(network, np.zeros(width, dtype=np.float32), np.ones(width, dtype=np.float32))
 
 
 def write_own(reader: OwnPictures | OwnWords, folder: Path, learned_from: str) -> Encoder:

@@ -165,7 +165,7 @@ class Piecewise(Part):
         ]
         slopes = [1.0 / (high - low) for _, low, high in bins]
         starts = [-low * slope for (_, low, _), slope in zip(bins, slopes, strict=True)]
-        self.register_buffer("column", torch.tensor([column for column, _, _ in bins], dtype=torch.int64))
+        self.register_buffer("column", _positions([column for column, _, _ in bins]))
         self.register_buffer("slope", torch.tensor(slopes, dtype=torch.float32))
         self.register_buffer("start", torch.tensor(starts, dtype=torch.float32))
         self.width = len(edges) + len(bins)
@@ -194,10 +194,10 @@ class Codes(Part):
         small = [c for c, size in enumerate(sizes) if size <= ONE_HOT_UP_TO]
         large = [c for c, size in enumerate(sizes) if size > ONE_HOT_UP_TO]
         self.small_width = sum(sizes[c] for c in small)
-        self.register_buffer("small", torch.tensor(small, dtype=torch.int64))
+        self.register_buffer("small", _positions(small))
         self.register_buffer("small_offset", _offsets([sizes[c] for c in small]))
         self.register_buffer("small_zero", torch.tensor([float(zero_seen[c]) for c in small]))
-        self.register_buffer("large", torch.tensor(large, dtype=torch.int64))
+        self.register_buffer("large", _positions(large))
         self.register_buffer("large_offset", _offsets([sizes[c] for c in large]))
         table = torch.randn(sum(sizes[c] for c in large), CODE_WIDTH)
         if large:
@@ -303,4 +303,9 @@ def number_embedding(
 
 def _offsets(sizes: list[int]) -> torch.Tensor:
     starts = [sum(sizes[:position]) for position in range(len(sizes))]
-    return torch.tensor(starts, dtype=torch.int64)
+    return _positions(starts)
+
+
+def _positions(places: list[int]) -> torch.Tensor:
+    """Made for real even where a network is made without memory: nothing may be looked up out of bounds."""
+    return torch.tensor(places, dtype=torch.int64, device="cpu")

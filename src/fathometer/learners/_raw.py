@@ -15,6 +15,7 @@ from torch import nn
 
 from fathometer.core.files import State, read_state, write_state
 from fathometer.core.pictures import as_pictures
+from fathometer.core.states import demand, number, sound_state, table, truth, whole
 from fathometer.data.rows import Rows
 from fathometer.learner import Facts, Learner, Model, Range, Run
 from fathometer.learners._answers import Answers, answers_for, answers_from_state
@@ -23,13 +24,15 @@ from fathometer.learners._deep import Together, trained_together
 from fathometer.learners._loop import Examples, Lesson, Pace, outputs_of, seeded
 from fathometer.learners._raw_inputs import RawInputs, RawRows
 from fathometer.learners._raw_network import RawNetwork, picture_readers, word_readers
-from fathometer.learners._raw_picture_encoders import PictureReader, PictureRecipe
-from fathometer.learners._raw_pictures import Changes, Sight, may_be_mirrored
+from fathometer.learners._raw_picture_encoders import MOST_FILTERS, PictureReader, PictureRecipe
+from fathometer.learners._raw_pictures import LARGEST_SIDE, Changes, Sight, may_be_mirrored
 from fathometer.learners._raw_word_encoders import WordReader, WordRecipe
 from fathometer.learners._raw_words import Vocabulary
+from fathometer.learners._weights import checked_weights_of, filled, recipe_from
 from fathometer.task import Prediction, Task
 
 FILE = "network"
+PARTS = ("settings", "inputs", "plan", "answers", "networks", "weights")
 PICTURES, TEXTS = "image", "text"
 WORTH = 0.5  # share of the epochs wanted for which there must be time; below it the network is made smaller
 TIMED_BATCHES = 3
@@ -55,6 +58,23 @@ class Plan:
     places: bool = False
     strength: float = 1.0
 
+    @classmethod
+    def from_state(cls, state: State) -> Plan:
+        """The plan that gave this state.
+
+        Raises:
+            BadBundle: it is none.
+        """
+        table(state, "plan", ("side", "filters", "longest"), ("flip", "places", "strength"))
+        return cls(
+            side=whole(state["side"], "side", 1, LARGEST_SIDE),
+            filters=whole(state["filters"], "filters", 1, MOST_FILTERS),
+            longest=whole(state["longest"], "longest", 1),
+            flip=truth(state.get("flip", False), "flip"),
+            places=truth(state.get("places", False), "places"),
+            strength=number(state.get("strength", 1.0), "strength", 0.0, 1.0),
+        )
+
 
 @dataclass(frozen=True)
 class RawLearner(Learner):
@@ -70,6 +90,7 @@ class RawLearner(Learner):
     """
 
     family: ClassVar[str] = "deep"
+    needs: ClassVar[tuple[str, ...]] = ("torch",)
     reads: ClassVar[str]
     passes: ClassVar[tuple[int, int, int]]  # through ten thousand rows; at least, and at most
     missing_column: ClassVar[Mapping[str, str]] = {
@@ -267,18 +288,27 @@ def fit_network(learner: RawLearner, train: Rows, valid: Rows, task: Task, run: 
 
 
 def load_network(learner_class: type[RawLearner], folder: Path) -> RawModel:
-    """The model that `RawModel.save` wrote; it answers on the processor."""
-    state = read_state(folder, FILE)
-    learner = learner_class(**state["settings"])
-    inputs = RawInputs.from_state(state["inputs"])
-    answers = answers_from_state(state["answers"])
-    plan = Plan(**state["plan"])
-    networks: list[nn.Module] = [
-        learner.network(inputs, plan, answers.start()) for _ in range(state["networks"])
-    ]
-    together = Together(networks, [1.0] * len(networks))
-    together.load_state_dict({name: torch.from_numpy(array) for name, array in state["weights"].items()})
-    channels_last(together).eval()
+    """The model that `RawModel.save` wrote; it answers on the processor.
+
+    Raises:
+        BadBundle: its parts do not fit each other.
+    """
+    state = table(read_state(folder, FILE), FILE, PARTS, ("readers",))
+    with sound_state():
+        weights = checked_weights_of(state)
+        learner = recipe_from(learner_class, state["settings"], weights)
+        inputs = RawInputs.from_state(state["inputs"])
+        answers, plan = answers_from_state(state["answers"]), Plan.from_state(state["plan"])
+        demand(len(answers.start()) == inputs.layout.outputs, "answers and outputs disagree")
+        count = whole(state["networks"], "networks", 1, weights)
+        start = answers.start().to("meta")
+
+        def make() -> Together:
+            networks: list[nn.Module] = [learner.network(inputs, plan, start) for _ in range(count)]
+            return Together(networks, [1.0] * count)
+
+        together = filled(make, state["weights"])
+    channels_last(together)
     _set_mirrors(together, plan)
     return RawModel(learner, inputs, plan, answers, together, "cpu")
 

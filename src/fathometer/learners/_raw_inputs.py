@@ -9,6 +9,7 @@ import torch
 
 from fathometer.core.files import State
 from fathometer.core.pictures import PictureArray, as_pictures
+from fathometer.core.states import demand, several, table, text
 from fathometer.data.rows import Rows
 from fathometer.learners._deep import layout_from_state, layout_state
 from fathometer.learners._inputs import Inputs
@@ -95,6 +96,9 @@ class RawInputs:
 
     def rows(self, rows: Rows) -> RawRows:
         """Rows as tensors, texts as numbers, pictures in their size."""
+        for kind, columns in (("text", self.words), ("image", self.pictures)):
+            told = all(rows.kinds.get(name) == kind for name, _ in columns)
+            demand(told, f"a member reads a column as {kind}, and the model does not")
         return RawRows(
             self.scaling.apply(self.table.features(rows)),
             tuple(vocabulary.seen(rows.column(name)) for name, vocabulary in self.words),
@@ -113,13 +117,24 @@ class RawInputs:
 
     @classmethod
     def from_state(cls, state: State) -> RawInputs:
-        """The inputs that gave this state."""
+        """The inputs that gave this state.
+
+        Raises:
+            BadBundle: its parts do not fit each other.
+        """
+        table(state, "inputs", ("table", "scaling", "layout", "words", "pictures"))
+        inputs = Inputs.from_state(state["table"])
+        scaling = Scaling.from_state(state["scaling"], inputs.shape)
+        words = several(state["words"], "columns of words")
+        pictures = several(state["pictures"], "columns of pictures")
+        names = [text(item["column"], "a column") for item in [*words, *pictures]]
+        demand(len(set(names)) == len(names), "a column is read twice")
         return cls(
-            Inputs.from_state(state["table"]),
-            Scaling.from_state(state["scaling"]),
-            layout_from_state(state["layout"]),
-            tuple((item["column"], Vocabulary.from_state(item)) for item in state["words"]),
-            tuple((item["column"], Sight.from_state(item)) for item in state["pictures"]),
+            inputs,
+            scaling,
+            layout_from_state(state["layout"], scaling),
+            tuple((item["column"], Vocabulary.from_state(item)) for item in words),
+            tuple((item["column"], Sight.from_state(item)) for item in pictures),
         )
 
 

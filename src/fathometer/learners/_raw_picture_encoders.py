@@ -11,8 +11,10 @@ import numpy as np
 import torch
 from torch import nn
 
+from fathometer.core.states import table, text, truth, whole
 from fathometer.learners._raw_pictures import Changes, PictureRows, Sight, resized
 
+MOST_FILTERS, MOST_BLOCKS = 256, 16
 PATCH = 5  # pixels on a side
 PATCHES = 20_000
 EVENNESS = 0.05  # added to a patch's variance, so that noise in flat places is not blown up
@@ -38,8 +40,19 @@ class PictureRecipe:
 
     @classmethod
     def from_state(cls, state: dict[str, Any]) -> PictureRecipe:
-        """The recipe that gave this state."""
-        return cls(**{**state, "sight": Sight.from_state(state["sight"])})
+        """The recipe that gave this state.
+
+        Raises:
+            BadBundle: it is none.
+        """
+        table(state, "a recipe", ("of", "sight", "filters"), ("depth", "places"))
+        return cls(
+            of=text(state["of"], "an encoder", ENCODERS.keys()),
+            sight=Sight.from_state(state["sight"]),
+            filters=whole(state["filters"], "filters", 1, MOST_FILTERS),
+            depth=whole(state.get("depth", 1), "depth", 1, MOST_BLOCKS),
+            places=truth(state.get("places", False), "places"),
+        )
 
 
 class Block(nn.Sequential):

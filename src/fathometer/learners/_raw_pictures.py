@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -11,10 +11,13 @@ from torch import nn
 
 from fathometer.core.files import State
 from fathometer.core.pictures import PictureArray, Pixels, blank_pixels
+from fathometer.core.states import demand, number, several, whole
 
 LOOKED_AT = 2000  # pictures from which means and the worth of mirroring are found
 REDUCED_TOGETHER = 1 << 22  # bytes of pixels
 TOGETHER = 256  # pictures answered at a time
+USUAL_SIDE = 64
+LARGEST_SIDE = 1_024  # that any recipe asks for
 SMALLEST_SIDE = 8  # smaller pictures are enlarged, or nothing would be left after pooling
 MIRROR_SIDE = 16
 MIRROR_LOSS = 0.85  # share of the neighbours found that mirroring may not fall below
@@ -37,8 +40,9 @@ class PictureRows:
 
     @property
     def together(self) -> int:
-        """How many are answered at a time."""
-        return TOGETHER
+        """How many are answered at a time; few where they are large."""
+        height, width = int(self.pixels.shape[1]), int(self.pixels.shape[2])
+        return max(1, TOGETHER * USUAL_SIDE**2 // max(height * width, USUAL_SIDE**2))
 
     def take(self, index: torch.Tensor) -> PictureRows:
         """The rows at these positions; no pixel is read."""
@@ -104,9 +108,22 @@ class Sight:
 
     @classmethod
     def from_state(cls, state: State) -> Sight:
-        """The sight that gave this state."""
-        plain = {item.name: state[item.name] for item in fields(cls)}
-        return cls(**{**plain, "mean": tuple(state["mean"]), "spread": tuple(state["spread"])})
+        """The sight that gave this state.
+
+        Raises:
+            BadBundle: it is none.
+        """
+        height, width = (whole(state[name], name, 1, LARGEST_SIDE) for name in ("height", "width"))
+        channels = whole(state["channels"], "channels", 1, 3)
+        demand(channels != 2, "pictures are grey or in colour")
+        mean, spread = (several(state[name], name, channels) for name in ("mean", "spread"))
+        return cls(
+            height,
+            width,
+            channels,
+            tuple(number(one, "mean") for one in mean),
+            tuple(number(one, "spread", 1e-6) for one in spread),
+        )
 
     @property
     def shape(self) -> tuple[int, int, int]:

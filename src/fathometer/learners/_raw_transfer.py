@@ -16,6 +16,7 @@ from fathometer.learners._raw_picture_encoders import PictureReader, PictureReci
 from fathometer.learners._raw_pictures import Changes
 from fathometer.learners._raw_word_encoders import WordReader, WordRecipe
 from fathometer.learners._raw_words import Vocabulary
+from fathometer.learners._weights import filled
 
 
 def picture_encoder_state(model: RawModel, column: int = 0) -> State:
@@ -34,9 +35,8 @@ def load_picture_encoder(state: State, changes: Changes | None = None) -> Pictur
     `encoder.features(pictures)` gives (rows, encoder.width) for (rows, height, width, channels) bytes of any size;
     frozen under `torch.inference_mode()`, or to be trained further after `encoder.train()`, with these changes.
     """
-    reader = PictureReader(PictureRecipe.from_state(state["recipe"]), changes or Changes())
-    _put(reader, state["weights"])
-    return reader
+    recipe = PictureRecipe.from_state(state["recipe"])
+    return filled(lambda: PictureReader(recipe, changes or Changes()), state["weights"]).requires_grad_(True)
 
 
 def word_encoder_state(model: RawModel, column: int = 0) -> State:
@@ -54,9 +54,9 @@ def load_word_encoder(state: State, forgetting: float = 0.0) -> tuple[Vocabulary
     """The vocabulary and the encoder of such a state, resting: `encoder(vocabulary.seen(texts))` is (rows, width)."""
     vocabulary = Vocabulary.from_state(state["vocabulary"])
     weights = torch.from_numpy(vocabulary.number_weights())
-    reader = WordReader(WordRecipe(**state["recipe"]), weights, forgetting)
-    _put(reader, state["weights"])
-    return vocabulary, reader
+    recipe = WordRecipe.from_state(state["recipe"], vocabulary)
+    reader = filled(lambda: WordReader(recipe, weights, forgetting), state["weights"])
+    return vocabulary, reader.requires_grad_(True)
 
 
 def first_filters(model: RawModel, column: int = 0) -> npt.NDArray[np.float32]:
@@ -78,8 +78,3 @@ def _at(readers: list[Any], column: int, what: str) -> Any:
 
 def _weights(reader: nn.Module) -> dict[str, npt.NDArray[Any]]:
     return {name: tensor.detach().cpu().numpy().copy() for name, tensor in reader.state_dict().items()}
-
-
-def _put(reader: nn.Module, weights: dict[str, npt.NDArray[Any]]) -> None:
-    reader.load_state_dict({name: torch.from_numpy(np.array(array)) for name, array in weights.items()})
-    reader.eval()

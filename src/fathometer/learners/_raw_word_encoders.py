@@ -8,13 +8,14 @@ from dataclasses import asdict, dataclass
 from typing import Any, ClassVar
 
 import numpy as np
-import scipy.sparse
 import torch
 from torch import nn
 
+from fathometer.core.states import demand, table, text, whole
 from fathometer.learners._network import Part
-from fathometer.learners._raw_words import FIRST, WordRows
+from fathometer.learners._raw_words import FIRST, Vocabulary, WordRows
 
+MOST_WIDTH, MOST_LAYERS = 1 << 22, 100
 POWER_STEPS = 3
 PAIR = 1_000_003  # a prime by which the first word's number of a pair is multiplied before it is hashed
 
@@ -39,6 +40,23 @@ class WordRecipe:
         """This, as plain data."""
         return asdict(self)
 
+    @classmethod
+    def from_state(cls, state: dict[str, Any], vocabulary: Vocabulary) -> WordRecipe:
+        """The recipe that gave this state, for these words.
+
+        Raises:
+            BadBundle: it is none.
+        """
+        table(state, "a recipe", ("of", "size", "width"), ("filters", "depth", "pairs", "longest"))
+        sizes = {name: whole(value, name, 0, MOST_WIDTH) for name, value in state.items() if name != "of"}
+        demand(sizes["size"] == vocabulary.size, "a recipe is for other words")
+        demand(
+            sizes.get("longest", vocabulary.longest) >= vocabulary.longest,
+            "texts are longer than the recipe's",
+        )
+        demand(sizes.get("depth", 1) <= MOST_LAYERS, "a network of words is too deep")
+        return cls(of=text(state["of"], "an encoder", ENCODERS.keys()), **sizes)
+
 
 class Table(Part):
     """A vector for each number; number 0 fills up and counts nowhere."""
@@ -62,6 +80,8 @@ class Meanings(Table):
     @torch.no_grad()
     def prepare(self, rows: WordRows, weights: torch.Tensor) -> None:
         """Begin with the directions in which the training texts differ most."""
+        import scipy.sparse  # by fits alone
+
         size, width = self.vectors.shape
         row, place = np.nonzero(rows.numbers.cpu().numpy())
         numbers = rows.numbers.cpu().numpy()[row, place]

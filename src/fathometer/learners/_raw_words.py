@@ -15,6 +15,7 @@ import pandas as pd
 import torch
 
 from fathometer.core.files import State
+from fathometer.core.states import array, demand, texts, whole
 
 WORD = re.compile(r"[\u3040-\u30ff\u3400-\u9fff]|[^\W_]+(?:'[^\W_]+)?|[!?]")
 MARKUP = re.compile(r"<[^<>]{1,200}>")
@@ -23,6 +24,8 @@ MOST_WORDS = 30_000
 BUCKETS = 64  # numbers shared by the words that are not in the vocabulary
 FIRST = 1 + BUCKETS  # number of the commonest word; 0 fills up the end of short texts
 TOGETHER = 256  # texts answered at a time
+USUAL = 256  # words of a long text
+MOST_READ = 4_096  # words of a text
 
 
 @dataclass(frozen=True)
@@ -40,8 +43,9 @@ class WordRows:
 
     @property
     def together(self) -> int:
-        """How many are answered at a time."""
-        return TOGETHER
+        """How many are answered at a time; few where they are long, for words may look at each other."""
+        length = max(self.numbers.shape[1], USUAL)
+        return max(1, TOGETHER * USUAL**2 // length**2)
 
     def take(self, index: torch.Tensor) -> WordRows:
         """The rows at these positions, as long as the longest of them."""
@@ -107,8 +111,15 @@ class Vocabulary:
 
     @classmethod
     def from_state(cls, state: State) -> Vocabulary:
-        """The vocabulary that gave this state."""
-        return cls(tuple(state["words"]), state["weights"], state["longest"])
+        """The vocabulary that gave this state.
+
+        Raises:
+            BadBundle: it is none.
+        """
+        words = texts(state["words"], "words")
+        weights = array(state["weights"], "weights", len(words), low=0.0)
+        demand(weights.dtype == np.float32, "weights are of another type")
+        return cls(words, weights, whole(state["longest"], "longest", 1, MOST_READ))
 
 
 def _words(texts: pd.Series, longest: int) -> Iterable[list[str] | None]:

@@ -8,13 +8,14 @@ median and a flag of their own. Columns that never vary in training are left out
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol, Self, TypeVar
+from typing import Any, Protocol, Self, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 import torch
 
 from fathometer.core.files import State
+from fathometer.core.states import array, demand, table
 from fathometer.kind import Features
 
 Floats = TypeVar("Floats", np.float32, np.float64)
@@ -145,9 +146,24 @@ class Scaling:
         }
 
     @classmethod
-    def from_state(cls, state: State) -> Scaling:
-        """The scaling that gave this state."""
-        return cls(**state)
+    def from_state(cls, state: State, shape: tuple[int, tuple[int, ...]]) -> Scaling:
+        """The scaling that gave this state.
+
+        Args:
+            shape: how many numbers the features have, and the sizes of their codes.
+
+        Raises:
+            BadBundle: it is not for such features.
+        """
+        columns, all_sizes = shape
+        table(state, "scaling", ("kept", "centre", "factor", "gappy", "coded", "sizes", "zero_seen"))
+        kept, gappy = (_places(state[name], name, columns) for name in ("kept", "gappy"))
+        coded = _places(state["coded"], "coded", len(all_sizes))
+        centre, factor = (array(state[name], name, len(kept)) for name in ("centre", "factor"))
+        sizes = array(state["sizes"], "sizes", len(coded), kinds="i")
+        demand(sizes.tolist() == [all_sizes[place] for place in coded], "sizes are those of other codes")
+        zero_seen = array(state["zero_seen"], "zero_seen", len(coded), kinds="b")
+        return cls(kept, centre, factor, gappy, coded, sizes, zero_seen)
 
 
 @dataclass(frozen=True)
@@ -167,6 +183,13 @@ class Layout:
     zero_seen: tuple[bool, ...]
     edges: tuple[tuple[float, ...], ...]
     outputs: int
+
+
+def _places(value: Any, name: str, columns: int) -> npt.NDArray[np.int64]:
+    """Positions of some of so many columns, each once, in their order."""
+    places = array(value, name, None, kinds="i", low=0, high=columns - 1)
+    demand((np.diff(places) > 0).all(), f"{name} should rise")
+    return places
 
 
 def layout_of(scaling: Scaling, tensors: Tensors, outputs: int, bins: int) -> Layout:

@@ -74,6 +74,7 @@ class Boosting(Learner):
 
     family = "classical"
     title = "boosted trees (LightGBM)"
+    needs = ("lightgbm",)
     presets: ClassVar[Any] = (
         (1, {}),
         (6, {"leaves": 8, "rate": 0.06, "columns": 0.5, "leaf_rows": 10, "penalty": 1.0}),

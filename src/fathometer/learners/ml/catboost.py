@@ -2,47 +2,50 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
-import catboost
 import numpy as np
-import pandas as pd
 
 from fathometer.core.files import read_state, write_state
+from fathometer.core.states import classes, sound_state, table
+from fathometer.core.trust import demand_trust
 from fathometer.data.rows import Rows
-from fathometer.kind import Features
+from fathometer.errors import MissingExtra
 from fathometer.learner import Facts, Learner, Model, Range, Run
+from fathometer.learners._catboost_trees import cells, taken_out
 from fathometer.learners._inputs import Inputs
+from fathometer.learners._oblivious import ObliviousTrees
 from fathometer.learners._rounds import affordable_rate, turns
-from fathometer.learners._sklearn import normalised
+from fathometer.learners._sklearn import softmax, two_columns
 from fathometer.task import Prediction, Task
 
-MODEL_FILE = "trees.cbm"
+MODEL_FILE = "trees.cbm"  # in which earlier versions left what CatBoost itself had written
 LARGE = 20_000  # rows times classes, from which a few rounds are timed first
 PROBE_ROUNDS = (1, 5)
 
 
 @dataclass(frozen=True)
 class CatboostModel(Model):
-    """CatBoost's own binary model, and how columns go in."""
+    """The trees as arrays, and how columns go in. classes: 0 for a number."""
 
     inputs: Inputs
-    trees: Any
+    trees: ObliviousTrees
     classes: int
 
     def predict(self, rows: Rows) -> Prediction:
-        table = _table(self.inputs.features(rows))
+        sums = self.trees.sums(self.inputs.features(rows))
         if self.classes == 0:
-            return np.asarray(self.trees.predict(table, thread_count=1), dtype=np.float64)
-        raw = self.trees.predict(table, prediction_type="Probability", thread_count=1)
-        return normalised(np.asarray(raw))
+            return sums[:, 0]
+        # two classes have one sum, the logit of the second
+        return softmax(two_columns(sums))
 
     def save(self, folder: Path) -> None:
-        write_state(folder, "model", {"inputs": self.inputs.state(), "classes": self.classes})
-        self.trees.save_model(str(folder / MODEL_FILE), format="cbm")
+        state = {"inputs": self.inputs.state(), "classes": self.classes, "trees": self.trees.state()}
+        write_state(folder, "model", state)
 
 
 @dataclass(frozen=True)
@@ -55,6 +58,7 @@ class Catboost(Learner):
 
     family = "classical"
     title = "boosted trees (CatBoost)"
+    trains_with = ("catboost",)
     presets: ClassVar[Any] = (
         (2, {}),
         (16, {"depth": 8, "rate": 0.05, "penalty": 1.0}),
@@ -93,33 +97,34 @@ class Catboost(Learner):
         return None
 
     def fit(self, train: Rows, valid: Rows, task: Task, run: Run) -> CatboostModel:
+        catboost = _package()
         inputs = Inputs.fit(train)
-        features = inputs.features(train)
+        features, checked = inputs.features(train), inputs.features(valid)
         coded = list(range(features.numbers.shape[1], features.numbers.shape[1] + features.codes.shape[1]))
         seen = task.outputs if task.outputs > 1 else 0
         known = np.isin(valid.answers, np.unique(train.answers)) if seen else np.ones(len(valid), dtype=bool)
         clock = _Clock(run, self.patience)
         settings = self._parameters(task, run)
-        pool = catboost.Pool(_table(features), train.answers, cat_features=coded)
+        pool = catboost.Pool(cells(features.numbers, features.codes), train.answers, cat_features=coded)
         if len(train) * task.outputs > LARGE:
             settings["learning_rate"] = run.decide("rate", lambda: self._rate(pool, settings, run))
         trees = catboost.CatBoost(settings)
         trees.fit(
             pool,
             eval_set=catboost.Pool(
-                _table(inputs.features(valid)).loc[known], valid.answers[known], cat_features=coded
+                cells(checked.numbers, checked.codes).loc[known], valid.answers[known], cat_features=coded
             ),
             callbacks=[clock],
         )
         trees.shrink(clock.best + 1)
-        return CatboostModel(inputs, trees, seen)
+        return CatboostModel(inputs, taken_out(trees, *inputs.shape), seen)
 
     def _rate(self, pool: Any, settings: dict[str, Any], run: Run) -> float:
         """The learning rate, raised where the time allows too few rounds for small steps."""
         spent = []
         for rounds in PROBE_ROUNDS:
             started = run.used()
-            catboost.CatBoost(settings | {"iterations": rounds}).fit(pool)
+            _package().CatBoost(settings | {"iterations": rounds}).fit(pool)
             spent.append(run.used() - started)
         # preparing the pool takes longer than a round, and takes it both times
         per_round = (spent[1] - spent[0]) / (PROBE_ROUNDS[1] - PROBE_ROUNDS[0])
@@ -148,10 +153,31 @@ class Catboost(Learner):
 
     @classmethod
     def load(cls, folder: Path) -> CatboostModel:
-        state = read_state(folder, "model")
-        trees = catboost.CatBoost()
-        trees.load_model(str(folder / MODEL_FILE), format="cbm")
-        return CatboostModel(Inputs.from_state(state["inputs"]), trees, state["classes"])
+        state = table(read_state(folder, "model"), "model.json", ("inputs", "classes"), ("trees",))
+        inputs, count = Inputs.from_state(state["inputs"]), classes(state["classes"])
+        numbers, sizes = inputs.shape
+        width = count if count > 2 else 1
+        if "trees" in state:
+            with sound_state():
+                trees = ObliviousTrees.from_state(state["trees"], numbers, sizes, width)
+            return CatboostModel(inputs, trees, count)
+        demand_trust(folder / MODEL_FILE)
+        found = _package().CatBoost()
+        found.load_model(str(folder / MODEL_FILE), format="cbm")
+        trees = taken_out(found, numbers, sizes)
+        return CatboostModel(inputs, ObliviousTrees.from_state(trees.state(), numbers, sizes, width), count)
+
+
+def _package() -> Any:
+    """CatBoost's Python package: for fits and for models of its own form, as answers need none of it.
+
+    Raises:
+        MissingExtra: it is not installed.
+    """
+    try:
+        return importlib.import_module("catboost")
+    except ModuleNotFoundError as error:
+        raise MissingExtra("CatBoost", "catboost", 'pip install "fathometer[boost]"') from error
 
 
 class _Clock:
@@ -171,11 +197,3 @@ class _Clock:
         if loss < self.lowest:
             self.lowest, self.best = loss, step
         return step - self.best < self.patience and self.run.goes_on(step + 1)
-
-
-def _table(features: Features) -> pd.DataFrame:
-    """Numbers as they are, codes as whole numbers CatBoost reads as categories."""
-    numbers = pd.DataFrame(features.numbers, columns=range(features.numbers.shape[1]))
-    first = features.numbers.shape[1]
-    codes = pd.DataFrame(features.codes, columns=range(first, first + features.codes.shape[1]))
-    return pd.concat([numbers, codes], axis=1)

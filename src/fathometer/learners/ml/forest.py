@@ -57,6 +57,7 @@ class Forest(Learner):
 
     family = "classical"
     title = "random trees (forest)"
+    needs = ("scikit-learn",)
     presets: ClassVar[Any] = ((7, {}), (9, {"extra": False, "leaf_rows": 4}))
     extra: bool = True
     trees: int = 300
