@@ -121,7 +121,7 @@ def test_a_wrong_converter_is_caught_and_nothing_is_written(
         return built
 
     monkeypatch.setattr(write, "build", wrong)
-    with pytest.raises(UserError, match="made-up rows the ONNX file differs"):
+    with pytest.raises(UserError, match="rows the ONNX file differs"):
         export_onnx(bundle, tmp_path / "model.onnx", family=family)
     assert list(tmp_path.iterdir()) == []
 

@@ -21,7 +21,7 @@ except ModuleNotFoundError as error:
 
 __all__ = ["Exportable", "Exported", "export", "exportable"]
 
-MOST_REAL = 2_000  # rows of a run by which the cost of 8 bits is measured
+MOST_REAL = 2_000  # rows of a run that are looked at
 FOLDS = "folds.safetensors"
 
 
@@ -35,8 +35,8 @@ def export(
 ) -> Exported:
     """Write the model of a run, or of a model folder or file, as one ONNX file.
 
-    The file is compared with the model on made-up rows before it is put in place; it answers the same, or nothing is
-    written.
+    The file is compared with the model on made-up rows, and on some of the run's where they are there, before it is put
+    in place; it answers the same, or nothing is written.
 
     Args:
         family: "classical", "deep" or "together", or "pretrained" where the run has one; the verdict's choice unless
@@ -51,7 +51,7 @@ def export(
         bundle, run = model, None
     else:
         bundle, run = _opened(Path(model))
-    real = _rows_of(run, bundle) if quantized and run is not None else None
+    real = None if run is None else _rows_of(run, bundle)
     return export_onnx(bundle, Path(out), family=family, member=member, quantized=quantized, real=real)
 
 

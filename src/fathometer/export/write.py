@@ -33,6 +33,7 @@ from fathometer.export.quantize import SAME_LABELS, Cost, cost_of, in_eight_bits
 
 LARGEST = 2_000_000_000  # bytes; a protobuf message ends at 2 GiB
 TIMES = 15  # questions timed
+MOST_REAL = 500  # rows of a run compared
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,7 @@ class Exported:
         told = [
             f"{self.path} holds {self.family!r}: {self.members} models ({', '.join(self.learners)}), "
             f"{self.size_bytes / 1e6:.2f} MB.",
-            f"Checked on {self.rows:,} made-up rows: it differs from the model by {self.worst:.1e} at most. "
+            f"Checked on {self.rows:,} rows: it differs from the model by {self.worst:.1e} at most. "
             f"One row takes {self.ms:.2f} ms, in the model folder {self.bundle_ms:.2f} ms.",
         ]
         return told + ([] if self.cost is None else _told(self.cost, self))
@@ -74,7 +75,8 @@ def _told(cost: Cost, made: Exported) -> list[str]:
         f"move by {cost.moved:.1e} on average."
     ]
     if cost.before is not None and cost.after is not None:
-        told.append(f"The score there goes from {cost.before:.5g} to {cost.after:.5g}.")
+        matters = ": more than what matters, so think twice" if cost.matters else ""
+        told.append(f"The score there goes from {cost.before:.5g} to {cost.after:.5g}{matters}.")
     return told
 
 
@@ -92,7 +94,7 @@ def export_onnx(
     Args:
         family: who answers; the verdict's choice unless given. member: one model alone instead.
         quantized: the large matrices of networks in 8 bits.
-        real: rows with their targets, by which the cost of 8 bits is measured; made-up ones unless given.
+        real: rows of the run with their targets: compared too, and the cost of 8 bits is measured by them.
 
     Raises:
         UserError: a member cannot be exported, the file would not answer the same, or it cannot be written.
@@ -104,9 +106,9 @@ def export_onnx(
     rows = probes(bundle, built)
     running = session(content)
     found = agreement(bundle, choice, built, running, rows)
-    golden = golden_probes(bundle)
-    if len(golden):
-        found = found.and_also(agreement(bundle, choice, built, running, golden))
+    for further in (golden_probes(bundle), None if real is None else _some(real)):
+        if further is not None and len(further):
+            found = found.and_also(agreement(bundle, choice, built, running, further))
     _demand_same(bundle, choice, found)
     one = rows.take(np.array([1]))
     ms, cost = _milliseconds(lambda: asked(built, running, one)), None
@@ -133,6 +135,11 @@ def export_onnx(
         bundle_ms=_milliseconds(lambda: told_by(bundle, choice, one)),
         cost=cost,
     )
+
+
+def _some(real: Rows) -> Rows:
+    places = np.linspace(0, len(real) - 1, min(MOST_REAL, len(real)))
+    return real.take(np.unique(places.astype(np.intp)))
 
 
 def _demand_writable(out: Path) -> None:
@@ -163,7 +170,7 @@ def _demand_same(bundle: Bundle, choice: Choice, found: Agreement) -> None:
     names = sorted({bundle.learners[key] for key in choice.members})
     known = [f"{name}: {limits}" for name in names if (limits := CONVERTERS.get(name).limits)]
     raise UserError(
-        f"{choice.name!r} was not exported: on {found.rows:,} made-up rows the ONNX file differs from the model by up "
+        f"{choice.name!r} was not exported: on {found.rows:,} rows the ONNX file differs from the model by up "
         f"to {max(found.worst, found.alone):.2g} ({LOOSELY:.0e} is allowed), with the same label in "
         f"{100 * found.labels:.2f} % of them. {'Known limits: ' if known else ''}{'; '.join(known)}"
         f"{'. ' if known else ''}Serve the model folder itself (fathom serve), or export another family or member."
