@@ -8,15 +8,14 @@ from __future__ import annotations
 
 import base64
 import binascii
-import io
 import math
 from typing import Any
 
 import numpy as np
 import pandas as pd
-import PIL.Image
 
 from fathometer.core.pictures import Picture
+from fathometer.core.png import as_png
 from fathometer.errors import UnreadableData
 
 BYTES_MARK = "b64"
@@ -58,13 +57,7 @@ def to_wire(cell: Any) -> Any:
     if isinstance(cell, bytes):
         return {BYTES_MARK: base64.b64encode(cell).decode("ascii")}
     if isinstance(cell, Picture):
-        cell = np.asarray(cell)
+        cell = cell.pixels
     if isinstance(cell, np.ndarray):
-        return {BYTES_MARK: base64.b64encode(_as_png(cell)).decode("ascii")}
+        return {BYTES_MARK: base64.b64encode(as_png(cell.astype(np.uint8))).decode("ascii")}
     return str(cell)
-
-
-def _as_png(pixels: np.ndarray[Any, Any]) -> bytes:
-    stream = io.BytesIO()
-    PIL.Image.fromarray(np.squeeze(pixels).astype(np.uint8)).save(stream, "PNG")
-    return stream.getvalue()
