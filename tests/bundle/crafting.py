@@ -21,10 +21,12 @@ from fathometer.bundle import Limits, Member, open_bundle, pack
 from fathometer.bundle.format import role_of
 from fathometer.core.files import digest
 from fathometer.data.rows import Rows
-from fathometer.data.schema import learn_schema
+from fathometer.data.schema import Column, Schema, learn_schema
+from fathometer.data.wire import to_wire
 from fathometer.errors import BadBundle
 from fathometer.learner import LEARNERS, Run
 from fathometer.tasks.classification import Classification
+from fathometer.testing.learners import make_toy
 
 
 def manifest_of(folder: Path) -> dict[str, Any]:
@@ -212,3 +214,39 @@ def asked(rows: int = 5) -> pd.DataFrame:
     """Rows for the small model."""
     rng = np.random.default_rng(1)
     return pd.DataFrame({"size": rng.normal(size=rows), "colour": rng.choice(["red", "green"], rows)})
+
+
+KINDS_OF_ALL = ("number", "category", "moment", "text", "image")
+
+
+def model_of_all(folder: Path) -> Path:
+    """A model with a member of every learner that needs nothing from elsewhere, each a competitor of its own.
+
+    They are fitted in a moment, and know little. Beside it lies `rows.json` with rows to ask.
+    """
+    toy = make_toy("two classes", list(KINDS_OF_ALL), 2)
+    train, valid = toy.train.take(np.arange(60)), toy.valid.take(np.arange(24))
+    columns = tuple(
+        Column(name, kind, toy.readings[name], {}, False, "") for name, kind in toy.train.kinds.items()
+    )
+    members = []
+    for name in LEARNERS.usable():
+        learner = LEARNERS.get(name)
+        if learner.family == "pretrained":
+            continue
+        place = folder / "trials" / name
+        place.mkdir(parents=True)
+        learner().fit(train, valid, toy.task, Run(seed=1, seconds=0.3)).save(place)
+        members.append(Member(name, name, learner.title, place))
+    pack(
+        folder / "model",
+        schema=Schema(columns),
+        task=toy.task,
+        members=members,
+        mixes={member.key: [{member.key: 1.0}] for member in members},
+        default="linear",
+        about={},
+    )
+    rows = [[to_wire(cell) for cell in row] for row in toy.asked.frame.head(4).itertuples(index=False)]
+    (folder / "rows.json").write_text(json.dumps({"columns": list(toy.asked.frame), "rows": rows}))
+    return folder / "model"

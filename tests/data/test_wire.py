@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fathometer.core.pictures import Picture
 from fathometer.data.wire import from_wire, to_wire
 from fathometer.errors import UserError
 
@@ -47,6 +48,14 @@ def test_a_picture_comes_back_pixel_by_pixel() -> None:
     pixels = np.random.default_rng(0).integers(0, 256, (5, 7, 3), dtype=np.uint8)
     with PIL.Image.open(io.BytesIO(from_wire(to_wire(pixels)))) as image:
         assert np.array_equal(np.asarray(image), pixels)
+
+
+@pytest.mark.parametrize("shape", [(4, 5, 3), (4, 5, 1), (1, 5, 3), (4, 1, 1), (1, 1, 3), (4, 5)])
+def test_a_picture_of_any_size_comes_back(shape: tuple[int, ...]) -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
+    for cell in [pixels] + ([Picture.of(pixels)] if len(shape) == 3 else []):
+        read = np.asarray(PIL.Image.open(io.BytesIO(from_wire(to_wire(cell)))))
+        assert np.array_equal(read.reshape(shape), pixels)
 
 
 @pytest.mark.parametrize(
