@@ -102,8 +102,11 @@ def test_this_machine_is_called_by_its_names(served: Asked, host: str) -> None:
         "10.0.0.1:8080",
         "",
         "a b",
-    ]
-    + ["localhost:8080@evil.example", "localhost:8080.evil.example", "[::1]", "::1:8080x"],
+        "localhost:8080@evil.example",
+        "localhost:8080.evil.example",
+        "[::1]",
+        "::1:8080x",
+    ],
 )
 @pytest.mark.parametrize("path", ["/predict", "/readyz", "/", "/nowhere"])
 def test_a_page_that_rebinds_its_name_is_refused_everywhere(served: Asked, host: str, path: str) -> None:
@@ -197,8 +200,13 @@ def test_on_this_machine_it_starts_without(settings: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize(
     "settings",
-    [{"keys": ("short",)}, {"keys": (KEY + " with blank",)}, {"keys": (KEY + "ä",)}, {"workers": 0}]
-    + [{"threads": 0}, {"port": 70000}],
+    [
+        {"keys": ("short",)},
+        {"keys": (KEY + " with blank",)},
+        {"keys": (KEY + "ä",)},
+        {"workers": 0},
+        {"port": 70000},
+    ],
 )
 def test_settings_that_cannot_be_are_told(settings: dict[str, Any]) -> None:
     with pytest.raises(UserError):

@@ -175,7 +175,7 @@ def test_of_a_name_given_twice_the_last_counts(served: Asked) -> None:
 
 
 def test_cells_and_rows_have_an_end() -> None:
-    row = {name: "x" for name in NAMES}
+    row = dict.fromkeys(NAMES, "x")
     with pytest.raises(RefusedError) as refusal:
         read(orjson.dumps({"rows": [row | {"age": "y" * 101}]}), Limits(cell_bytes=100))
     assert refusal.value.status == 422

@@ -116,9 +116,11 @@ def _of_csv(body: bytes) -> list[Mapping[str, Any]]:
         names = list(reader.fieldnames or ())
         if not {"id", "value"} <= set(names) or not set(names) <= set(FIELDS) or len(set(names)) < len(names):
             raise RefusedError(422, f"Expected the columns id and value, and of {', '.join(FIELDS[2:])} any.")
-        rows: list[Mapping[str, Any]] = [
-            {name: cell or None for name, cell in row.items() if name is not None} for row in reader
-        ]
+        rows: list[Mapping[str, Any]] = []
+        for row in reader:
+            if None in row:
+                raise RefusedError(422, f"Line {reader.line_num} of the csv has more cells than there are columns.")
+            rows.append({name: cell or None for name, cell in row.items()})
     except UnicodeDecodeError as error:
         raise RefusedError(400, "The csv is not in UTF-8. Write it so.") from error
     except csv.Error as error:
