@@ -34,7 +34,7 @@ clients: $(STAMP) $(CLIENTS)/.installed
 
 $(CLIENTS)/.installed: Makefile
 	$(PYTHON) -m venv $(CLIENTS)
-	$(CLIENTS)/bin/python -m pip install -q "tritonclient[http]" kserve mlflow-skinny schemathesis
+	$(CLIENTS)/bin/python -m pip install -q "tritonclient[http]" kserve mlflow-skinny scipy schemathesis
 	touch $(CLIENTS)/.installed
 
 $(STAMP): pyproject.toml
