@@ -74,10 +74,11 @@ def _records(chunks: Iterable[bytes], origin: str) -> Iterator[dict[str, Any]]:
         yield from _of_array(itertools.chain([start], texts), origin)
         return
     lines = _lines(itertools.chain([start], texts), origin)
-    if start.split("\n", 1)[0].strip() == "{":  # one object written over several lines
-        yield record_of_line("\n".join(_limited(lines, origin)), origin, 1)
+    first = next(lines)
+    if first.strip() == "{":  # one object written over several lines
+        yield record_of_line("\n".join(_limited(itertools.chain([first], lines), origin)), origin, 1)
         return
-    for number, line in enumerate(lines, 1):
+    for number, line in enumerate(itertools.chain([first], lines), 1):
         if line.strip():
             yield record_of_line(line, origin, number)
 

@@ -16,7 +16,7 @@ from fathometer.data.unpacking import UNPACKING_ERRORS, packed_as, refuse_bomb
 from fathometer.errors import UnreadableData
 
 READ_BYTES = 1 << 22
-OPENED: dict[str, Any] = {"gz": gzip.GzipFile, "bz2": bz2.BZ2File, "xz": lzma.LZMAFile}
+OPENED: dict[str, Any] = {"gz": gzip.open, "bz2": bz2.open, "xz": lzma.open}
 
 
 @dataclass(frozen=True)
