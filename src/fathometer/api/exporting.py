@@ -32,6 +32,7 @@ def export(
     family: str | None = None,
     member: str | None = None,
     quantized: bool = False,
+    trust_native: bool = False,
 ) -> Exported:
     """Write the model of a run, or of a model folder or file, as one ONNX file.
 
@@ -44,27 +45,30 @@ def export(
         quantized: the large matrices of networks in 8 bits; what that costs is measured, on the run's rows where they
             are there.
 
+        trust_native: whether members that only another library's own parser can read are opened too (those of CatBoost
+            from the first format): for models made by people you trust alone.
+
     Raises:
         UserError: a model cannot be exported; it says which, why, and what to do.
     """
     if isinstance(model, Bundle):
         bundle, run = model, None
     else:
-        bundle, run = _opened(Path(model))
+        bundle, run = _opened(Path(model), trust_native)
     real = None if run is None else _rows_of(run, bundle)
     return export_onnx(bundle, Path(out), family=family, member=member, quantized=quantized, real=real)
 
 
-def _opened(path: Path) -> tuple[Bundle, Path | None]:
+def _opened(path: Path, trust_native: bool) -> tuple[Bundle, Path | None]:
     """The model, and the folder of its run where that is there."""
     if (path / "run.json").is_file():
         if not (path / "model").exists():
             raise BadRun(
                 f"The run {path} has no model yet. Go on with it: fathom compare --resume {path} --budget LONGER"
             )
-        return open_bundle(path / "model"), path
+        return open_bundle(path / "model", trust_native=trust_native), path
     run = path.parent if path.name == "model" and (path.parent / "run.json").is_file() else None
-    return open_bundle(path), run
+    return open_bundle(path, trust_native=trust_native), run
 
 
 def _rows_of(run: Path, bundle: Bundle) -> Rows | None:

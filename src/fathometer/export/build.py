@@ -11,6 +11,7 @@ import onnx
 from onnx import TensorProto, helper
 
 from fathometer.bundle import Bundle
+from fathometer.core.trust import trusting
 from fathometer.errors import BadBundle, UnknownName, UserError
 from fathometer.export.answers import label, mixed
 from fathometer.export.columns import ROWS, Inputs
@@ -88,7 +89,8 @@ def _answer(bundle: Bundle, choice: Choice, key: str, inputs: Inputs) -> str:
     converter = _converter(bundle, choice, key)
     bundle.member(key)  # what cannot be read is found and told by its learner
     try:
-        return converter.answer(inputs, bundle.folder / "members" / key, bundle.task)
+        with trusting(bundle.trusted):
+            return converter.answer(inputs, bundle.folder / "members" / key, bundle.task)
     except UserError as error:
         raise UserError(
             f"{_which(bundle, key)} of {choice.name!r}: {error}{_others(bundle, choice)}"

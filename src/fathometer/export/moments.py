@@ -16,6 +16,8 @@ from fathometer.export.graph import Given, Graph, Name
 
 MICRO = 1e6
 DAY = 86_400 * 1_000_000  # microseconds
+MINUTE = 60 * 1_000_000
+SECONDS_OF_DAY = 86_400.0
 TO_MARCH_0000 = 719_468  # days from 1 March of the year 0 to 1 January 1970
 ERA = 146_097  # days of 400 years
 MARCH_TO_JANUARY = 306  # days
@@ -47,15 +49,37 @@ def moment_features(graph: Graph, seconds: Name, state: State) -> tuple[Name, Na
         )  # 1 January 1970 was a Thursday
         codes += [graph.node("Add", weekday, _whole(1)), month]
     if state["times_vary"]:
-        of_day = graph.node("Div", graph.cast(clock, np.float64), np.array([[MICRO]]))
-        turn = graph.node("Div", graph.node("Mul", of_day, np.array([[2 * math.pi]])), np.array([[86_400.0]]))
-        numbers += [graph.cast(graph.node(wave, turn), np.float32) for wave in ("Sin", "Cos")]
+        numbers += _waves_of_day(graph, clock)
         hour = graph.node("Div", clock, _whole(3_600 * 1_000_000))
         codes.append(graph.node("Add", hour, _whole(1)))
     together = graph.node("Where", absent, np.full((1, 1), np.nan, dtype=np.float32), graph.joined(numbers))
     if not codes:
         return together, None
     return together, graph.node("Where", absent, _whole(0), graph.joined(codes))
+
+
+def _waves_of_day(graph: Graph, clock: Name) -> list[Name]:
+    """Sine and cosine of (rows, 1) microseconds since midnight, as turns of a day.
+
+    Of whole minutes they are looked up, so that they are equal to the last bit: at six o'clock the cosine is nought but
+    for rounding, and a network may have cut its bins there.
+    """
+    of_day = graph.node("Div", graph.cast(clock, np.float64), np.array([[MICRO]]))
+    turn = graph.node(
+        "Div", graph.node("Mul", of_day, np.array([[2 * math.pi]])), np.array([[SECONDS_OF_DAY]])
+    )
+    is_whole = graph.node("Equal", graph.node("Mod", clock, _whole(MINUTE)), _whole(0))
+    minute = graph.node("Div", clock, _whole(MINUTE))
+    turns = 2 * np.pi * (60.0 * np.arange(24 * 60)) / SECONDS_OF_DAY
+    return [
+        graph.node(
+            "Where",
+            is_whole,
+            _looked_up(graph, minute, table),
+            graph.cast(graph.node(wave, turn), np.float32),
+        )
+        for wave, table in (("Sin", np.sin(turns)), ("Cos", np.cos(turns)))
+    ]
 
 
 def _calendar(graph: Graph, day: Name) -> tuple[Name, Name, Name]:
