@@ -68,7 +68,8 @@ def test_a_matrix_is_read_back(tmp_path: Path) -> None:
     given = features(8, ((2, 6),))
     matrix, rows = scaled(given)
     write_state(tmp_path, "matrix", matrix.state())
-    again = Matrix.from_state(read_state(tmp_path, "matrix"))
+    shape = given.numbers.shape[1], given.sizes
+    again = Matrix.from_state(read_state(tmp_path, "matrix"), shape)
     np.testing.assert_array_equal(again.transform(given), rows)
     old = {key: value for key, value in scaled(replace(given, common=()))[0].state().items() if key != "runs"}
-    assert Matrix.from_state(old).runs == ()
+    assert Matrix.from_state(old, shape).runs == ()
