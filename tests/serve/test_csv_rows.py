@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fathometer.data.schema import Column, Schema
+from fathometer.serve import csv_rows
 from fathometer.serve.csv_rows import from_csv
 from fathometer.serve.limits import Limits
 from fathometer.serve.question import RefusedError
@@ -122,3 +123,28 @@ def test_a_long_text_is_one_cell() -> None:
     stream = io.StringIO()
     pd.DataFrame([["1", "2", long]], columns=list(SCHEMA.names)).to_csv(stream, index=False)
     assert read(stream.getvalue()) == [["1", "2", long]]
+
+
+@given(
+    st.text('a,"\n\r é\t\x0b\x1c\x85\u2028', max_size=30),
+    st.sampled_from([SCHEMA, Schema(SCHEMA.columns[:1])]),
+)
+def test_large_bodies_are_read_as_small_ones(text: str, schema: Schema) -> None:
+    found = []
+    for small in (csv_rows.SMALL, -1):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(csv_rows, "SMALL", small)
+            try:
+                frame = from_csv(text.encode(), schema, LIMITS)
+            except RefusedError as refusal:
+                found.append(str(refusal))
+            else:
+                found.append(repr(frame.to_dict("split")))
+    assert found[0] == found[1]
+
+
+def test_a_line_of_blanks_is_a_row_and_an_empty_one_is_not() -> None:
+    alone = Schema(SCHEMA.columns[:1])
+    for body in (b'x\n  \n\n""\ny', b"x\n  \n\ny"):
+        frame = from_csv(body, alone, LIMITS)
+        assert frame["age"].tolist() == ["x", "  ", *([""] if b'"' in body else []), "y"]

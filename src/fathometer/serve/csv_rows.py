@@ -6,10 +6,12 @@ cell stays text, as in a file that is read for training.
 
 from __future__ import annotations
 
-import io
-from collections.abc import Sequence
+import re
+from collections.abc import Collection, Sequence
 
 import pandas as pd
+import pyarrow
+import pyarrow.csv
 
 from fathometer.data.csv_structure import structure
 from fathometer.data.schema import Schema
@@ -17,9 +19,12 @@ from fathometer.serve.limits import Limits
 from fathometer.serve.question import RefusedError
 from fathometer.serve.tables import columns_of_bytes, demand_different, pictures_decoded
 
-MOST_MARKS = 5_000_000  # commas, quotes and line ends; many more than any rows that are answered at once have
+MOST_MARKS = 5_000_000
+"""Commas, quotes and line ends; many more than any rows that are answered at once have."""
+SMALL = 20_000  # bytes up to which plain Python is the quickest
 HEADERS = ("present", "absent")
 BOM = b"\xef\xbb\xbf"
+LINE_END = re.compile(r"\r\n|\n|\r")
 
 
 def from_csv(body: bytes, schema: Schema, limits: Limits, header: str | None = None) -> pd.DataFrame:
@@ -31,64 +36,74 @@ def from_csv(body: bytes, schema: Schema, limits: Limits, header: str | None = N
     Raises:
         RefusedError: rows of different lengths, stray quotes, not UTF-8, too many columns, no header that fits.
     """
-    body = body.removeprefix(BOM)
-    width = _checked_width(body, limits)
-    if not width:
+    columns = _columns(body.removeprefix(BOM), limits)
+    if not columns:
         raise RefusedError(400, "Expected csv with a line for each row, but the body is empty.")
-    table = _read(body)
-    first = [" ".join(str(cell).split()) for cell in table.iloc[0]]
+    first = [" ".join(cells[0].split()) for cells in columns]
     names = set(schema.names)
     if header == "present" or (header is None and any(cell in names for cell in first)):
-        table = table.iloc[1:].reset_index(drop=True)
-        return _named(table, _different(first), schema)
-    if width != len(schema.names):
+        return _named([cells[1:] for cells in columns], _different(first), schema)
+    if len(columns) != len(names):
         raise RefusedError(
             400,
-            f"Expected a first line with the names of the columns, or {len(schema.names)} cells in every line in the "
-            f"model's order, got {width} cells and no known name.",
+            f"Expected a first line with the names of the columns, or {len(names)} cells in every line in the model's "
+            f"order, got {len(columns):,} cells and no known name.",
         )
-    return _named(table, schema.names, schema)
+    return _named(columns, schema.names, schema)
 
 
-def _checked_width(body: bytes, limits: Limits) -> int:
-    """Cells in every line, which are equally many; 0 where there is no line."""
+def _columns(body: bytes, limits: Limits) -> list[list[str]]:
+    """The cells of every column, the header's among them; none where there is no line."""
+    if len(body) <= SMALL and b'"' not in body:
+        try:
+            lines = [line.split(",") for line in LINE_END.split(body.decode()) if line]
+        except UnicodeDecodeError as error:
+            raise RefusedError(400, "Expected csv in UTF-8, but the body is not.") from error
+        _check_widths({len(line) for line in lines}, len(lines), limits)
+        return [list(cells) for cells in zip(*lines, strict=True)]
     if sum(body.count(mark) for mark in (b",", b"\n", b"\r", b'"')) > MOST_MARKS:  # before they are looked at
         raise RefusedError(413, f"At most {MOST_MARKS:,} cells are read from csv. Send fewer rows at once.")
     shape = structure(body, ",", '"')
-    if not shape.widths:
-        return 0
     if shape.is_open or shape.malformed:
         raise RefusedError(
             400, 'A double quote stands where none can. Write a cell that holds one so: "5"" wide".'
         )
-    if len(shape.widths) > 1:
-        fewest, most = min(shape.widths), max(shape.widths)
+    _check_widths(shape.widths, sum(shape.widths.values()), limits)
+    return _parsed(body, next(iter(shape.widths), 0))
+
+
+def _check_widths(widths: Collection[int], lines: int, limits: Limits) -> None:
+    if len(widths) > 1:
+        fewest, most = min(widths), max(widths)
         raise RefusedError(400, f"Expected as many cells in every line, got from {fewest:,} to {most:,}.")
-    (width,) = shape.widths
+    width = max(widths, default=0)
     if width > limits.columns:
         raise RefusedError(413, f"At most {limits.columns:,} columns are read, got {width:,}. Send fewer.")
-    if shape.widths[width] > limits.rows + 1:
+    if lines > limits.rows + 1:  # one may be the header
         raise RefusedError(413, f"At most {limits.rows:,} rows are answered at once. Send them in parts.")
-    return width
 
 
-def _read(body: bytes) -> pd.DataFrame:
+def _parsed(body: bytes, width: int) -> list[list[str]]:
+    if not width:
+        return []
+    names = [str(place) for place in range(width)]
     try:
-        return pd.read_csv(
-            io.BytesIO(body),
-            header=None,
-            index_col=False,
-            dtype=str,
-            keep_default_na=False,
-            na_filter=False,
-            encoding="utf-8",
-            engine="c",
-            low_memory=False,
+        table = pyarrow.csv.read_csv(
+            pyarrow.BufferReader(body),
+            read_options=pyarrow.csv.ReadOptions(
+                column_names=names, use_threads=False, block_size=len(body) + 1
+            ),
+            parse_options=pyarrow.csv.ParseOptions(newlines_in_values=True),
+            convert_options=pyarrow.csv.ConvertOptions(
+                column_types=dict.fromkeys(names, pyarrow.string()), strings_can_be_null=False
+            ),
         )
-    except UnicodeDecodeError as error:
-        raise RefusedError(400, "Expected csv in UTF-8, but the body is not.") from error
-    except (pd.errors.ParserError, pd.errors.EmptyDataError, ValueError) as error:
-        raise RefusedError(400, "Expected csv with commas and double quotes, but the body is not.") from error
+    except pyarrow.ArrowInvalid as error:
+        reason = "is not" if "UTF8" in str(error) else "cannot be taken apart"
+        raise RefusedError(
+            400, f"Expected csv in UTF-8 with commas and double quotes, but the body {reason}."
+        ) from error
+    return [column.to_pylist() for column in table.columns]
 
 
 def _different(names: Sequence[str]) -> Sequence[str]:
@@ -97,9 +112,10 @@ def _different(names: Sequence[str]) -> Sequence[str]:
     return [name or f"column {place + 1} without a name" for place, name in enumerate(names)]
 
 
-def _named(table: pd.DataFrame, names: Sequence[str], schema: Schema) -> pd.DataFrame:
-    table = table.set_axis(list(names), axis=1)
-    for name in columns_of_bytes(schema) & set(table.columns):
-        cells = [cell or None for cell in table[name]]
-        table[name] = pd.Series(pictures_decoded(cells, name), dtype=object)
-    return table
+def _named(columns: Sequence[list[str]], names: Sequence[str], schema: Schema) -> pd.DataFrame:
+    pictures = columns_of_bytes(schema)
+    cells = {
+        name: pictures_decoded([cell or None for cell in texts], name) if name in pictures else texts
+        for name, texts in zip(names, columns, strict=True)
+    }
+    return pd.DataFrame(cells, dtype=object)
