@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import re
 import stat
@@ -26,7 +27,7 @@ from fathometer.data.wire import to_wire
 from fathometer.errors import BadBundle
 from fathometer.learner import LEARNERS, Run
 from fathometer.tasks.classification import Classification
-from fathometer.testing.learners import make_toy
+from fathometer.testing.learners import Toy, make_toy
 
 
 def manifest_of(folder: Path) -> dict[str, Any]:
@@ -219,34 +220,44 @@ def asked(rows: int = 5) -> pd.DataFrame:
 KINDS_OF_ALL = ("number", "category", "moment", "text", "image")
 
 
-def model_of_all(folder: Path) -> Path:
-    """A model with a member of every learner that needs nothing from elsewhere, each a competitor of its own.
-
-    They are fitted in a moment, and know little. Beside it lies `rows.json` with rows to ask.
-    """
-    toy = make_toy("two classes", list(KINDS_OF_ALL), 2)
+def members_of_all(folder: Path) -> list[Member]:
+    """A fitted model of every learner that needs nothing from elsewhere; fitted in a moment, they know little."""
+    toy = toy_of_all()
     train, valid = toy.train.take(np.arange(60)), toy.valid.take(np.arange(24))
-    columns = tuple(
-        Column(name, kind, toy.readings[name], {}, False, "") for name, kind in toy.train.kinds.items()
-    )
     members = []
     for name in LEARNERS.usable():
         learner = LEARNERS.get(name)
         if learner.family == "pretrained":
             continue
-        place = folder / "trials" / name
+        place = folder / name
         place.mkdir(parents=True)
         learner().fit(train, valid, toy.task, Run(seed=1, seconds=0.3)).save(place)
         members.append(Member(name, name, learner.title, place))
+    return members
+
+
+def pack_members(folder: Path, members: Sequence[Member]) -> Path:
+    """A model of these members, each a competitor of its own; beside it lies `rows.json` with rows to ask."""
+    toy = toy_of_all()
+    columns = tuple(
+        Column(name, kind, toy.readings[name], {}, False, "") for name, kind in toy.train.kinds.items()
+    )
+    folder.mkdir(parents=True, exist_ok=True)
     pack(
         folder / "model",
         schema=Schema(columns),
         task=toy.task,
         members=members,
         mixes={member.key: [{member.key: 1.0}] for member in members},
-        default="linear",
+        default=members[0].key,
         about={},
     )
     rows = [[to_wire(cell) for cell in row] for row in toy.asked.frame.head(4).itertuples(index=False)]
     (folder / "rows.json").write_text(json.dumps({"columns": list(toy.asked.frame), "rows": rows}))
     return folder / "model"
+
+
+@functools.cache
+def toy_of_all() -> Toy:
+    """A small table with every kind of column."""
+    return make_toy("two classes", list(KINDS_OF_ALL), 2)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from crafting import model_of_all
+from crafting import members_of_all, pack_members
 
 from fathometer.bundle import open_bundle, pack_archive
 
@@ -42,7 +42,8 @@ def watched(model: Path, rows: Path, tmp_path: Path, *further: str) -> subproces
 
 @pytest.fixture(scope="module")
 def of_all(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return model_of_all(tmp_path_factory.mktemp("all"))
+    folder = tmp_path_factory.mktemp("all")
+    return pack_members(folder, members_of_all(folder / "trials"))
 
 
 def answers_of(run: subprocess.CompletedProcess[str]) -> dict[str, list[float]]:
