@@ -13,14 +13,13 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from conftest import ROWS, Server, serving
-from small_models import three_classes
+from live_models import ROWS, Server, serving, small_models
 
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A model as SageMaker unpacks it from model.tar.gz: its contents right below /opt/ml/model."""
-    made = three_classes(tmp_path_factory.mktemp("made") / "parcels")
+    made = small_models.three_classes(tmp_path_factory.mktemp("made") / "parcels")
     packed = made.parent / "model.tar.gz"
     with tarfile.open(packed, "w:gz") as archive:
         archive.add(made, ".")

@@ -12,8 +12,7 @@ import numpy as np
 import orjson
 import pandas as pd
 import pytest
-from conftest import Server, serving
-from small_models import make_model
+from live_models import Server, serving, small_models
 
 from fathometer.tasks.classification import Classification
 
@@ -36,7 +35,7 @@ def churn(folder: Path) -> Path:
     target = ((ages > 50) ^ (plans == "gold")).astype(np.int64)
     task = Classification("left", "accuracy", 0.5, ("no", "yes"))
     kinds = {"age": "number", "plan": "category", "since": "moment"}
-    return make_model(folder, frame, target, task, kinds)
+    return small_models.make_model(folder, frame, target, task, kinds)
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import ROWS, Server
+from live_models import ROWS, Server
 
 Client = Callable[..., Any]
 
