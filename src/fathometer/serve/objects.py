@@ -201,7 +201,7 @@ def whole_of(asked: Mapping[str, Any], field: str, low: int, high: int, usual: i
 
 
 def _keys(keys: Any, rows: int) -> tuple[str, ...] | None:
-    if keys is None:
+    if keys is None or keys == []:
         return None
     if not isinstance(keys, list) or not all(
         isinstance(key, str) and 0 < len(key) <= LONGEST_KEY for key in keys

@@ -177,7 +177,7 @@ def _question(desk: Desk, example: Mapping[str, Any]) -> dict[str, Any]:
 
 def _wish(desk: Desk, example: Mapping[str, Any]) -> dict[str, Any]:
     properties = {
-        "rows": {"type": "array", "items": {"$ref": "#/components/schemas/Row"}, "minItems": 1},
+        "rows": {"type": "array", "items": {"$ref": "#/components/schemas/Row"}},
         "family": {"enum": [*desk.bundle.mixes, None]},
         "label": {
             "enum": [*desk.labels, None],
