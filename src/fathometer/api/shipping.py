@@ -217,10 +217,9 @@ def _check_place(place: Path, source: Path) -> None:
     """
     if not place.parent.is_dir():
         raise UserError(f"There is no folder {place.parent} to write {place.name} in. Make it first.")
-    if place.resolve().is_relative_to(source.resolve()) and place.parent.resolve() != source.resolve():
-        raise UserError(f"{place} lies in what is packed. Write the model elsewhere.")
-    if place.resolve() in (source.resolve(), (source / "model").resolve()):
-        raise UserError(f"{place} is what is packed. Give another name.")
+    packed = (source / "model" if (source / "run.json").is_file() else source).resolve()
+    if place.resolve().is_relative_to(packed):
+        raise UserError(f"{place} lies in what is packed, or is it. Give another place.")
     is_file = place.suffix in ARCHIVE_ENDINGS
     if place.is_symlink() or (
         place.exists() and not (_is_packed(place) if is_file else _is_model_folder(place))
