@@ -108,8 +108,8 @@ def test_predictions_keep_the_order_of_rows_whatever_else_they_hold(
     done = fathom("predict", "run", "new.csv", "-o", "answers.csv", cwd=folder)
     assert done.returncode == 0, done.stderr
     answers = pd.read_csv(folder / "answers.csv")
-    assert list(answers.columns) == ["prediction", "probability_no", "probability_yes / no"]
-    assert len(answers) == 50
+    assert list(answers.columns) == ["customer_id", "prediction", "probability_no", "probability_yes / no"]
+    assert answers["customer_id"].tolist() == rows["customer_id"].tolist()
     np.testing.assert_allclose(answers.filter(like="probability").sum(axis=1), 1.0, atol=1e-6)
     backwards = fm.open_model(folder / "run").predict(
         pd.read_csv(folder / "new.csv", sep=";", dtype=str).iloc[::-1]

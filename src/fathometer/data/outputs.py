@@ -243,7 +243,8 @@ def as_csv(frame: pd.DataFrame, *, header: bool = True, raw: bool = False) -> st
     safe = frame if raw else without_formulas(frame)
     has_return = np.zeros(len(safe), dtype=bool)
     for place in _places_of_text(safe):
-        has_return |= [isinstance(cell, str) and "\r" in cell for cell in safe.iloc[:, place]]
+        cells = safe.iloc[:, place]
+        has_return |= np.array([isinstance(cell, str) and "\r" in cell for cell in cells], dtype=bool)
     borders = [0, *(np.flatnonzero(np.diff(has_return)) + 1).tolist(), len(safe)]
     parts = []
     if header:
