@@ -59,8 +59,8 @@ def main() -> None:
     path, settings = Path(sys.argv[1]), settings_of(json.loads(sys.argv[2]))
     gates: list[Waiting] = []
 
-    def opened(path: Path) -> Bundle:
-        bundle = open_bundle(path)
+    def opened(path: Path, **options: bool) -> Bundle:
+        bundle = open_bundle(path, **options)
         if len(sys.argv) > 3:
             gates.append(Waiting(bundle.member("a-linear"), Path(sys.argv[3])))
             bundle.loaded["a-linear"] = gates[0]  # type: ignore[assignment]

@@ -28,6 +28,7 @@ def serve(
     workers: int = 1,
     threads: int = 1,
     batch: bool | None = None,
+    trust_native: bool = False,
     log: str | Path | None = None,
     no_log: bool = False,
     log_features: str = "all",
@@ -51,6 +52,7 @@ def serve(
         no_key: listen wider than this machine without any key. open_metrics: /metrics without one.
         workers: processes. threads: questions that are answered at a time in each.
         batch: answer small questions that wait together; where the model holds networks unless given.
+        trust_native: open members that only the library which wrote them can read; only of people you trust.
         log: the SQLite file; one of the model's own under the user's state folder unless given. no_log: keep nothing.
         log_features: keep "all" cells, a "hash" of each, or "none".
         log_rows, log_megabytes: the oldest go beyond these.
@@ -85,6 +87,7 @@ def serve(
         workers=workers,
         threads=threads,
         batch=batch,
+        trust_native=trust_native,
         limits=replace(
             Limits(), body_bytes=body_megabytes * MIB, rows=rows, waiting=waiting, seconds=seconds
         ),

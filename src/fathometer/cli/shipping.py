@@ -47,8 +47,14 @@ def serve(
     workers: Annotated[int, typer.Option(help="Processes.")] = 1,
     threads: Annotated[int, typer.Option(help="Questions answered at a time in each process.")] = 1,
     batch: Annotated[
-        bool, typer.Option("--batch/--no-batch", help="Answer small questions that wait together.")
-    ] = True,
+        bool | None,
+        typer.Option(
+            "--batch/--no-batch", help="Answer small questions that wait together. [where networks answer]"
+        ),
+    ] = None,
+    trust_native: Annotated[
+        bool, typer.Option("--trust-native", help="Open members that only their own library can read.")
+    ] = False,
     log: Annotated[
         Path | None, typer.Option(help="SQLite file for questions and answers. [the user's state folder]")
     ] = None,
@@ -79,6 +85,7 @@ def serve(
         workers=workers,
         threads=threads,
         batch=batch,
+        trust_native=trust_native,
         log=log,
         no_log=no_log,
         log_features=log_features,

@@ -64,7 +64,7 @@ def answer_at(path: Path, settings: Settings, listening: socket.socket, say: Say
     Raises:
         UserError: the model is not what it should be, or the log cannot be written.
     """
-    desk = Desk(open_bundle(path), settings)
+    desk = Desk(open_bundle(path, trust_native=settings.trust_native), settings)
     try:
         desk.warm()
         if desk.log is not None:
