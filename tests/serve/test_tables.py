@@ -160,7 +160,18 @@ def test_of_any_bytes_comes_json_or_a_refusal(body: bytes) -> None:
 
 
 @pytest.mark.parametrize(
-    "body", [b"[" * 200_000, b"NaN" + b"[" * 200_000, b"[NaN," + b"[" * 200_000, b"[NaN" + b"1" * 5000, b""]
+    "body",
+    [
+        b'[NaN, "\\ud800"]',
+        b'{"\\udfff": NaN}',
+        b'[NaN, "\xed\xa0\x80"]',
+        "[NaN]".encode("utf-16"),
+        b"[" * 200_000,
+        b"NaN" + b"[" * 200_000,
+        b"[NaN," + b"[" * 200_000,
+        b"[NaN" + b"1" * 5000,
+        b"",
+    ],
 )
 def test_json_that_ends_a_parser_is_refused(body: bytes) -> None:
     with pytest.raises(RefusedError):
@@ -168,6 +179,9 @@ def test_json_that_ends_a_parser_is_refused(body: bytes) -> None:
 
 
 def test_what_python_clients_write_for_nothing_is_read() -> None:
-    value = read_json(json.dumps([float("nan"), float("inf"), 0.1, 2**60 + 1]).encode())
-    assert value[0] != value[0]
-    assert value[1:] == [float("inf"), 0.1, 2**60 + 1]
+    numbers = [0.1, 2**60 + 1, -(2**63), 2**64 - 1, 2**64, -(2**70)]
+    value = read_json(json.dumps([float("nan"), float("inf"), *numbers]).encode())
+    assert value[0] != value[0] and value[1] == float("inf")
+    plain = read_json(json.dumps(numbers).encode())
+    assert value[2:] == plain
+    assert list(map(type, value[2:])) == list(map(type, plain))

@@ -38,9 +38,18 @@ def read_json(body: bytes) -> Any:
         if b"NaN" not in body and b"Infinity" not in body:
             raise RefusedError(400, f"Expected JSON, but the body is not ({error}).") from error
     try:
-        return json.loads(body)
+        value = json.loads(body.decode(), parse_int=_whole)
+        if b"\\u" in body:
+            json.dumps(value, ensure_ascii=False).encode()  # half a character can be read, but not be written
     except (ValueError, RecursionError) as error:
         raise RefusedError(400, "Expected JSON, but the body is not, even where NaN is allowed.") from error
+    return value
+
+
+def _whole(digits: str) -> int | float:
+    """A whole number, as a fraction where it has more than 64 bits, as in JSON without NaN."""
+    number = int(digits)
+    return number if -(2**63) <= number < 2**64 else float(digits)
 
 
 def from_instances(rows: Any, schema: Schema) -> pd.DataFrame:
