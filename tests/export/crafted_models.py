@@ -63,7 +63,7 @@ def table(rows: int, seed: int = 0) -> tuple[pd.DataFrame, np.ndarray[Any, Any]]
 
 
 def pictures(
-    rows: int, seed: int = 0, shape: tuple[int, int, int] = (50, 37, 3)
+    rows: int, seed: int = 0, shape: tuple[int, int, int] = (40, 29, 3)
 ) -> tuple[pd.DataFrame, np.ndarray[Any, Any]]:
     """Pictures beside a number, and the signal that both carry: how far down a bright bar lies."""
     rng = np.random.default_rng(seed)

@@ -129,3 +129,14 @@ def test_matrices_are_equal_to_the_last_bit(make: Any) -> None:
     )
     (found,) = session(model.SerializeToString()).run(None, inputs.fed(rows))
     same(matrix.transform(features), found)
+
+
+def test_columns_called_as_outputs_or_strangely_keep_inputs_of_their_own() -> None:
+    rng = np.random.default_rng(0)
+    names = ["label", "column label", "probabilities", "t0", "t1", "a b/c", "é"]
+    frame = pd.DataFrame({name: rng.normal(size=30) for name in names})
+    schema, _ = learn_schema(frame, kinds=dict.fromkeys(names, "number"))
+    wanted, (numbers,) = both(schema.read(frame), schema.read(frame), schema)
+    same(wanted.numbers, numbers)
+    inputs = Inputs.of(schema)
+    assert len(set(inputs.names.values())) == len(schema.names)

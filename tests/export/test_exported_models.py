@@ -86,7 +86,7 @@ def test_rows_do_not_depend_on_those_beside_them(of_table: Bundle, drawn: Rows) 
 
 @pytest.mark.parametrize("task", list(TASKS), ids=str)
 def test_a_model_of_pictures_answers_the_same_exported(tmp_path: Path, task: str) -> None:
-    bundle = packed(tmp_path, TASKS[task], OF_PICTURES, *pictures(90))
+    bundle = packed(tmp_path, TASKS[task], OF_PICTURES, *pictures(60))
     assert set(bundle.schema.kinds.values()) == {"image", "number"}
     rows = probes(bundle, rows=60)
     for name in OF_PICTURES:
@@ -94,3 +94,12 @@ def test_a_model_of_pictures_answers_the_same_exported(tmp_path: Path, task: str
         built = build(bundle, choice, "tests")
         found = agreement(bundle, choice, built, session(built.model.SerializeToString()), rows)
         assert found.holds, (name, found)
+
+
+def test_no_rows_are_no_answers(of_table: Bundle, drawn: Rows) -> None:
+    for name in ("classical", "baseline", "forest", "boosting", "mlp", "nca"):
+        built = build(of_table, Choice.of(of_table, name, None), "tests")
+        answers = asked(
+            built, session(built.model.SerializeToString()), drawn.take(np.zeros(0, dtype=np.intp))
+        )
+        assert all(len(answer) == 0 for answer in answers.values()), name

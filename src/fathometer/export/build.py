@@ -95,7 +95,7 @@ def _answer(bundle: Bundle, choice: Choice, key: str, inputs: Inputs) -> str:
         raise UserError(
             f"{_which(bundle, key)} of {choice.name!r}: {error}{_others(bundle, choice)}"
         ) from error
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (KeyError, IndexError, TypeError, ValueError, AttributeError) as error:
         raise BadBundle(
             f"What {key} in {bundle.folder} holds is not what {bundle.learners[key]} saves ({error}). "
             "Make the model again."
@@ -144,9 +144,9 @@ def _about(bundle: Bundle, choice: Choice, inputs: Inputs, made_by: str) -> dict
         "members": json.dumps({key: bundle.learners[key] for key in choice.members}),
         "columns": inputs.told(),
         "task": task.name,
-        "target": task.target,
+        "target": task.target.encode("utf-8", "replace").decode("utf-8"),
         "metric": task.metric,
     }
     if isinstance(task, Classification):
-        about["labels"] = json.dumps(list(task.labels), ensure_ascii=False)
+        about["labels"] = json.dumps(list(task.labels))
     return about

@@ -49,10 +49,12 @@ class Inputs:
     @classmethod
     def of(cls, schema: Schema) -> Inputs:
         """For these columns."""
-        names = {
-            column: f"column {column}" if column in OUTPUTS or not column else column
-            for column in schema.names
-        }
+        names: dict[str, Name] = {}
+        for column in schema.names:
+            name = column.encode("utf-8", "replace").decode("utf-8")
+            while not name or name in OUTPUTS or name in names.values():
+                name = f"column {name}"
+            names[column] = name
         return cls(Graph((*names.values(), *OUTPUTS)), schema, names)
 
     def tensor(self, column: str) -> Name:
@@ -84,7 +86,7 @@ class Inputs:
                 kind, missing = SAID[column.kind]
                 entry = {"column": column.name, "input": self.names[column.name], "kind": column.kind}
                 listed.append(entry | {"type": kind, "missing": missing} | _unit_of(column))
-        return json.dumps(listed, ensure_ascii=False)
+        return json.dumps(listed)
 
     def fed(self, rows: Rows) -> dict[Name, npt.NDArray[Any]]:
         """Rows that the schema has read, as the inputs take them."""

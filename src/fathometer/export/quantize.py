@@ -78,14 +78,14 @@ def in_eight_bits(model: onnx.ModelProto) -> onnx.ModelProto:
             graph.initializer.append(constant)
             continue
         array = numpy_helper.to_array(constant)
-        axis = axes[constant.name] % array.ndim
-        names = [_free(f"{constant.name}{ending}", taken) for ending in (".bits", ".scale")]
-        graph.initializer.extend(
-            numpy_helper.from_array(one, name) for one, name in zip(_rounded(array, axis), names, strict=True)
+        whole, scale = _rounded(array, axes[constant.name] % array.ndim)
+        bits, size, wide = (
+            _free(f"{constant.name}{ending}", taken) for ending in (".bits", ".scale", ".wide")
         )
-        graph.node.append(
-            helper.make_node("DequantizeLinear", names, [constant.name], axis=axis, name=_free("wide", taken))
-        )
+        graph.initializer.extend([numpy_helper.from_array(whole, bits), numpy_helper.from_array(scale, size)])
+        # DequantizeLinear would be worked out at every question; these two are when the file is opened
+        graph.node.append(helper.make_node("Cast", [bits], [wide], to=TensorProto.FLOAT, name=wide))
+        graph.node.append(helper.make_node("Mul", [wide, size], [constant.name], name=constant.name))
     graph.node.extend(nodes)
     return small
 
@@ -130,12 +130,12 @@ def _large_arrays(model: onnx.ModelProto) -> dict[str, int]:
 def _rounded(
     array: npt.NDArray[np.float32], axis: int
 ) -> tuple[npt.NDArray[np.int8], npt.NDArray[np.float32]]:
-    """Whole numbers of 8 bits, and the scale of each place along an axis."""
+    """Whole numbers of 8 bits, and the scale of each place along an axis, by which they are multiplied."""
     others = tuple(place for place in range(array.ndim) if place != axis)
-    scale = np.maximum(np.abs(array).max(axis=others), np.float32(1e-30)).astype(np.float32) / LARGEST
-    shape = [-1 if place == axis else 1 for place in range(array.ndim)]
-    whole = np.clip(np.round(array / scale.reshape(shape)), -LARGEST, LARGEST)
-    return whole.astype(np.int8), scale.astype(np.float32)
+    most = np.maximum(np.abs(array).max(axis=others, keepdims=True), np.float32(1e-30))
+    scale = (most / np.float32(LARGEST)).astype(np.float32)
+    whole = np.clip(np.round(array / scale), -LARGEST, LARGEST)
+    return whole.astype(np.int8), scale
 
 
 def _free(name: str, taken: set[str]) -> str:
