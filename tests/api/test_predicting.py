@@ -291,6 +291,12 @@ def test_a_missing_column_is_refused_by_name_or_filled(model: Path, table: Path)
     assert "Missing in every row, for there is no such column: 'plan'." in answers.attrs["notes"]
 
 
+def test_a_table_without_names_is_told_that_they_are_what_is_missing(model: Path, table: Path) -> None:
+    table.write_text(table.read_text().partition("\n")[2])
+    with pytest.raises(UserError, match=r"have no names, and the model looks for 'amount', 'plan', 'day'"):
+        api.predict(model, table)
+
+
 def test_values_never_seen_are_answered_and_counted(model: Path, table: Path, tmp_path: Path) -> None:
     frame = pd.read_csv(table, dtype=str)
     frame.loc[[2, 9], "plan"] = "platinum"

@@ -232,6 +232,7 @@ def _answer_all(
 ) -> None:
     started = time.monotonic()
     for part in _together(stream.parts, asking.rows_at_once):
+        asking.demand_names(part, stream)
         asked = asking.ask(part)
         bad.write(asked, part)
         sink.write(asking.answers(asked, part))
@@ -258,6 +259,19 @@ class _Asking:
         kinds = set(self._bundle.schema.kinds.values())
         few = ROWS_OF_TEXTS if "text" in kinds else ROWS
         return ROWS_OF_PICTURES if "image" in kinds else few
+
+    def demand_names(self, part: Part, stream: Stream) -> None:
+        """Refuse a table whose columns nobody named; that they are not those needed is true, and of no help."""
+        needed = self._bundle.schema.names
+        if self.rows or part.names is not None or set(needed) & set(map(str, part.frame.columns)):
+            return
+        if not self._wish.fill_missing and any(
+            note.startswith("There is no header") for note in stream.notes
+        ):
+            raise UnsuitableData(
+                f"The columns of {stream.origin} have no names, and the model looks for {listed(map(repr, needed))}. "
+                "Write the names as the first line."
+            )
 
     def ask(self, part: Part) -> Asked:
         frame = tidied(_named_as_learned(part, self._bundle.schema.names), self._bundle.schema)

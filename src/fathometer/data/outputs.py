@@ -233,7 +233,8 @@ def without_formulas(frame: pd.DataFrame) -> pd.DataFrame:
     """The same table with an apostrophe before every text that begins like a formula; numbers stay."""
     safe = frame.copy()
     for position in _places_of_text(frame):
-        safe.isetitem(position, frame.iloc[:, position].astype(object).map(_defused).array)
+        cells = [_defused(cell) for cell in frame.iloc[:, position]]
+        safe.isetitem(position, pd.Series(cells, index=frame.index, dtype=object))
     safe.columns = pd.Index([_defused(name) for name in frame.columns])
     return safe
 
