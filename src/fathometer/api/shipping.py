@@ -27,7 +27,7 @@ from fathometer.api.records import Study
 from fathometer.bundle import Bundle, Member, is_bundle, open_bundle, pack_archive
 from fathometer.bundle.format import ARCHIVE_ENDINGS, DESCRIPTION, ENCODERS_FILE, MANIFEST
 from fathometer.bundle.reference import make_reference
-from fathometer.bundle.rehearsal import check_model
+from fathometer.bundle.rehearsal import check_model, renew_member
 from fathometer.core.files import read_json, sync_folder, writing_to
 from fathometer.engine import ENGINES, Engine
 from fathometer.errors import BadBundle, BadRun, UnknownName, UserError
@@ -37,15 +37,18 @@ from fathometer.study.trial import load_rows
 from fathometer.verdict.evidence import gather
 
 SECONDS = 1_800.0  # for a model to answer its golden rows
+NATIVE = "*.cbm"  # files that only CatBoost reads
 
 
-def pack(run: str | Path, out: str | Path, *, family: str | None = None) -> Path:
+def pack(run: str | Path, out: str | Path, *, family: str | None = None, trust_native: bool = False) -> Path:
     """Write a model that holds one family's members alone, whole or not at all, checked in a process of its own.
 
     Args:
         run: a run's folder, or a model.
         out: a new folder, or a file that ends in .fathom or .zip; a model that is there already is replaced.
         family: "classical", "deep", "together", or "pretrained" where there is one; the verdict's choice unless given.
+        trust_native: open members that only the library which wrote them can read (CatBoost's, of earlier versions), to
+            write them anew so that everyone can; only where you trust whoever made them.
 
     Returns:
         Where it is.
@@ -65,7 +68,7 @@ def pack(run: str | Path, out: str | Path, *, family: str | None = None) -> Path
         try:
             workshop.mkdir()
             with closing(_engine()) as engine:
-                made = _made(workshop, chosen, name, engine)
+                made = _made(workshop, _renewed(chosen, workshop, engine, trust_native), name, engine)
                 if place.suffix in ARCHIVE_ENDINGS:
                     pack_archive(made, workshop / place.name)
                     made = workshop / place.name
@@ -101,6 +104,25 @@ def only(contents: Contents, family: str) -> Contents:
         about={**contents.about, "encoders": encoders},
         reference=reference,
     )
+
+
+def _renewed(contents: Contents, workshop: Path, engine: Engine, trust_native: bool) -> Contents:
+    """With members that an earlier version wrote in a library's own form written anew.
+
+    Raises:
+        BadBundle: there is one, and it is not trusted, or cannot be read.
+    """
+    members = []
+    for member in contents.members:
+        if any(member.folder.glob(NATIVE)):
+            place = workshop / "members" / member.key
+            told = {"learner": member.learner, "folder": str(member.folder), "place": str(place)}
+            done, why_not = in_worker(engine, renew_member, {**told, "trust_native": trust_native}, SECONDS)
+            if done is None:
+                raise BadBundle(f"{member.key} cannot be packed: {why_not}.")
+            member = replace(member, folder=place)
+        members.append(member)
+    return replace(contents, members=members)
 
 
 def _made(workshop: Path, contents: Contents, name: str, engine: Engine) -> Path:

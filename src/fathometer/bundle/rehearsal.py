@@ -1,4 +1,4 @@
-"""Have a finished model answer made-up rows: work for another process, for learners are loaded."""
+"""Have a model answer made-up rows, or write a member anew: work for another process, for learners are loaded."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from typing import Any
 
 from fathometer.bundle.golden import check_golden, golden_of
 from fathometer.bundle.read import open_bundle
+from fathometer.core.trust import trusting
+from fathometer.learner import LEARNERS
 
 
 def make_golden(model: str, reference: Mapping[str, Any] | None = None) -> dict[str, Any]:
@@ -28,3 +30,17 @@ def check_model(model: str) -> int:
     """
     with open_bundle(Path(model)) as bundle:
         return check_golden(bundle)
+
+
+def renew_member(learner: str, folder: str, place: str, trust_native: bool) -> str:
+    """Write a fitted model anew, as it is written today; where it is.
+
+    Raises:
+        BadBundle: it is in a form that is opened only where that is trusted, and it is not.
+    """
+    there = Path(place)
+    with trusting(trust_native):
+        model = LEARNERS.get(learner).load(Path(folder))
+    there.mkdir(parents=True)
+    model.save(there)
+    return place

@@ -33,7 +33,7 @@ OF_LEARNERS: Mapping[str, tuple[str, ...]] = {
 }
 """What a learner of ours needs to load and predict (`Learner.needs`, told here so that no learner must be imported);
 those that are not named need what their family does."""
-COMMANDS = ("typer", "rich")
+COMMANDS = ("typer", "rich", "psutil", "charset-normalizer", "python-calamine")  # and reading files
 REQUIREMENT = re.compile(r"\s*([A-Za-z0-9][A-Za-z0-9._-]*)")
 
 
@@ -65,7 +65,7 @@ def requirements_text(requires: Mapping[str, str]) -> str:
         "# What opening and serving this model needs. fathometer itself goes beside it, without what it trains with:",
         f"#   pip install -r requirements.txt && pip install --no-deps fathometer=={__version__}",
         *pinned,
-        "# for the command line and `fathom serve`",
+        "# for the command line, files of rows, and `fathom serve`",
         *_further(requires),
     ]
     return "\n".join(lines) + "\n"

@@ -21,11 +21,14 @@ def pack(
     run: Model,
     out: Annotated[Path, typer.Option("--out", "-o", help="A folder, or one file (.fathom or .zip).")],
     family: Family = None,
+    trust_native: Annotated[
+        bool, typer.Option("--trust-native", help="Open members that only their own library can read.")
+    ] = False,
 ) -> None:
     """Make a model to hand on: one family's, in a folder or in one file that opens anywhere."""
     import fathometer.api as api
 
-    typer.echo(str(api.pack(run, out, family=family)))
+    typer.echo(str(api.pack(run, out, family=family, trust_native=trust_native)))
 
 
 @app.command()
