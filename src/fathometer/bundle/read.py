@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 
 from fathometer.bundle.archive import unpack
-from fathometer.bundle.described import described
+from fathometer.bundle.described import demand_requirements, described
 from fathometer.bundle.format import (
     ARCHIVE_ENDINGS,
     DESCRIPTION,
@@ -24,6 +24,7 @@ from fathometer.bundle.format import (
     FORMAT,
     GOLDEN,
     REFERENCE,
+    REQUIREMENTS,
     VERDICT,
     Limits,
 )
@@ -196,6 +197,8 @@ class Bundle:
             wanted = (len(rows),) if self.task.outputs == 1 else (len(rows), self.task.outputs)
             if np.shape(answer) != wanted:
                 raise ValueError(f"expected answers of shape {wanted}, got {np.shape(answer)}")
+            if not np.isfinite(answer).all():
+                raise ValueError("an answer is no number")
         except FathometerError:
             raise
         except Exception as error:  # whatever a library raises at states that do not hold together
@@ -240,7 +243,8 @@ class Bundle:
         return [listed for folder in below for listed in self.seal.manifest.below(folder)]
 
     def _fault(self, key: str, what: str, error: Exception) -> str:
-        reason = " ".join(str(error).split())[:200] or "no reason given"
+        told = "".join(sign if sign.isprintable() else " " for sign in str(error))
+        reason = " ".join(told.split())[:200] or "no reason given"
         return (
             f"The member {key!r} ({self.learners[key]}) of {self._shown} {what}: what is in members/{key} is not what "
             f"it should be ({type(error).__name__}: {reason}). Copy or make the model again."
@@ -290,6 +294,10 @@ def _opened(folder: Path, shown: Path, limits: Limits, private: PrivateFolder | 
         raise BadBundle(
             f"{DESCRIPTION} in {shown} is not what it should be: {error}. Make the model again."
         ) from error
+    try:
+        demand_requirements((seal.read(REQUIREMENTS) or b"").decode("ascii"))
+    except ValueError as error:
+        raise BadBundle(f"{REQUIREMENTS} in {shown} is not what it should be: {error}.") from error
     return Bundle(
         folder=folder,
         schema=found.schema,

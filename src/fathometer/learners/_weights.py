@@ -25,6 +25,7 @@ T = TypeVar("T", bound=nn.Module)
 L = TypeVar("L", bound=Learner)
 LARGEST = 1_000_000  # whole number among a recipe's settings
 COUNTS_OF_PARTS = frozenset({"depth", "networks", "members"})
+ABOVE_NOUGHT = frozenset({"running_var", "heats"})
 MOST_KEPT = 1 << 17  # rows that a network keeps in mind
 
 
@@ -91,7 +92,9 @@ def _fitting(name: str, value: Any, wanted: torch.Tensor) -> torch.Tensor:
     found = torch.from_numpy(value if value.flags.writeable else value.copy())
     demand(found.dtype == wanted.dtype, f"the weights {name} are {found.dtype}, and should be {wanted.dtype}")
     if found.is_floating_point():
-        demand(bool(np.isfinite(value).all()), f"the weights {name} hold what is no number")
+        demand(np.isfinite(value).all(), f"the weights {name} hold what is no number")
+    if name.rpartition(".")[2] in ABOVE_NOUGHT:
+        demand((value >= 0).all(), f"the weights {name} should not lie below 0")
     if not wanted.is_meta:
         demand(torch.equal(found, wanted), f"{name} is not what it should be for such columns")
     return found
