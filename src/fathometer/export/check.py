@@ -132,7 +132,7 @@ def agreement(
         return _of_classes(
             bundle.task, wanted, answers, {n: (a[places], alone[n]) for n, a in answers.items()}
         )
-    spread = _spread(bundle, wanted)
+    spread = _spread(bundle, choice, rows, wanted)
     return Agreement(
         len(rows),
         _most(np.abs(answers["value"] - wanted)) / spread,
@@ -182,9 +182,10 @@ def _most(differences: npt.NDArray[Any]) -> float:
     return largest if math.isfinite(largest) else math.inf
 
 
-def _spread(bundle: Bundle, wanted: Prediction) -> float:
-    """The target's spread where the bundle tells it, else that of the answers."""
+def _spread(bundle: Bundle, choice: Choice, rows: Rows, wanted: Prediction) -> float:
+    """The target's spread: of these rows where they have it, as networks noted it, or else that of answers."""
+    known = [0.0 if rows.target is None else float(np.std(rows.target))]
+    noted = [getattr(bundle.member(key), "answers", None) for key in choice.members]
+    known += [float(getattr(answers, "scale", 0.0)) for answers in noted]
     told = (bundle.reference or {}).get("answers", {}).get(bundle.default, {}).get("quantiles")
-    if told:
-        return max(float(np.std(told)), 1e-12)
-    return max(float(np.std(wanted)), 1e-12)
+    return max(known) or (float(np.std(told)) if told else float(np.std(wanted))) or 1.0
