@@ -264,7 +264,18 @@ def test_names_that_differ_in_composition_only_are_refused(
 ) -> None:
     for one, other in [("é", "e\u0301"), ("ß", "SS"), ("ﬁ", "fi"), ("K", "\u212a"), ("É", "é")]:
         pieces = [Piece(f"members/a/{name}.json".encode(), b"{}", flags=0x800) for name in (one, other)]
-        refused(write(tmp_path, zipped([*pieces_of(model), *pieces])), "twice")
+        refused(write(tmp_path, zipped([*pieces_of(model), *pieces])), "same name")
+
+
+def test_a_file_in_the_place_of_a_folder_is_refused(model: Path, tmp_path: Path, unpacked: Path) -> None:
+    for names in (["members/a/x.json", "members/a/x.json/y.json"], ["members/a/x", "members/a/X/y.json"]):
+        pieces = [Piece(name.encode(), b"{}") for name in names]
+        for more in (pieces, pieces[::-1]):
+            refused(write(tmp_path, zipped([*pieces_of(model), *more])), "as a file and as a folder")
+    folders = [Piece(name, mode=stat.S_IFDIR | 0o755) for name in (b"members/", b"members/")]
+    refused(write(tmp_path, zipped([*pieces_of(model), *folders])), "same name")
+    refused(write(tmp_path, zipped([*pieces_of(model), replace(folders[0], name=b"Members/")])), "same name")
+    assert answers_alike(write(tmp_path, zipped([*folders[:1], *pieces_of(model)])), model)
 
 
 MODES = {

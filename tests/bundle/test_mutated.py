@@ -10,6 +10,7 @@ import os
 import shutil
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -64,8 +65,16 @@ def test_a_changed_archive_gives_the_same_answers_or_is_refused(small: Path, tmp
     for number in range(COUNT):
         path.write_bytes(any_bytes(raw, np.random.default_rng([2, number])))
         try:
-            with open_bundle(path) as bundle:
+            with open_bundle(path) as bundle, zipfile.ZipFile(path) as archive:
                 assert bundle.predict(asked()).equals(wanted)
+                # nobody who reads it otherwise sees anything else
+                found = {
+                    one.relative_to(bundle.folder).as_posix()
+                    for one in bundle.folder.rglob("*")
+                    if one.is_file()
+                }
+                assert set(archive.namelist()) == found
+                assert all(archive.read(name) == (bundle.folder / name).read_bytes() for name in found)
                 opened += 1
         except UserError as error:
             assert "\n" not in str(error)

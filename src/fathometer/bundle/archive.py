@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import IO
 
-from fathometer.bundle.format import MANIFEST, Limits, as_one_name, fault_of_name, role_of
+from fathometer.bundle.format import MANIFEST, Limits, fault_of_name, fault_of_names, role_of
 from fathometer.bundle.manifest import CHUNK_BYTES, open_plain
 from fathometer.bundle.zip_reading import DEFLATED, Entry, ZipFault, data_start, read_entries
 from fathometer.core.files import sync_folder, writing_to
@@ -115,15 +115,15 @@ def _checked(entries: Sequence[Entry], size: int, limits: Limits) -> list[Entry]
         raise ZipFault(
             f"it unpacks to {max(total, size):,} bytes, and at most {limits.total_size:,} are allowed"
         )
-    seen: set[str] = set()
     for entry in entries:
-        name = entry.name.rstrip("/") if entry.is_folder else entry.name
+        name = entry.name[:-1] if entry.is_folder else entry.name
         fault = fault_of_name(name, limits)
         if fault:
             raise ZipFault(f"it holds {name[:80]!r}, which cannot be: {fault}")
-        if as_one_name(name) in seen:
-            raise ZipFault(f"it holds {name[:80]!r} twice, or two names that some systems take for one")
-        seen.add(as_one_name(name))
+    # an entry of a folder says that it is there, which is no second one of that name
+    fault = fault_of_names(f"{entry.name}." if entry.is_folder else entry.name for entry in entries)
+    if fault:
+        raise ZipFault(f"it holds {fault}")
     for entry in files:
         if entry.name != MANIFEST and role_of(entry.name) is None:
             raise ZipFault(f"it holds {entry.name[:80]!r}, and no file of a model lies there")

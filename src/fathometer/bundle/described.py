@@ -6,7 +6,7 @@ import functools
 import json
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -21,6 +21,11 @@ KEYS = {"schema", "task", "members", "mixes", "default", "about"}
 KEYS_SINCE_2 = {"requires"}
 DISTRIBUTION = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,80}[A-Za-z0-9])?")
 VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9.+!_-]{0,60}")
+_COMPARED = r"(?:==|>=|<=|!=|~=|<|>)\s?[A-Za-z0-9.*+!_-]{1,60}"
+REQUIREMENT = re.compile(
+    rf"[A-Za-z0-9][A-Za-z0-9._-]{{0,80}}(?:\[[a-z0-9,_-]{{1,80}}\])?\s?(?:{_COMPARED}(?:,\s?{_COMPARED})*)?"
+    r"""(?:\s?;\s?[A-Za-z0-9_.,<>=!'"() -]{1,200})?"""
+)
 _COLUMN_TYPES = {"name": str, "kind": str, "reading": dict, "summary": dict, "guessed": bool, "why": str}
 
 
@@ -45,7 +50,8 @@ def described(value: Any, format_number: int) -> Description:
     """
     keys = KEYS | KEYS_SINCE_2 if format_number > 1 else KEYS
     found = _object(value, "it", keys)
-    members = {key: _member(key, one) for key, one in _object(found["members"], "its members").items()}
+    known = set(LEARNERS.names())
+    members = {key: _member(key, one, known) for key, one in _object(found["members"], "its members").items()}
     mixes = {
         name: _mixes(name, several, members) for name, several in _object(found["mixes"], "its mixes").items()
     }
@@ -61,6 +67,17 @@ def described(value: Any, format_number: int) -> Description:
         about=_object(found["about"], "its about"),
         requires=_requires(found.get("requires", {})),
     )
+
+
+def demand_requirements(text: str) -> None:
+    """Refuse what is more than packages by name: people give this file to pip, which does as it is told.
+
+    Raises:
+        ValueError: a line is an option, a place or an address.
+    """
+    for line in text.split("\n"):
+        if line and not line.startswith("#") and not REQUIREMENT.fullmatch(line):
+            raise ValueError(f"{line[:80]!r} is no package with a version")
 
 
 def _schema(value: Any) -> Schema:
@@ -118,12 +135,12 @@ def _task(value: Any) -> Task:
     return task
 
 
-def _member(key: str, value: Any) -> tuple[str, str]:
+def _member(key: str, value: Any, known: Collection[str]) -> tuple[str, str]:
     if not SAFE_NAME.fullmatch(key):
         raise ValueError(f"it names a member {key[:60]!r}, which is no file name")
     found = _object(value, f"the member {key!r}", {"learner", "title"})
     learner, title = (_text(found[name], f"the {name} of {key!r}") for name in ("learner", "title"))
-    if learner not in LEARNERS.names():
+    if learner not in known:
         raise ValueError(f"the learner {learner[:60]!r} of {key!r} is not known here")
     return learner, title
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import struct
 import unicodedata
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 FORMAT = 2
@@ -109,7 +110,24 @@ def _fault_of_part(part: str) -> str | None:
     return None
 
 
-def as_one_name(path: str) -> str:
+def fault_of_names(paths: Iterable[str]) -> str:
+    """Which of these are one file, or a file and a folder, on some system, as a clause; empty where none are."""
+    files: set[str] = set()
+    folders: dict[str, str] = {}
+    for path in paths:
+        parts = path.split("/")
+        for count in range(1, len(parts)):
+            folder = "/".join(parts[:count])
+            if folders.setdefault(_as_one_name(folder), folder) != folder:
+                return f"{path[:80]!r}, and another folder of the same name"
+        if _as_one_name(path) in files:
+            return f"{path[:80]!r}, and another file of the same name"
+        files.add(_as_one_name(path))
+    both = files & set(folders)
+    return f"{min(both)[:80]!r} as a file and as a folder" if both else ""
+
+
+def _as_one_name(path: str) -> str:
     """The same for paths that some system takes for one: in another case, or composed otherwise."""
     return unicodedata.normalize("NFC", unicodedata.normalize("NFC", path).casefold())
 

@@ -16,9 +16,9 @@ from fathometer.bundle.format import (
     READABLE,
     SHA256,
     Limits,
-    as_one_name,
     fault_of_content,
     fault_of_name,
+    fault_of_names,
     role_of,
 )
 from fathometer.core.files import digest
@@ -268,7 +268,9 @@ def _as_manifest(value: Mapping[str, Any], version: str, limits: Limits) -> Mani
     if len(files) > limits.files:
         raise ValueError(f"it lists {len(files):,} files, and at most {limits.files:,} are allowed")
     listed = [_as_listed(one, number, limits) for one in files]
-    _refuse_alike(one.path for one in listed)
+    fault = fault_of_names([*(one.path for one in listed), MANIFEST])
+    if fault:
+        raise ValueError(f"it lists {fault}")
     total = sum(one.size for one in listed)
     if number > 1 and (type(value["total_size"]) is not int or value["total_size"] != total):
         raise ValueError("its total_size is not the sum of its sizes")
@@ -312,24 +314,6 @@ def _demand_keys(value: Mapping[str, Any], keys: set[str], what: str) -> None:
         lacking, further = sorted(keys - set(value)), sorted(set(value) - keys)
         fault = f"lacks {lacking[0]!r}" if lacking else f"has a key {further[0][:40]!r} that is not known"
         raise ValueError(f"{what} {fault}")
-
-
-def _refuse_alike(paths: Iterable[str]) -> None:
-    """Names that would be one file, or a file and a folder, on some system."""
-    files: set[str] = set()
-    folders: dict[str, str] = {}
-    for path in [*paths, MANIFEST]:
-        parts = path.split("/")
-        for count in range(1, len(parts)):
-            folder = "/".join(parts[:count])
-            if folders.setdefault(as_one_name(folder), folder) != folder:
-                raise ValueError(f"it lists {path[:80]!r}, and another folder of the same name")
-        if as_one_name(path) in files:
-            raise ValueError(f"it lists {path[:80]!r}, and another file of the same name")
-        files.add(as_one_name(path))
-    both = files & set(folders)
-    if both:
-        raise ValueError(f"it lists {min(both)[:80]!r} as a file and as a folder")
 
 
 def _walk(folder: Path, manifest: Manifest, shown: Path) -> Iterator[str]:
