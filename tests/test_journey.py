@@ -175,7 +175,7 @@ def test_more_rows_groups_and_fitted_models_were_measured(finished: tuple[Path, 
 def test_nothing_executable_is_in_the_run_folder(finished: tuple[Path, dict[str, object]]) -> None:
     folder, _ = finished
     endings = {path.suffix for path in (folder / "run").rglob("*") if path.is_file()}
-    assert endings <= {".json", ".jsonl", ".safetensors", ".feather", ".txt", ".cbm", ".log"}
+    assert endings <= {".json", ".jsonl", ".safetensors", ".feather", ".txt", ".md", ".log"}
 
 
 def test_resuming_a_finished_run_repeats_nothing(
