@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import importlib.util
 import json
 import re
 import stat
@@ -21,6 +22,7 @@ import pytest
 from fathometer.bundle import Limits, Member, open_bundle, pack
 from fathometer.bundle.format import role_of
 from fathometer.core.files import digest
+from fathometer.data.encoder_files import encoder_at
 from fathometer.data.rows import Rows
 from fathometer.data.schema import Column, Schema, learn_schema
 from fathometer.data.wire import to_wire
@@ -233,6 +235,27 @@ def members_of_all(folder: Path) -> list[Member]:
         place.mkdir(parents=True)
         learner().fit(train, valid, toy.task, Run(seed=1, seconds=0.3)).save(place)
         members.append(Member(name, name, learner.title, place))
+    return members
+
+
+def pretrained_members(folder: Path) -> list[Member]:
+    """Fitted models that read words and pictures with small encoders of random weights."""
+    path = Path(__file__).parents[1] / "learners" / "pretrained" / "folders.py"
+    spec = importlib.util.spec_from_file_location("pretrained_folders", path)
+    assert spec is not None and spec.loader is not None
+    folders = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(folders)
+    toy, members = toy_of_all(), []
+    train, valid = toy.train.take(np.arange(60)), toy.valid.take(np.arange(24))
+    encoders = {"words": folders.text_folder, "pictures": folders.picture_folder}
+    for name, learner in (("words", "frozen"), ("pictures", "frozen"), ("words", "finetune")):
+        source, place = folder / "encoders" / f"{name}-{learner}", folder / f"{learner}-{name}"
+        for one in (source, place):
+            one.mkdir(parents=True)
+        found = encoder_at(encoders[name](source))
+        recipe = LEARNERS.get(learner)(encoder=found.digest, folder=str(source), form=found.form)
+        recipe.fit(train, valid, toy.task, Run(seed=1, seconds=2.0)).save(place)
+        members.append(Member(place.name, learner, learner, place))
     return members
 
 

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
-from crafting import members_of_all, pack_members
+from crafting import members_of_all, pack_members, pretrained_members
 
 from fathometer.bundle import open_bundle, pack_archive
 
 HERE = Path(__file__).parent
 OLD = HERE / "old"
+CACHES = ("TMPDIR", "HOME", "XDG_CACHE_HOME", "HF_HOME", "TORCHINDUCTOR_CACHE_DIR", "TRITON_CACHE_DIR")
+"""Where libraries keep what is theirs: torch makes a folder for compiled code, though nothing is compiled."""
 KEPT = sorted(path for folder in OLD.iterdir() if folder.is_dir() for path in folder.glob("model*"))
 
 
@@ -29,7 +32,7 @@ def watched(model: Path, rows: Path, tmp_path: Path, *further: str) -> subproces
         [sys.executable, str(HERE / "watched.py"), str(model), str(rows), *further],
         env={
             **os.environ,
-            "TMPDIR": str(private),
+            **dict.fromkeys(CACHES, str(private)),
             "OUTSIDE": str(outside),
             "OMP_NUM_THREADS": "1",
             "PYTHONDONTWRITEBYTECODE": "1",
@@ -71,6 +74,13 @@ def test_a_model_in_one_file_is_opened_and_asked_without_running_anything(tmp_pa
 def test_every_learner_is_opened_and_asked_without_running_anything(of_all: Path, tmp_path: Path) -> None:
     said = answers_of(watched(of_all, of_all.parent / "rows.json", tmp_path))
     assert {*said} == {"predict", *(f"member:{key}" for key in open_bundle(of_all).learners)}
+
+
+def test_pretrained_encoders_are_opened_and_asked_without_running_anything(tmp_path: Path) -> None:
+    model = pack_members(tmp_path / "made", pretrained_members(tmp_path / "trials"))
+    shutil.rmtree(tmp_path / "trials")  # what is asked is what was packed
+    said = answers_of(watched(model, tmp_path / "made" / "rows.json", tmp_path))
+    assert len(said) == 4
 
 
 def test_what_is_forbidden_would_be_seen(tmp_path: Path) -> None:
