@@ -18,7 +18,8 @@ import pytest
 
 from fathometer import api
 from fathometer.api import predicting
-from fathometer.api.predicting import Answered, Answering
+from fathometer.api.answering import Answered
+from fathometer.api.predicting import Answering
 from fathometer.bundle import Member, pack
 from fathometer.data import streams
 from fathometer.data.rows import Rows

@@ -9,8 +9,9 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from fathometer.api.answering import Answered
     from fathometer.api.exporting import export
-    from fathometer.api.predicting import Answered, Answering, open_model, predict
+    from fathometer.api.predicting import Answering, open_model, predict
     from fathometer.api.records import Inspection, Study
     from fathometer.api.serving import serve
     from fathometer.api.shipping import pack
@@ -47,7 +48,8 @@ PLACES = {
         "report",
         "resume",
     ),
-    "predicting": ("Answered", "Answering", "open_model", "predict"),
+    "predicting": ("Answering", "open_model", "predict"),
+    "answering": ("Answered",),
 }
 ELSEWHERE = {
     "ReadOptions": ("fathometer.data.sources", "ReadOptions"),

@@ -234,7 +234,8 @@ def without_formulas(frame: pd.DataFrame) -> pd.DataFrame:
     safe = frame.copy()
     for position in _places_of_text(frame):
         cells = [_defused(cell) for cell in frame.iloc[:, position]]
-        safe.isetitem(position, pd.Series(cells, index=frame.index, dtype=object))
+        # as a series, for the texts of an array would be checked for what cannot be written
+        safe.isetitem(position, pd.Series(cells, frame.index, object))  # type: ignore[arg-type]
     safe.columns = pd.Index([_defused(name) for name in frame.columns])
     return safe
 

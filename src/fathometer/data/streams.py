@@ -57,12 +57,12 @@ from fathometer.data.streaming.arrow_batches import stream_feather, stream_parqu
 from fathometer.data.streaming.csv_text import Text, beginning, stream_csv
 from fathometer.data.streaming.json_text import stream_records
 from fathometer.data.streaming.packed import READ_BYTES, Bytes, bytes_of
-from fathometer.data.streaming.part import Part, Stream, counted_from
+from fathometer.data.streaming.part import Part, Stream, counted_from, portions
 from fathometer.data.streaming.spelling import PIECE_BYTES, find_spelling, lines_together
 from fathometer.data.table import Table
 from fathometer.errors import UnreadableData
 
-__all__ = ["ROWS", "Part", "ReadOptions", "Stream", "stream_table"]
+__all__ = ["ROWS", "Part", "ReadOptions", "Stream", "portions", "stream_table"]
 
 ROWS = 20_000
 TEXTS = 2_000

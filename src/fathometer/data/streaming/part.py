@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -42,3 +42,42 @@ class Stream:
 def counted_from(first: int, rows: int) -> npt.NDArray[np.int64]:
     """Numbers of rows that follow one another."""
     return np.arange(first, first + rows, dtype=np.int64)
+
+
+def portions(parts: Iterable[Part], rows: int) -> Iterator[Part]:
+    """The same rows in parts of just so many, but for the last; one part at least."""
+    held: list[Part] = []
+    size = 0
+    is_first = True
+    for part in parts:
+        held.append(part)
+        size += len(part.frame)
+        while size >= rows:
+            whole = _joined(held)
+            yield _sliced(whole, 0, rows)
+            is_first = False
+            size -= rows
+            held = [_sliced(whole, rows, rows + size)] if size else []
+    if held and (size or is_first):
+        yield _joined(held)
+
+
+def _joined(parts: Sequence[Part]) -> Part:
+    filled = [part for part in parts if len(part.frame)] or list(parts[:1])
+    if len(filled) == 1:
+        return filled[0]
+    names = None
+    if filled[0].names is not None:
+        names = tuple(name for part in filled for name in part.names or ())
+    return Part(
+        pd.concat([part.frame for part in filled], ignore_index=True),
+        np.concatenate([part.numbers for part in filled]),
+        names,
+    )
+
+
+def _sliced(part: Part, start: int, end: int) -> Part:
+    names = None if part.names is None else part.names[start:end]
+    frame = part.frame.iloc[start:end].reset_index(drop=True)
+    numbers: npt.NDArray[np.int64] = part.numbers[start:end]
+    return Part(frame, numbers, names)
