@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import orjson
 import pandas as pd
 
@@ -47,14 +48,17 @@ def table(rows: int = 120, seed: int = 0) -> pd.DataFrame:
     )
 
 
-def make_model(folder: Path, task: Task) -> Path:
+def make_model(
+    folder: Path, task: Task, frame: pd.DataFrame | None = None, target: npt.NDArray[Any] | None = None
+) -> Path:
     """Two families that load no torch."""
-    frame = table()
+    frame = table() if frame is None else frame
     schema, _ = learn_schema(frame)
     read = schema.read(frame)
-    age = read.column("age").fillna(40).to_numpy()
-    gold = (frame["<i>plan"] == "gold").to_numpy()
-    target = (age + 10 * gold > 45).astype(np.int64) if task.outputs > 1 else age / 2 + 3.0 * gold
+    if target is None:
+        age = read.column("age").fillna(40).to_numpy()
+        gold = (frame["<i>plan"] == "gold").to_numpy()
+        target = (age + 10 * gold > 45).astype(np.int64) if task.outputs > 1 else age / 2 + 3.0 * gold
     rows = Rows(read.frame, read.kinds, target)
     members = []
     for name in ("linear", "boosting"):

@@ -16,7 +16,7 @@ import PIL.Image
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from in_process import NAMES, ROW, Asked, table
+from in_process import NAMES, ROW, Asked, scope_of, table
 
 from fathometer.bundle import Bundle, open_bundle
 from fathometer.data.schema import Column, Schema, learn_schema
@@ -228,6 +228,42 @@ def test_large_bodies_are_refused_by_what_they_say_and_by_what_they_are(bundle: 
     enough = orjson.dumps({"rows": [ROW]})
     halves = [enough[:20], enough[20:]]
     assert asyncio.run(served.asking_in_parts("POST", "/predict", halves, chunked)).status == 200
+
+
+def test_what_all_send_together_has_an_end_and_is_let_go(bundle: Bundle) -> None:
+    served = Asked(Desk(bundle, Settings(limits=Limits(body_bytes=1000, held_bytes=1500))))
+    headers = {"host": "127.0.0.1:8080", "transfer-encoding": "chunked"}
+
+    async def scene() -> list[int]:
+        going_on = asyncio.Event()
+
+        async def slow(parts: list[bytes]) -> int:
+            sent: list[Any] = []
+
+            async def receive() -> Any:
+                if len(parts) == 1:
+                    await going_on.wait()
+                return {"type": "http.request", "body": parts.pop(0), "more_body": bool(parts)}
+
+            async def send(message: Any) -> None:
+                sent.append(message)
+
+            await served.app(scope_of("POST", "/predict", headers), receive, send)
+            return int(sent[0]["status"])
+
+        tasks = [asyncio.create_task(slow([b"x" * 700, b"x"])) for _ in range(3)]
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        going_on.set()
+        return [*[task.result() for task in done], *sorted([await task for task in tasks])]
+
+    assert asyncio.run(scene()) == [503, 400, 400, 503]
+    assert served.ask("POST", "/predict", {"rows": [ROW]}).status == 200
+    assert served.app.app._bodies.held_bytes == 0
+
+
+def test_a_length_that_is_none_is_too_large(served: Asked) -> None:
+    headers = {"host": "127.0.0.1:8080", "content-length": "9" * 5000}
+    assert asyncio.run(served.asking_in_parts("POST", "/predict", [b"{}"], headers)).status == 413
 
 
 def test_large_questions_are_answered_the_same(served: Asked) -> None:

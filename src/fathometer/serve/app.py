@@ -5,17 +5,14 @@ It is plain ASGI: the few microseconds of a framework's layers are as much as al
 
 from __future__ import annotations
 
-import asyncio
 import logging
-import time
 import urllib.parse
-from collections.abc import Mapping, MutableMapping
-from typing import Any
+from collections.abc import Mapping
 
 from fathometer.errors import BadBundle, UserError
+from fathometer.serve.bodies import Bodies
 from fathometer.serve.desk import Asking, Desk, asking
 from fathometer.serve.gate import Gate
-from fathometer.serve.limits import Limits
 from fathometer.serve.protocol import Request, Response
 from fathometer.serve.question import RefusedError
 from fathometer.serve.responses import Receive, Scope, Send, refused, request_name, respond
@@ -33,7 +30,7 @@ class App:
     def __init__(self, desk: Desk, routes: Routes) -> None:
         self.desk = desk
         self.routes = routes
-        self._held_bytes = 0
+        self._bodies = Bodies(desk.limits)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one HTTP request."""
@@ -49,12 +46,10 @@ class App:
                 allowed = allowed_methods(places)
                 response = Response(204, b"", headers={"allow": allowed})
             else:
-                body = await self._body(headers, receive)
-                try:
+                with self._bodies.holding() as holding:
+                    body = await self._bodies.read(headers, receive, holding)
                     asked = Request(method, headers, _query(scope["query_string"]), parameters, body)
                     response = await route.answer(self.desk, asked)
-                finally:
-                    self._held_bytes -= len(body)
         except RefusedError as refusal:
             response = refused(protocol, refusal, request)
         except Exception as error:
@@ -66,47 +61,6 @@ class App:
         self.desk.metrics.request(protocol.name, response.status)
         await respond(send, response, request, with_body=method != "HEAD", is_last=not self.desk.is_ready)
 
-    async def _body(self, headers: Mapping[str, str], receive: Receive) -> bytes:
-        """The whole body, counted as it comes.
-
-        Raises:
-            RefusedError: 408, 413 or 503.
-        """
-        limits = self.desk.limits
-        told = headers.get("content-length", "0")
-        if told.isdecimal() and int(told) > limits.body_bytes:
-            if "expect" not in headers:
-                await _discard(receive, limits)
-            raise too_large(limits)
-        message = await _received(receive, limits.read_seconds)
-        body = bytes(message.get("body", b""))
-        if not message.get("more_body", False):
-            return self._held(body)
-        parts, size, latest = [body], len(body), time.monotonic() + limits.read_seconds
-        while message.get("more_body", False):
-            if size + self._held_bytes > limits.held_bytes:
-                raise RefusedError(
-                    503, "Too much is being sent at once. Ask again in a moment.", retry_after=1
-                )
-            message = await _received(receive, latest - time.monotonic())
-            part = bytes(message.get("body", b""))
-            size += len(part)
-            if size > limits.body_bytes:
-                raise too_large(limits)
-            parts.append(part)
-        return self._held(b"".join(parts))
-
-    def _held(self, body: bytes) -> bytes:
-        self._held_bytes += len(body)
-        return body
-
-
-def too_large(limits: Limits) -> RefusedError:
-    """A body beyond the limit."""
-    return RefusedError(
-        413, f"A request may have at most {limits.body_bytes:,} bytes. Send the rows in parts."
-    )
-
 
 def _query(query: bytes) -> Mapping[str, str]:
     if not query:
@@ -115,32 +69,6 @@ def _query(query: bytes) -> Mapping[str, str]:
         return dict(urllib.parse.parse_qsl(query.decode("ascii"), keep_blank_values=True, max_num_fields=100))
     except ValueError as error:
         raise RefusedError(400, "The part of the address behind ? cannot be read.") from error
-
-
-async def _received(receive: Receive, seconds: float) -> MutableMapping[str, Any]:
-    """The next part of a request.
-
-    Raises:
-        RefusedError: 408 where it takes too long, or the client has gone.
-    """
-    try:
-        async with asyncio.timeout(max(0.0, seconds)):
-            message = await receive()
-    except TimeoutError as error:
-        raise RefusedError(408, "The request did not arrive whole in time. Send it again.") from error
-    if message["type"] == "http.disconnect":
-        raise RefusedError(400, "The request broke off.")
-    return message
-
-
-async def _discard(receive: Receive, limits: Limits) -> None:
-    """Let a client that sends somewhat too much finish, for most read no answer before they have sent all."""
-    left, latest = 4 * limits.body_bytes, time.monotonic() + limits.read_seconds
-    while left > 0:
-        message = await _received(receive, latest - time.monotonic())
-        left -= len(message.get("body", b""))
-        if not message.get("more_body", False):
-            return
 
 
 def make_app(desk: Desk, settings: Settings | None = None) -> Gate:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import resource
 from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from fathometer.serve.limits import Limits
 
+OWN_FILES = 100
 CHUNK_FRAME = 16  # bytes around one chunk of a body
 TOO_MUCH = (
     b"HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-type: application/json\r\ncontent-length: 41\r\n"
@@ -24,6 +26,7 @@ class Connection(HttpToolsProtocol):
     """
 
     limits = Limits()
+    most = limits.connections
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
@@ -32,7 +35,7 @@ class Connection(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        if len(self.connections) > self.limits.connections:
+        if len(self.connections) > self.most:
             transport.abort()
         else:
             self._expect_headers()
@@ -88,4 +91,10 @@ class Connection(HttpToolsProtocol):
 
 def connections_within(limits: Limits) -> type[Connection]:
     """The class of connections that keep to these limits; uvicorn makes them, and is told no more than a class."""
-    return type("BoundedConnection", (Connection,), {"limits": limits})
+    return type("BoundedConnection", (Connection,), {"limits": limits, "most": _most_connections(limits)})
+
+
+def _most_connections(limits: Limits) -> int:
+    """As many as there may be, or as many files as this process may open less those that it needs itself."""
+    files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return limits.connections if files < 0 else max(1, min(limits.connections, files - OWN_FILES))

@@ -14,6 +14,7 @@ from prometheus_client import (
     Gauge,
     Histogram,
     ProcessCollector,
+    disable_created_metrics,
     generate_latest,
     multiprocess,
 )
@@ -31,6 +32,7 @@ class Metrics:
     """The counts of one process, or of all workers where they share a folder."""
 
     def __init__(self, model: str, version: str, columns: Sequence[str]) -> None:
+        disable_created_metrics()  # type: ignore[no-untyped-call]  # when each count began: as many lines again, and nobody asks
         self.registry = CollectorRegistry()
         self._folder = os.environ.get(FOLDER_VARIABLE)
         self._model = (model, version)

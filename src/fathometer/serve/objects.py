@@ -67,8 +67,7 @@ class ObjectReader:
                 413,
                 f"At most {self.limits.rows:,} rows are answered at once, got {len(rows):,}. Send them in parts.",
             )
-        names = self.names
-        cells = np.empty((len(rows), len(names)), dtype=object)
+        names, cells = self.names, []
         for place, row in enumerate(rows):
             try:
                 values = [row[name] for name in names]
@@ -76,8 +75,12 @@ class ObjectReader:
                 return self._other_names(rows)
             if self._bytes or not PLAIN.issuperset(map(type, values)):
                 values = [self._cell(value, name, place) for name, value in zip(names, values, strict=True)]
-            cells[place] = values
-        return pd.DataFrame(cells, columns=self._columns)
+            cells.append(values)
+        # only now is it known that the body holds a cell for each place
+        table = np.empty((len(rows), len(names)), dtype=object)
+        for place, values in enumerate(cells):
+            table[place] = values
+        return pd.DataFrame(table, columns=self._columns)
 
     def _other_names(self, rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
         """Rows whose names are not the model's own: the same in all rows, they may still be after tidying.
