@@ -20,7 +20,10 @@ DOCS = Path(__file__).parents[2] / "docs"
 PLACE = "127.0.0.1:8080"
 BLOCK = re.compile(r"```sh\n(.*?)```", re.DOTALL)
 COMMANDS = [
-    line for block in BLOCK.findall((DOCS / "protocols.md").read_text()) for line in block.splitlines()
+    line
+    for page in ("serve.md", "protocols.md")
+    for block in BLOCK.findall((DOCS / page).read_text(encoding="utf-8"))
+    for line in block.splitlines()
 ]
 
 
@@ -73,8 +76,8 @@ def test_a_command_of_the_docs_runs_as_it_stands(command: str, churning: Server,
     elif "/ping" in command:
         assert done.stdout == b"\n"
     else:
-        told = orjson.loads(done.stdout)
-        assert {"predictions", "outputs", "model_version_status"} & set(told)
+        told = set(orjson.loads(done.stdout))
+        assert told & {"rows", "received", "new", "predictions", "outputs", "model_version_status"}
 
 
 def test_every_protocol_has_its_command() -> None:

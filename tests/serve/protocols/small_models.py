@@ -49,7 +49,7 @@ def make_model(
     kinds: Mapping[str, str] | None = None,
     learners: Sequence[str] = ("linear", "boosting"),
 ) -> Path:
-    """A model folder in which all these learners answer together, and each as a family by its name."""
+    """A model folder in which all these learners answer together, the first as classical, and each by its name."""
     schema, _ = learn_schema(frame, kinds=kinds)
     read = schema.read(frame)
     rows = Rows(read.frame, read.kinds, target)
@@ -71,6 +71,7 @@ def make_model(
         members=members,
         mixes={
             "together": [{member.key: share for member in members}],
+            "classical": [{members[0].key: 1.0}],
             **{member.learner: [{member.key: 1.0}] for member in members},
         },
         default="together",
