@@ -219,6 +219,15 @@ def test_packing_is_refused_where_it_makes_no_sense(copied: Path, tmp_path: Path
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.zip", "model"]
 
 
+def test_what_could_not_be_opened_is_not_packed(model: Path, tmp_path: Path, unpacked: Path) -> None:
+    total = sum(path.stat().st_size for path in model.rglob("*") if path.is_file())
+    with pytest.raises(UserError, match="Leave it a folder"):
+        pack_archive(model, tmp_path / "a.zip", Limits(total_size=total - 1))
+    pack_archive(model, tmp_path / "a.zip", Limits(total_size=total))
+    with open_bundle(tmp_path / "a.zip", Limits(total_size=total)) as bundle:
+        assert len(bundle.predict(asked())) == 5
+
+
 def test_much_of_the_same_is_stored_and_opens(copied: Path, tmp_path: Path, unpacked: Path) -> None:
     put(copied, {"verdict.json": b'{"a": "' + b"0" * 12_000_000 + b'"}'})
     pack_archive(copied, tmp_path / "a.zip")

@@ -15,6 +15,7 @@ from crafting import asked, describe, manifest_of, put, refused, relist, small_m
 
 from fathometer.bundle import Limits, open_bundle
 from fathometer.bundle.manifest import make_manifest
+from fathometer.core.strict_json import DEEPEST
 from fathometer.errors import BadBundle, UserError
 
 ODD: tuple[Any, ...] = (
@@ -446,3 +447,18 @@ def test_a_newer_format_asks_for_a_newer_version(copied: Path) -> None:
     for odd in (0, "2", 2.0, True, None, [2], -1, 10**40):
         (copied / "manifest.json").write_text(json.dumps({**manifest_of(copied), "format": odd}))
         refused(copied)
+
+
+def test_the_page_says_the_limits() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "bundle.md").read_text(encoding="utf-8")
+    limits = Limits()
+    told = {
+        f"| files | {limits.files:,} |",
+        f"| an archive, unpacked | {limits.total_size >> 30} GiB |",
+        f"| a folder | {limits.folder_size >> 30} GiB |",
+        f"| a JSON file | {limits.json_size >> 20} MiB, nested {DEEPEST} deep |",
+        f"| the manifest | {limits.manifest_size >> 20} MiB |",
+        f"| unpacked to packed size, above {limits.ratio_from >> 20} MiB | {limits.ratio} to 1 |",
+        f"| a path | {limits.name_bytes} bytes, {limits.depth} parts |",
+    }
+    assert {line for line in told if line not in page} == set()

@@ -33,6 +33,8 @@ from fathometer.data.schema import Schema
 from fathometer.errors import BadBundle, UserError
 from fathometer.task import Task
 
+LIMITS = Limits()
+
 Mix = Mapping[str, float]
 """Member key -> weight; the weights of one mix sum to one."""
 
@@ -109,12 +111,15 @@ def pack(
         shutil.rmtree(draft, ignore_errors=True)
 
 
-def pack_archive(folder: Path, path: Path) -> None:
+def pack_archive(folder: Path, path: Path, limits: Limits = LIMITS) -> None:
     """Write a model folder as one file (.fathom or .zip), whole or not at all; one that is there is replaced.
+
+    Args:
+        limits: with which the file will be opened.
 
     Raises:
         BadBundle: the folder is not what its manifest says.
-        UserError: the file cannot be written, or is not called as a model's.
+        UserError: the file cannot be written, would be too large to be opened, or is not called as a model's.
     """
     if path.suffix not in ARCHIVE_ENDINGS:
         raise UserError(f"Expected a name that ends in {' or '.join(ARCHIVE_ENDINGS)}, got {path.name!r}.")
@@ -126,7 +131,13 @@ def pack_archive(folder: Path, path: Path) -> None:
         raise UserError(f"There is no folder {path.parent} to write {path.name} in. Make it first.")
     if path.resolve().is_relative_to(folder.resolve()):
         raise UserError(f"{path} lies in the model folder that it is made from. Write it elsewhere.")
-    verify(folder, Limits())
+    seal = verify(folder, limits)
+    total = sum(one.size for one in seal.manifest.files.values()) + (folder / MANIFEST).stat().st_size
+    if total > limits.total_size:
+        raise UserError(
+            f"The model has {total:,} bytes, and one file is opened up to {limits.total_size:,}. "
+            "Leave it a folder, or pack one family of it."
+        )
     write_zip(folder, path)
 
 
