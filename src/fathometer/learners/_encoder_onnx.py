@@ -12,6 +12,7 @@ import torch
 from fathometer.core.files import read_json
 from fathometer.data.encoder_files import TEXT, onnx_file
 from fathometer.errors import UserError
+from fathometer.learners._encoder_limits import check_graph
 from fathometer.learners._encoder_pictures import PictureReader, View, pooled_places
 from fathometer.learners._encoder_reading import Floats, Reader, needed
 from fathometer.learners._encoder_texts import TextReader
@@ -84,7 +85,7 @@ def onnx_reader(folder: Path, kind: str) -> Reader:
 def session(folder: Path) -> Any:
     """A model ready to run, on one thread.
 
-    It is handed over as bytes, so that nothing in it could name another file to read.
+    It is handed over as bytes, after its graph was looked at, so that nothing in it could name another file to read.
 
     Raises:
         UserError: the file cannot be run.
@@ -94,8 +95,10 @@ def session(folder: Path) -> Any:
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     options.log_severity_level = 3
     path = onnx_file(folder)
+    raw = path.read_bytes()
+    check_graph(raw, path)
     try:
-        return runtime.InferenceSession(path.read_bytes(), options, providers=["CPUExecutionProvider"])
+        return runtime.InferenceSession(raw, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # the library's own errors have no common class but this
         told = str(error).strip().splitlines()[0][:200]
         raise UserError(f"{path} cannot be run: {told}. Export the model again.") from error

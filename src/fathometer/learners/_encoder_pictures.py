@@ -16,11 +16,13 @@ from torch import nn
 
 from fathometer.core.files import read_json
 from fathometer.core.pictures import as_pictures
+from fathometer.errors import UserError
+from fathometer.learners._encoder_limits import check_configuration
 from fathometer.learners._encoder_reading import Floats, Reader
 from fathometer.learners._encoder_texts import coarsely, make_coarse, standard_network
 
 PIXELS_TOGETHER = 1 << 21  # numbers in a batch: some pictures of 224 x 224 x 3
-USUAL_SIDE = 224
+USUAL_SIDE, LARGEST_SIDE = 224, 2_048
 USUAL_MEAN, USUAL_SPREAD = (
     (0.485, 0.456, 0.406),
     (0.229, 0.224, 0.225),
@@ -52,6 +54,10 @@ class View:
         if prepared.get("do_normalize", True):
             mean = _per_channel(prepared.get("image_mean"), USUAL_MEAN, channels)
             spread = _per_channel(prepared.get("image_std"), USUAL_SPREAD, channels)
+        if not (1 <= height <= LARGEST_SIDE and 1 <= width <= LARGEST_SIDE and 1 <= channels <= 4):
+            raise UserError(
+                f"An encoder wants pictures of {width} x {height} pixels in {channels} colours. Take another."
+            )
         return cls(height, width, channels, crops, mean, spread)
 
     def show(self, pixels: npt.NDArray[np.uint8]) -> torch.Tensor:
@@ -107,6 +113,7 @@ class TorchPictureReader(PictureReader):
     def __init__(self, folder: Path, coarse: bool) -> None:
         path = folder / "preprocessor_config.json"
         config = read_json(folder / "config.json")
+        check_configuration(config, folder)
         network = standard_network(folder)
         # of a pair of encoders, of pictures and of texts, the one of pictures
         self.network = getattr(network, "vision_model", network).eval()

@@ -20,12 +20,14 @@ from torch import nn
 from fathometer.core.files import read_json
 from fathometer.errors import UserError
 from fathometer.learners._bert import Bert
+from fathometer.learners._encoder_limits import check_configuration, check_tokenizer
 from fathometer.learners._encoder_reading import Floats, Reader, needed, pooled_tokens
 
 LENGTHS = (256, 128, 64, 32)  # tokens of a text that are read at most
 WIDTHS = (8, 12, 16, 20, 24, 28, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320, 384, 448, 512)
 """Places in a batch. A text's own length decides which: what it is read with must not change its numbers."""
 TOKENS_TOGETHER = 2048
+UNUSED = 50_000_000  # weights that a configuration may ask for and files lack
 SIGNS_PER_TOKEN = 24  # a text is cut here first: a cell of a megabyte is not taken apart for 256 tokens
 POOLING = {
     "pooling_mode_cls_token": "cls",
@@ -66,8 +68,15 @@ class TextReader(Reader):
 
     def tokens(self, texts: list[str], length: int) -> Tokens:
         """Each text's tokens, at most `length` of them; one thread, unlike the library's own batches."""
-        self.tokenizer.enable_truncation(max_length=length)
-        return [self.tokenizer.encode(text[: length * SIGNS_PER_TOKEN]).ids for text in texts]
+        try:
+            self.tokenizer.enable_truncation(max_length=length)
+            return [self.tokenizer.encode(text[: length * SIGNS_PER_TOKEN]).ids for text in texts]
+        except BaseException as error:  # as above
+            if not _is_of_library(error):
+                raise
+            raise UserError(
+                f"The encoder's tokenizer cannot read a text: {error}. Take another encoder."
+            ) from error
 
     def finished(self, hidden: torch.Tensor, known: torch.Tensor) -> torch.Tensor:
         """(rows, places, width) -> (rows, width), as the encoder's files ask."""
@@ -131,10 +140,9 @@ def read_network(folder: Path, config: Mapping[str, Any]) -> nn.Module:
         UserError: its weights do not fit its configuration.
         MissingExtra: it needs `transformers`.
     """
+    check_configuration(config, folder)
     if Bert.reads(config) and (folder / "model.safetensors").exists():
-        network: nn.Module = Bert(config)
-        _fill(network, load_file(folder / "model.safetensors"), folder)
-        return network.eval()
+        return _filled(config, load_file(folder / "model.safetensors"), folder).eval()
     inner = standard_network(folder)
     return Standard(inner.get_encoder() if config.get("is_encoder_decoder") else inner).eval()
 
@@ -153,6 +161,7 @@ def standard_network(folder: Path) -> Any:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)  # parts that the files lack are drawn at random: always the same
         try:
+            _demand_weights(library, folder)
             return library.AutoModel.from_pretrained(
                 str(folder), local_files_only=True, trust_remote_code=False, use_safetensors=True
             ).float()
@@ -201,11 +210,33 @@ def coarsely(on: bool) -> Iterator[None]:
         yield
 
 
-def _fill(network: nn.Module, weights: Mapping[str, torch.Tensor], folder: Path) -> None:
+def _demand_weights(library: Any, folder: Path) -> None:
+    """What the configuration asks for must be in the files, but for a part that is not used, as a decoder.
+
+    Raises:
+        ValueError: a network of this configuration would be far larger.
+    """
+    config = library.AutoConfig.from_pretrained(str(folder), local_files_only=True, trust_remote_code=False)
+    with torch.device("meta"):
+        wanted = sum(one.numel() for one in library.AutoModel.from_config(config).parameters())
+    there = sum(path.stat().st_size for path in folder.glob("*.safetensors"))
+    if wanted > there + UNUSED:
+        raise ValueError(f"its configuration asks for {wanted:,} weights, and its files have {there:,} bytes")
+
+
+def _filled(config: Mapping[str, Any], weights: Mapping[str, torch.Tensor], folder: Path) -> nn.Module:
+    """Made without memory first: what a configuration claims costs nothing before the weights are seen to be there."""
+    if int(config["num_hidden_layers"]) > len(weights):
+        raise UserError(f"The weights in {folder} are not those of its configuration. Copy the folder again.")
+    try:
+        with torch.device("meta"):
+            network = Bert(config)
+    except (RuntimeError, TypeError, ValueError, KeyError) as error:
+        raise UserError(
+            f"{folder / 'config.json'} describes no network ({error}). Take another encoder."
+        ) from error
     plain = {
-        name.removeprefix("bert."): tensor.float()
-        for name, tensor in weights.items()
-        if tensor.is_floating_point()
+        name.removeprefix("bert."): tensor for name, tensor in weights.items() if tensor.is_floating_point()
     }
     wanted = network.state_dict()
     unfit = [
@@ -215,15 +246,23 @@ def _fill(network: nn.Module, weights: Mapping[str, torch.Tensor], folder: Path)
         raise UserError(
             f"The weights in {folder} lack {unfit[0]}, or it has another shape. Copy the folder again."
         )
-    network.load_state_dict({name: plain[name] for name in wanted})
+    network.load_state_dict({name: plain[name].float() for name in wanted}, assign=True)
+    return network
+
+
+def _is_of_library(error: BaseException) -> bool:
+    return isinstance(error, Exception) or type(error).__name__ == "PanicException"
 
 
 def _tokenizer(folder: Path) -> Any:
     library = needed("tokenizers", "An encoder of texts", "text")
+    check_tokenizer(folder / "tokenizer.json")
     read: Callable[[str], Any] = library.Tokenizer.from_file
     try:
         tokenizer = read(str(folder / "tokenizer.json"))
-    except Exception as error:  # the library raises nothing narrower
+    except BaseException as error:  # the library raises nothing narrower, and its panics are no Exception
+        if not _is_of_library(error):
+            raise
         raise UserError(
             f"{folder / 'tokenizer.json'} cannot be read: {error}. Copy the folder again."
         ) from error
