@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
+import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,13 +15,13 @@ import numpy as np
 import onnx
 import onnxruntime
 import pytest
-from crafted_models import TASKS, packed, table
+from crafted_models import TASKS, answers, packed, table
 from onnx import numpy_helper
 
 from fathometer.api.exporting import export
 from fathometer.bundle import Bundle
 from fathometer.errors import UnknownName, UserError
-from fathometer.export import Exported, export_onnx, write
+from fathometer.export import Exported, export_onnx, quantize, write
 from fathometer.export.build import Built, Choice
 from fathometer.export.check import agreement, probes, session
 
@@ -220,3 +223,52 @@ def test_eight_bits_make_a_smaller_file_whose_cost_is_told(numbers: Bundle, tmp_
     assert small.cost is not None and small.cost.size_bytes == plain.size_bytes
     assert small.size_bytes < plain.size_bytes and 0 < small.cost.moved < 0.05
     assert "8 bits" in " ".join(small.sentences())
+
+
+def test_eight_bits_that_move_labels_are_refused(
+    bundle: Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    right = quantize._rounded
+    monkeypatch.setattr(quantize, "_rounded", lambda array, axis: right(-100 * array, axis))
+    with pytest.raises(UserError, match="not exported in 8 bits"):
+        export_onnx(bundle, tmp_path / "m.onnx", family="mlp", quantized=True)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_score_on_rows_of_a_run_is_told(bundle: Bundle, tmp_path: Path) -> None:
+    frame, signal = table(200, seed=4)
+    real = replace(bundle.schema.read(frame), target=answers(bundle.task, signal))
+    made = export_onnx(bundle, tmp_path / "m.onnx", family="mlp", quantized=True, real=real)
+    assert made.cost is not None and made.cost.real and made.cost.before is not None
+    wanted = float(bundle.task.losses(real.answers, bundle.predict_raw(real, "mlp")).mean())
+    assert made.cost.before == pytest.approx(bundle.task.measure.score(wanted))
+    assert made.rows > 700 and "rows of the run" in " ".join(made.sentences())
+
+
+ALONE = """
+import sys
+for name in {blocked!r}: sys.modules[name] = None
+from fathometer.errors import MissingExtra
+try:
+    from fathometer.api.exporting import export
+    export({model!r}, {out!r}, family="classical")
+except MissingExtra as error:
+    print(error)
+print("torch" in sys.modules)
+"""
+
+
+@pytest.mark.parametrize(
+    ("blocked", "said"),
+    [(("onnx",), 'pip install "fathometer[export]"'), ((), "")],
+    ids=["without onnx", "with it"],
+)
+def test_who_exports_trees_loads_no_torch_and_is_told_what_is_missing(
+    bundle: Bundle, tmp_path: Path, blocked: tuple[str, ...], said: str
+) -> None:
+    code = ALONE.format(blocked=blocked, model=str(bundle.folder), out=str(tmp_path / "m.onnx"))
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
+    )
+    assert said in done.stdout and done.stdout.strip().endswith("False")
+    assert (tmp_path / "m.onnx").exists() == (not blocked)

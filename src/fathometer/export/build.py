@@ -16,9 +16,11 @@ from fathometer.errors import BadBundle, UnknownName, UserError
 from fathometer.export.answers import label, mixed
 from fathometer.export.columns import ROWS, Inputs
 from fathometer.export.converter import CONVERTERS, Converter, can_be_exported
+from fathometer.export.raw import PictureConverter
 from fathometer.tasks.classification import Classification
 
 FORMAT = "1"  # of the metadata
+BASELINE = "baseline"
 
 
 @dataclass(frozen=True)
@@ -118,18 +120,23 @@ def _which(bundle: Bundle, key: str) -> str:
 
 def _others(bundle: Bundle, choice: Choice) -> str:
     """What could be exported in its place."""
-    able = [name for name, mixes in bundle.mixes.items() if name != choice.name and _is_able(bundle, mixes)]
-    if able and able != ["baseline"]:
-        wanted = " or ".join(f"--family {name}" for name in able if name != "baseline")
-        return f" Try {wanted}."
-    keys = [key for key in choice.members if can_be_exported(bundle.learners[key])]
-    if keys:
-        return f" A member can be exported alone: --member {keys[0]}."
-    return ""
+    able = [
+        name
+        for name, mixes in bundle.mixes.items()
+        if name not in (choice.name, BASELINE) and all(_fits(bundle, key) for mix in mixes for key in mix)
+    ]
+    if able:
+        return f" Try {' or '.join(f'--family {name}' for name in able)}."
+    keys = [key for key in choice.members if _fits(bundle, key)]
+    return f" A member can be exported alone: --member {keys[0]}." if keys else ""
 
 
-def _is_able(bundle: Bundle, mixes: Sequence[Mapping[str, float]]) -> bool:
-    return all(can_be_exported(bundle.learners[key]) for mix in mixes for key in mix)
+def _fits(bundle: Bundle, key: str) -> bool:
+    """Whether a member can be exported, as far as its learner and the kinds of columns say."""
+    learner, kinds = bundle.learners[key], set(bundle.schema.kinds.values())
+    if not can_be_exported(learner) or "text" in kinds:
+        return False
+    return "image" not in kinds or issubclass(CONVERTERS.get(learner), PictureConverter)
 
 
 def _about(bundle: Bundle, choice: Choice, inputs: Inputs, made_by: str) -> dict[str, str]:

@@ -165,7 +165,9 @@ def _of_classes(
         decided = wanted / np.asarray(task.shares)
         decided = decided / decided.sum(axis=1, keepdims=True)
     highest = np.sort(decided, axis=1)[:, -2:]
-    clear = highest[:, 1] - highest[:, 0] >= TIED * (1.0 if decided is wanted else 1.0 / min(task.shares))
+    # of a share of a tenth, a probability that is off by a little is off ten times as much
+    magnified = 1.0 if decided is wanted else 1.0 / max(min(task.shares), 1e-6)
+    clear = highest[:, 1] - highest[:, 0] >= TIED * magnified
     same = np.asarray(answers["label"], dtype=object) == labels
     together, alone = both["probabilities"]
     return Agreement(

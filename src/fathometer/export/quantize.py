@@ -33,8 +33,8 @@ class Cost:
     """What 8 bits cost.
 
     size_bytes, ms: of the file without them, and of a question to it. rows: compared; real: whether they are rows of
-    the run, and not made up. labels: the share with the same label (1 for numbers). moved: the mean absolute change of
-    a probability, or of a number as a share of its spread. before, after: the score on real rows; None without.
+    the run, and not made up. labels: the share with the same label; None for numbers. moved: the mean absolute change
+    of a probability, or of a number as a share of its spread. before, after: the score on real rows; None without.
     matters: whether these differ by more than the margin.
     """
 
@@ -42,7 +42,7 @@ class Cost:
     ms: float
     rows: int
     real: bool
-    labels: float
+    labels: float | None
     moved: float
     before: float | None = None
     after: float | None = None
@@ -51,7 +51,7 @@ class Cost:
     @property
     def is_small(self) -> bool:
         """Whether it may be paid."""
-        return self.labels >= SAME_LABELS and self.moved <= MOST_MOVED
+        return (self.labels is None or self.labels >= SAME_LABELS) and self.moved <= MOST_MOVED
 
 
 def in_eight_bits(model: onnx.ModelProto) -> onnx.ModelProto:
@@ -94,9 +94,9 @@ def cost_of(
     task: Task, rows: Rows, before: Prediction, after: Prediction, size_bytes: int, ms: float
 ) -> Cost:
     """Compare answers without and with 8 bits; rows with a target are real ones."""
-    moved = float(np.abs(after - before).mean())
+    moved, labels = float(np.abs(after - before).mean()), None
     if task.outputs == 1:
-        labels, moved = 1.0, moved / max(float(np.std(before)), 1e-12)
+        moved /= max(float(np.std(before)), 1e-12)
     else:
         same = task.answer(before)["prediction"] == task.answer(after)["prediction"]
         labels = float(same.mean())

@@ -16,6 +16,7 @@ import onnx
 from fathometer.bundle import Bundle
 from fathometer.core.files import sync_folder, writing_to
 from fathometer.data.rows import Rows
+from fathometer.data.sentences import counted
 from fathometer.errors import UserError
 from fathometer.export.build import Choice, build
 from fathometer.export.check import (
@@ -29,7 +30,7 @@ from fathometer.export.check import (
     told_by,
 )
 from fathometer.export.converter import CONVERTERS
-from fathometer.export.quantize import SAME_LABELS, Cost, cost_of, in_eight_bits
+from fathometer.export.quantize import MOST_MOVED, SAME_LABELS, Cost, cost_of, in_eight_bits
 
 LARGEST = 2_000_000_000  # bytes; a protobuf message ends at 2 GiB
 TIMES = 15  # questions timed
@@ -59,7 +60,7 @@ class Exported:
     def sentences(self) -> list[str]:
         """What was done, for people."""
         told = [
-            f"{self.path} holds {self.family!r}: {self.members} models ({', '.join(self.learners)}), "
+            f"{self.path} holds {self.family!r}: {counted(self.members, 'model')} ({', '.join(self.learners)}), "
             f"{self.size_bytes / 1e6:.2f} MB.",
             f"Checked on {self.rows:,} rows: it differs from the model by {self.worst:.1e} at most. "
             f"One row takes {self.ms:.2f} ms, in the model folder {self.bundle_ms:.2f} ms.",
@@ -69,10 +70,12 @@ class Exported:
 
 def _told(cost: Cost, made: Exported) -> list[str]:
     whose = "rows of the run, most of which it learned from" if cost.real else "made-up rows"
+    moved = f"answers move by {cost.moved:.1e} of their spread on average"
+    if cost.labels is not None:
+        moved = f"{100 * cost.labels:.2f} % of the labels stay, and probabilities move by {cost.moved:.1e} on average"
     told = [
         f"8 bits: {cost.size_bytes / 1e6:.2f} MB become {made.size_bytes / 1e6:.2f} MB, and {cost.ms:.2f} ms become "
-        f"{made.ms:.2f} ms. On {cost.rows:,} {whose} {100 * cost.labels:.2f} % of the labels are the same, and answers "
-        f"move by {cost.moved:.1e} on average."
+        f"{made.ms:.2f} ms. On {cost.rows:,} {whose}, {moved}."
     ]
     if cost.before is not None and cost.after is not None:
         matters = ": more than what matters, so think twice" if cost.matters else ""
@@ -180,10 +183,10 @@ def _demand_same(bundle: Bundle, choice: Choice, found: Agreement) -> None:
 def _demand_near(choice: Choice, cost: Cost) -> None:
     if cost.is_small:
         return
+    labels = "" if cost.labels is None else f"{100 * cost.labels:.1f} % of the labels stay the same, and "
     raise UserError(
-        f"{choice.name!r} was not exported in 8 bits: {100 * cost.labels:.1f} % of the labels stay the same "
-        f"({100 * SAME_LABELS:.0f} % are demanded), and answers move by {cost.moved:.2g} on average. Export it without "
-        "--quantized."
+        f"{choice.name!r} was not exported in 8 bits: {labels}answers move by {cost.moved:.2g} on average; "
+        f"{100 * SAME_LABELS:.0f} % and {MOST_MOVED} are demanded. Export it without --quantized."
     )
 
 
