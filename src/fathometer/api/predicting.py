@@ -70,6 +70,7 @@ def predict(
     ids: Sequence[str] | None = None,
     bad_out: str | Path | None = None,
     raw: bool = False,
+    trust_native: bool = False,
     watcher: Callable[[Answering], None] | None = None,
 ) -> pd.DataFrame: ...
 
@@ -87,6 +88,7 @@ def predict(
     ids: Sequence[str] | None = None,
     bad_out: str | Path | None = None,
     raw: bool = False,
+    trust_native: bool = False,
     watcher: Callable[[Answering], None] | None = None,
 ) -> Answered: ...
 
@@ -103,6 +105,7 @@ def predict(
     ids: Sequence[str] | None = None,
     bad_out: str | Path | None = None,
     raw: bool = False,
+    trust_native: bool = False,
     watcher: Callable[[Answering], None] | None = None,
 ) -> pd.DataFrame | Answered:
     """Answers of a model for the rows of `data`, in their order.
@@ -123,6 +126,8 @@ def predict(
             left out as identifiers, or else (of files) the row's number.
         bad_out: where to list all bad cells; beside `out` unless given.
         raw: in csv, leave texts as they are that a spreadsheet program could run as formulas.
+        trust_native: open members that only the library which wrote them can read, too; for models made by people you
+            trust alone.
         watcher: called with an `Answering` after every part.
 
     Returns:
@@ -143,7 +148,11 @@ def predict(
     wish = Wish(family, on_bad, fill_missing, ids, has_rows=isinstance(data, str | Path))
     kept = _Kept()
     with ExitStack() as stack:
-        bundle = model if isinstance(model, Bundle) else stack.enter_context(open_model(model))
+        bundle = (
+            model
+            if isinstance(model, Bundle)
+            else stack.enter_context(open_model(model, trust_native=trust_native))
+        )
         asking = Asking(bundle, wish)
         stream = stream_table(data, read, ROWS, text_column=_sole_text(bundle))
         sink: _Sink = kept
@@ -163,17 +172,21 @@ def predict(
     return answers
 
 
-def open_model(model: str | Path) -> Bundle:
-    """The model of a run folder, or of a model folder or file."""
+def open_model(model: str | Path, *, trust_native: bool = False) -> Bundle:
+    """The model of a run folder, or of a model folder or file.
+
+    Args:
+        trust_native: as for `predict`.
+    """
     path = Path(model)
     if path.is_file() or (path / "manifest.json").exists():
-        return open_bundle(path)
+        return open_bundle(path, trust_native=trust_native)
     if (path / "run.json").exists() and not (path / "model").exists():
         raise BadRun(
             f"The run {path} has no model yet: no fold was finished by both families. "
             f"Go on with it: fathom compare --resume {path} --budget LONGER"
         )
-    return open_bundle(path / "model")
+    return open_bundle(path / "model", trust_native=trust_native)
 
 
 def _answer_all(

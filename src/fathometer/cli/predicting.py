@@ -56,6 +56,9 @@ def predict(
         bool,
         typer.Option("--raw", help="Leave csv texts as they are that a spreadsheet could run as formulas."),
     ] = False,
+    trust_native: Annotated[
+        bool, typer.Option("--trust-native", help="Open members that only their own library can read.")
+    ] = False,
     delimiter: Delimiter = None,
     encoding: Encoding = None,
     header: Header = None,
@@ -70,7 +73,8 @@ def predict(
     options = api.ReadOptions(
         delimiter=delimiter, encoding=encoding, header=header, sheet=sheet, query=query, files=files
     )
-    with _Counter(quiet=quiet) as counter:
+    # answers that are printed on the same terminal would run through the line
+    with _Counter(quiet=quiet or (out is None and sys.stdout.isatty())) as counter:
         done = api.predict(
             model,
             data,
@@ -82,6 +86,7 @@ def predict(
             ids=id or None,
             bad_out=bad,
             raw=raw,
+            trust_native=trust_native,
             watcher=counter.watch,
         )
     for line in _lines(done):
@@ -93,29 +98,30 @@ class _Counter:
 
     def __init__(self, *, quiet: bool) -> None:
         self._console = Console(stderr=True)
-        # answers that are printed would run through the line
-        self._is_on = self._console.is_terminal and not quiet and not sys.stdout.isatty()
+        self._is_on = self._console.is_terminal and not quiet
         self._shown_at = time.monotonic()
-        self._has_shown = False
 
     def __enter__(self) -> Self:
+        self._show("looking through the data")
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self._has_shown:
-            self._console.file.write("\r\x1b[2K")
-            self._console.file.flush()
+        self._show("")
 
     def watch(self, progress: Answering) -> None:
         """Called after every part."""
         now = time.monotonic()
-        if not self._is_on or now - self._shown_at < 1:
+        if now - self._shown_at < 1:
             return
-        self._shown_at, self._has_shown = now, True
+        self._shown_at = now
         of = f" of {progress.rows:,}" if progress.rows else ""
         rate = progress.done / max(progress.seconds, 1e-9)
-        self._console.file.write(f"\r\x1b[2K{progress.done:,}{of} rows answered, {rate:,.0f} a second")
-        self._console.file.flush()
+        self._show(f"{progress.done:,}{of} rows answered, {rate:,.0f} a second")
+
+    def _show(self, words: str) -> None:
+        if self._is_on:
+            self._console.file.write(f"\r\x1b[2K{words}")
+            self._console.file.flush()
 
 
 def _lines(done: Answered) -> list[str]:
@@ -128,7 +134,8 @@ def _lines(done: Answered) -> list[str]:
         counts.append(f"{done.empty:,} without an answer")
     lines.append(", ".join(counts) + (f": {done.out}" if done.out is not None else "."))
     if done.bad_out is not None and done.bad_cells:
-        lines.append(
-            f"{done.bad_cells:,} cells in {done.bad_rows:,} rows do not read as learned: {done.bad_out}"
-        )
+        cells = "1 cell" if done.bad_cells == 1 else f"{done.bad_cells:,} cells"
+        rows = "1 row" if done.bad_rows == 1 else f"{done.bad_rows:,} rows"
+        verb = "does" if done.bad_cells == 1 else "do"
+        lines.append(f"{cells} in {rows} {verb} not read as learned: {done.bad_out}")
     return lines
