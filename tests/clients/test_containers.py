@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import http.client
 import json
+import os
+import re
 import signal
 import subprocess
 import sys
@@ -85,3 +87,23 @@ def test_a_container_that_is_told_to_stop_ends_well(model: Path, sent: signal.Si
         assert "answers at" in process.stdout.readline()
         process.send_signal(sent)
         assert process.wait(timeout=60) == 0
+
+
+def test_a_platform_that_only_says_serve_is_told_the_rest_by_the_environment(model: Path) -> None:
+    told = {
+        "FATHOMETER_MODEL": str(model),
+        "FATHOMETER_HOST": "0.0.0.0",
+        "FATHOMETER_NO_KEY": "1",
+        "FATHOMETER_NAMES": "*",
+        "AIP_HTTP_PORT": "0",
+    }
+    command = [sys.executable, "-m", "fathometer", "serve", "--no-log"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=os.environ | told) as process:
+        try:
+            assert process.stdout is not None
+            port = int(re.findall(r":([0-9]+)", process.stdout.readline())[-1])
+            link = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+            link.request("GET", "/ping", headers={"Host": "model.aws.local"})
+            assert link.getresponse().status == 200
+        finally:
+            process.terminate()

@@ -33,18 +33,33 @@ def pack(
 
 @app.command()
 def serve(
-    model: Model,
-    host: Annotated[str, typer.Option(help="Where to listen.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option("--port", "-p", help="0: any free one.")] = 8080,
+    model: Annotated[
+        Path, typer.Argument(help="A run folder, or a model folder or file.", envvar="FATHOMETER_MODEL")
+    ],
+    host: Annotated[str, typer.Option(help="Where to listen.", envvar="FATHOMETER_HOST")] = "127.0.0.1",
+    port: Annotated[
+        int,  # not FATHOMETER_PORT: Kubernetes sets that to an address where a service is called fathometer
+        typer.Option(
+            "--port", "-p", help="0: any free one.", envvar=["FATHOMETER_HTTP_PORT", "AIP_HTTP_PORT"]
+        ),
+    ] = 8080,
     unix_socket: Annotated[Path | None, typer.Option(help="A socket file instead of host and port.")] = None,
     name: Annotated[
-        list[str], typer.Option(help="A name by which clients may call this machine; *: any.")
+        list[str],
+        typer.Option(
+            help="A name by which clients may call this machine; *: any.", envvar="FATHOMETER_NAMES"
+        ),
     ] = [],  # noqa: B006
     key_file: Annotated[
         Path | None, typer.Option(help="Keys, one per line; or in FATHOMETER_API_KEYS, by commas.")
     ] = None,
     no_key: Annotated[
-        bool, typer.Option("--no-key", help="Listen wider than this machine without asking for a key.")
+        bool,
+        typer.Option(
+            "--no-key",
+            help="Listen wider than this machine without asking for a key.",
+            envvar="FATHOMETER_NO_KEY",
+        ),
     ] = False,
     open_metrics: Annotated[bool, typer.Option("--open-metrics", help="/metrics needs no key.")] = False,
     workers: Annotated[int, typer.Option(help="Processes.")] = 1,
