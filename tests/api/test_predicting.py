@@ -181,7 +181,7 @@ def test_cells_that_do_not_read_count_as_missing_and_are_listed(
     assert bad[["row", "column"]].to_numpy().tolist() == [[4, "amount"], [18, "amount"], [18, "day"]]
     assert bad["value"].tolist() == ["'=much", "x" * 200, "someday"]
     assert bad["reason"].str.len().min() > 5
-    assert "2 cells of 'amount' could not be read: count as missing." in done.notes
+    assert "2 cells of 'amount' could not be read: counted as missing." in done.notes
     mended = pd.read_csv(broken, dtype=str)
     mended.loc[[3, 17], "amount"] = None
     mended.loc[17, "day"] = None
@@ -440,4 +440,4 @@ def test_a_summary_tells_what_was_done(model: Path, broken: Path, tmp_path: Path
     assert isinstance(done, Answered)
     assert done.family == "classical"
     assert done.out == tmp_path / "answers.csv"
-    assert any("their rows were left out" in note for note in done.notes)
+    assert any("rows left out" in note for note in done.notes)

@@ -54,7 +54,7 @@ def test_answers_are_printed_and_words_go_beside_them(model: Path, table: Path) 
     answers = pd.read_csv(io.StringIO(done.stdout))
     assert list(answers.columns) == ["key", "prediction", "probability_no", "probability_yes"]
     assert answers["key"].tolist() == list("abcd")
-    assert "1 cell of 'size' could not be read: count as missing." in done.stderr
+    assert "1 cell of 'size' could not be read: counted as missing." in done.stderr
     assert "4 of 4 rows answered by the classical model." in done.stderr
 
 

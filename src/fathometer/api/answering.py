@@ -20,9 +20,9 @@ from fathometer.errors import UnknownColumn, UnsuitableData
 NO_IDS = "none"
 ROW, FILE = "row", "file"
 DONE = {
-    "missing": "count as missing",
-    "skip": "their rows were left out",
-    "null": "their rows have no answer",
+    "missing": "counted as missing",
+    "skip": "rows left out",
+    "null": "rows without an answer",
 }
 
 
