@@ -32,6 +32,7 @@ SMALL: dict[str, dict[str, Any]] = {
     "nca": {"width": 32, "depth": 1, "space_width": 16, "epochs": 3},
     "cnn": {"filters": 8, "side": 24, "epochs": 2},
     "rescnn": {"filters": 8, "side": 24, "epochs": 2, "flip": "yes"},
+    "patches": {"words": 32},
     "patchnet": {"filters": 8, "side": 24, "epochs": 2, "places": "no"},
 }
 """Settings with which a learner is done in a moment."""

@@ -16,7 +16,7 @@ from fathometer.export.check import LOOSELY, agreement, asked, probes, session, 
 from fathometer.export.converter import CONVERTERS
 from fathometer.learner import LEARNERS
 
-OF_PICTURES = ("cnn", "patchnet", "rescnn")
+OF_PICTURES = ("cnn", "patches", "patchnet", "rescnn")
 ABLE = tuple(one.learner for one in exportable() if one.can != "no")
 OF_TABLES = tuple(name for name in ABLE if name not in OF_PICTURES)
 NUMBERS_TOO = tuple(name for name in OF_TABLES if "regression" in LEARNERS.get(name).solves)

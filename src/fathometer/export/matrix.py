@@ -5,21 +5,15 @@ from __future__ import annotations
 import numpy as np
 
 from fathometer.core.files import State
-from fathometer.errors import UserError
 from fathometer.export.columns import Features
 from fathometer.export.graph import Graph, Name
-from fathometer.learners._matrix import CLIP
+from fathometer.learners._matrix import CLIP, outside
 
 FARTHEST = 1e6  # as there
 
 
 def matrix_of(graph: Graph, features: Features, state: State) -> Name:
     """(rows, columns) float32 without missing values."""
-    if state.get("runs"):
-        raise UserError(
-            "The model reads pictures by engineered features, and these cannot be exported. "
-            "Export a network that reads the pictures themselves: --family deep."
-        )
     parts: list[Name] = []
     if features.numbers is not None:
         parts += _numbers(graph, features.numbers, state)
@@ -37,7 +31,14 @@ def _numbers(graph: Graph, numbers: Name, state: State) -> list[Name]:
     if (spread != 1).any():
         scaled = graph.node("Div", scaled, spread)
     if state["bends"]:
-        scaled = squeezed(graph, scaled, FARTHEST, CLIP)
+        lone = outside(
+            tuple((int(start), int(stop)) for start, stop in state.get("runs", ())), centre.shape[1]
+        )
+        bent = squeezed(graph, scaled, FARTHEST, CLIP)
+        if not lone.all():  # numbers with one unit keep their distances
+            plain = graph.node("Clip", scaled, np.float32(-FARTHEST), np.float32(FARTHEST))
+            bent = graph.node("Where", lone.reshape(1, -1), bent, plain)
+        scaled = bent
     flagged = list(state["flagged"])
     if not flagged:
         return [scaled]

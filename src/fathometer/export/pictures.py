@@ -55,8 +55,22 @@ def seen(inputs: Inputs, column: str, recipe: Recipe) -> tuple[Name, Name]:
     Raises:
         UserError: colours would have to be joined.
     """
+    known, missing = shown(inputs, column, recipe.channels)
+    reading = inputs.schema.column(column).reading
+    height, width = int(reading["height"]), int(reading["width"])
+    if (height, width) != (recipe.height, recipe.width):
+        known = _reduced(inputs.graph, known, (height, width), (recipe.height, recipe.width))
+    return known, missing
+
+
+def shown(inputs: Inputs, column: str, channels: int) -> tuple[Name, Name]:
+    """(rows, height, width, channels) float32 pictures as they are, and (rows, 1) which are missing.
+
+    Raises:
+        UserError: colours would have to be joined.
+    """
     graph, reading = inputs.graph, inputs.schema.column(column).reading
-    if int(reading["channels"]) != recipe.channels:
+    if int(reading["channels"]) != channels:
         raise UserError(f"It joins the {reading['channels']} channels of {column!r}, which is not exported.")
     pixels = inputs.tensor(column)
     unknown = graph.node("IsNaN", pixels)
@@ -65,11 +79,7 @@ def seen(inputs: Inputs, column: str, recipe: Recipe) -> tuple[Name, Name]:
     missing = graph.node(
         "Greater", graph.node("Unsqueeze", gaps, np.array([1], dtype=np.int64)), np.float32(0.5)
     )
-    known = graph.node("Where", unknown, np.float32(0.0), pixels)
-    height, width = int(reading["height"]), int(reading["width"])
-    if (height, width) != (recipe.height, recipe.width):
-        known = _reduced(graph, known, (height, width), (recipe.height, recipe.width))
-    return known, missing
+    return graph.node("Where", unknown, np.float32(0.0), pixels), missing
 
 
 def encoded(graph: Graph, pictures: Name, weights: Weights, recipe: Recipe, *, mirrored: bool) -> Name:
