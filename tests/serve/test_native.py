@@ -20,9 +20,9 @@ from in_process import NAMES, ROW, Asked, scope_of, table
 
 from fathometer.bundle import Bundle, open_bundle
 from fathometer.data.schema import Column, Schema, learn_schema
+from fathometer.serve.codecs.objects import ObjectReader
 from fathometer.serve.desk import Desk
 from fathometer.serve.limits import Limits
-from fathometer.serve.objects import ObjectReader
 from fathometer.serve.question import Question, RefusedError
 from fathometer.serve.settings import Settings
 

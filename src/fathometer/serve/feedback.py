@@ -13,9 +13,9 @@ from typing import Any
 
 import orjson
 
+from fathometer.serve.codecs.objects import object_of
 from fathometer.serve.limits import Limits
 from fathometer.serve.log import open_log
-from fathometer.serve.objects import object_of
 from fathometer.serve.question import RefusedError
 
 FIELDS = ("id", "value", "time", "source", "note")
@@ -119,7 +119,9 @@ def _of_csv(body: bytes) -> list[Mapping[str, Any]]:
         rows: list[Mapping[str, Any]] = []
         for row in reader:
             if None in row:
-                raise RefusedError(422, f"Line {reader.line_num} of the csv has more cells than there are columns.")
+                raise RefusedError(
+                    422, f"Line {reader.line_num} of the csv has more cells than there are columns."
+                )
             rows.append({name: cell or None for name, cell in row.items()})
     except UnicodeDecodeError as error:
         raise RefusedError(400, "The csv is not in UTF-8. Write it so.") from error

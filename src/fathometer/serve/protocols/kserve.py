@@ -14,13 +14,13 @@ from typing import Any, ClassVar
 import orjson
 import pandas as pd
 
+from fathometer.serve.codecs.manners import Manner, check_long_cells, decoded, encoded, manner_of, values_of
+from fathometer.serve.codecs.objects import wish_of
+from fathometer.serve.codecs.tables import from_instances, read_json
 from fathometer.serve.desk import Desk
 from fathometer.serve.explain import explain
-from fathometer.serve.manners import Manner, check_long_cells, decoded, encoded, manner_of, values_of
-from fathometer.serve.objects import wish_of
 from fathometer.serve.protocol import Protocol, Request, Response, Route
 from fathometer.serve.question import RefusedError, Reply
-from fathometer.serve.tables import from_instances, read_json
 
 VERTEX = "/v1/endpoints/{endpoint}/deployedModels/{deployed}"
 VERSIONED = "/v1/models/{model}/versions/{version}"

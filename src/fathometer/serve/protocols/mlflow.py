@@ -19,13 +19,13 @@ import orjson
 import pandas as pd
 
 from fathometer.data.schema import Schema
-from fathometer.serve.csv_rows import HEADERS, from_csv
+from fathometer.serve.codecs.csv_rows import HEADERS, from_csv
+from fathometer.serve.codecs.manners import Manner, check_long_cells, decoded, encoded, manner_of, values_of
+from fathometer.serve.codecs.parquet_rows import from_parquet
+from fathometer.serve.codecs.tables import from_columns, from_instances, from_records, from_split, read_json
 from fathometer.serve.desk import Desk
-from fathometer.serve.manners import Manner, check_long_cells, decoded, encoded, manner_of, values_of
-from fathometer.serve.parquet_rows import from_parquet
 from fathometer.serve.protocol import Protocol, Request, Response, Route
 from fathometer.serve.question import RefusedError, Reply
-from fathometer.serve.tables import from_columns, from_instances, from_records, from_split, read_json
 
 CSV, JSON = "text/csv", "application/json"
 LINES = frozenset({"application/jsonlines", "application/x-jsonlines", "application/x-ndjson"})

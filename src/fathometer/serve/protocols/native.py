@@ -14,10 +14,10 @@ import orjson
 
 from fathometer.errors import UserError
 from fathometer.serve import examples, openapi, page
+from fathometer.serve.codecs.objects import reader_of, wish_of
 from fathometer.serve.desk import Desk, request_in_hand
 from fathometer.serve.explain import explain
 from fathometer.serve.feedback import keep, truths_of
-from fathometer.serve.objects import reader_of, wish_of
 from fathometer.serve.protocol import Protocol, Request, Response, Route
 from fathometer.serve.question import RefusedError, Reply
 from fathometer.serve.responses import REQUEST_HEADER

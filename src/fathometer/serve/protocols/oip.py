@@ -13,8 +13,7 @@ from typing import Any, ClassVar
 import orjson
 
 from fathometer.data.schema import Column
-from fathometer.serve.desk import Desk
-from fathometer.serve.inference import (
+from fathometer.serve.codecs.inference import (
     LENGTH_HEADER,
     PREDICTION,
     PROBABILITIES,
@@ -22,10 +21,11 @@ from fathometer.serve.inference import (
     read_inference,
     write_inference,
 )
-from fathometer.serve.manners import check_long_cells, decoded, encoded
+from fathometer.serve.codecs.manners import check_long_cells, decoded, encoded
+from fathometer.serve.codecs.tensors import BYTES
+from fathometer.serve.desk import Desk
 from fathometer.serve.protocol import Protocol, Request, Response, Route
 from fathometer.serve.question import RefusedError, Reply
-from fathometer.serve.tensors import BYTES
 
 EXTENSIONS = ("binary_tensor_data", "classification", "model_repository")
 PLATFORM = "fathometer_bundle"

@@ -16,11 +16,19 @@ import orjson
 import pandas as pd
 
 from fathometer.data.schema import Schema
+from fathometer.serve.codecs.manners import Manner, manner_of
+from fathometer.serve.codecs.tables import columns_of_bytes, decoded_base64, demand_different, read_json
+from fathometer.serve.codecs.tensors import (
+    BYTES,
+    Tensor,
+    checked_shape,
+    from_bytes,
+    from_json,
+    to_bytes,
+    to_json,
+)
 from fathometer.serve.limits import Limits
-from fathometer.serve.manners import Manner, manner_of
 from fathometer.serve.question import RefusedError, Reply
-from fathometer.serve.tables import columns_of_bytes, decoded_base64, demand_different, read_json
-from fathometer.serve.tensors import BYTES, Tensor, checked_shape, from_bytes, from_json, to_bytes, to_json
 
 PREDICTION, PROBABILITIES = "prediction", "probabilities"
 LENGTH_HEADER = "inference-header-content-length"

@@ -14,7 +14,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from fathometer.serve.thrift import (
+from fathometer.serve.codecs.thrift import (
     BINARY,
     I32,
     I64,

@@ -18,11 +18,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fathometer.data.schema import Column, Schema
+from fathometer.serve.codecs.parquet_footer import BadParquetError, describe_anew, pages_of
+from fathometer.serve.codecs.parquet_rows import from_parquet
+from fathometer.serve.codecs.thrift import BadThriftError, read_struct, write_struct
 from fathometer.serve.limits import Limits
-from fathometer.serve.parquet_footer import BadParquetError, describe_anew, pages_of
-from fathometer.serve.parquet_rows import from_parquet
 from fathometer.serve.question import RefusedError
-from fathometer.serve.thrift import BadThriftError, read_struct, write_struct
 
 SCHEMA = Schema(tuple(Column(name, "category", {}, {}, False, "") for name in ("size", "name", "day")))
 LIMITS = Limits()
@@ -125,7 +125,7 @@ def test_a_bomb_is_refused_without_being_unpacked(kind: str) -> None:
         "from fathometer.data.schema import Column, Schema\n"
         "from fathometer.serve.limits import Limits\n"
         "from fathometer.serve import parquet_rows\n"
-        "from fathometer.serve.parquet_rows import from_parquet\n"
+        "from fathometer.serve.codecs.parquet_rows import from_parquet\n"
         "from fathometer.serve.question import RefusedError\n"
         "parquet_rows.MOST_UNPACKED = 32 * 2**20\n"
         "body = sys.stdin.buffer.read()\n"
@@ -259,7 +259,7 @@ def test_a_footer_that_contradicts_itself_does_not_end_the_process() -> None:
         "import sys\n"
         "from fathometer.data.schema import Column, Schema\n"
         "from fathometer.serve.limits import Limits\n"
-        "from fathometer.serve.parquet_rows import from_parquet\n"
+        "from fathometer.serve.codecs.parquet_rows import from_parquet\n"
         "from fathometer.serve.question import RefusedError\n"
         "body, size = sys.stdin.buffer.read(), int(sys.argv[1])\n"
         "schema = Schema((Column('size', 'number', {}, {}, False, ''),))\n"

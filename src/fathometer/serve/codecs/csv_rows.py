@@ -15,9 +15,9 @@ import pyarrow.csv
 
 from fathometer.data.csv_structure import structure
 from fathometer.data.schema import Schema
+from fathometer.serve.codecs.tables import columns_of_bytes, demand_different, pictures_decoded
 from fathometer.serve.limits import Limits
 from fathometer.serve.question import RefusedError
-from fathometer.serve.tables import columns_of_bytes, demand_different, pictures_decoded
 
 MOST_MARKS = 5_000_000
 """Commas, quotes and line ends; many more than any rows that are answered at once have."""

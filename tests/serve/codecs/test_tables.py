@@ -12,8 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fathometer.data.schema import Column, Schema
-from fathometer.serve.question import RefusedError
-from fathometer.serve.tables import (
+from fathometer.serve.codecs.tables import (
     MOST_UNKNOWN,
     from_columns,
     from_instances,
@@ -22,6 +21,7 @@ from fathometer.serve.tables import (
     from_split,
     read_json,
 )
+from fathometer.serve.question import RefusedError
 
 SCHEMA = Schema(
     (

@@ -13,8 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from fathometer.serve.question import RefusedError
-from fathometer.serve.tensors import (
+from fathometer.serve.codecs.tensors import (
     DATATYPES,
     DTYPES,
     MOST_AXES,
@@ -25,6 +24,7 @@ from fathometer.serve.tensors import (
     to_bytes,
     to_json,
 )
+from fathometer.serve.question import RefusedError
 
 SHAPES = st.lists(st.integers(0, 5), min_size=1, max_size=4).map(tuple)
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)

@@ -10,8 +10,8 @@ import pyarrow
 import pyarrow.parquet
 
 from fathometer.data.schema import Schema
+from fathometer.serve.codecs.parquet_footer import BadParquetError, Described, describe_anew
 from fathometer.serve.limits import MIB, Limits
-from fathometer.serve.parquet_footer import BadParquetError, Described, describe_anew
 from fathometer.serve.question import RefusedError
 
 MOST_UNPACKED = 256 * MIB

@@ -15,10 +15,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fathometer.data.schema import Column, Schema
-from fathometer.serve.inference import Inference, Wanted, read_inference, write_inference
+from fathometer.serve.codecs.inference import Inference, Wanted, read_inference, write_inference
+from fathometer.serve.codecs.tensors import DATATYPES, Tensor, from_bytes, to_bytes, to_json
 from fathometer.serve.limits import Limits
 from fathometer.serve.question import RefusedError, Reply
-from fathometer.serve.tensors import DATATYPES, Tensor, from_bytes, to_bytes, to_json
 
 LIMITS = Limits()
 
