@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fathometer.data.schema import Column, Schema
-from fathometer.serve import csv_rows
+from fathometer.serve.codecs import csv_rows
 from fathometer.serve.codecs.csv_rows import from_csv
 from fathometer.serve.limits import Limits
 from fathometer.serve.question import RefusedError

@@ -124,7 +124,7 @@ def test_a_bomb_is_refused_without_being_unpacked(kind: str) -> None:
         "import sys, resource\n"
         "from fathometer.data.schema import Column, Schema\n"
         "from fathometer.serve.limits import Limits\n"
-        "from fathometer.serve import parquet_rows\n"
+        "from fathometer.serve.codecs import parquet_rows\n"
         "from fathometer.serve.codecs.parquet_rows import from_parquet\n"
         "from fathometer.serve.question import RefusedError\n"
         "parquet_rows.MOST_UNPACKED = 32 * 2**20\n"
