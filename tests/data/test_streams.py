@@ -462,3 +462,18 @@ def test_no_more_than_a_part_is_held(tmp_path: Path) -> None:
     parts = stream_table(path, rows=100).parts
     assert all(len(part.frame) <= 100 + 20 for part in parts)  # remarks at the end are looked for in 20 rows
     assert streams.ROWS > 100
+
+
+def test_a_file_that_grows_while_it_is_read_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(streams, "READ_BYTES", 100)
+    monkeypatch.setattr(streams, "PIECE_BYTES", 200)
+    path = tmp_path / "log.csv"
+    path.write_text("id,word\n" + "1,a\n" * 1_000)
+    parts = stream_table(path, rows=10).parts
+    next(parts)
+    with path.open("a") as stream:
+        stream.write("2,b\n")
+    with pytest.raises(UnreadableData, match=r"log\.csv was changed while it was read"):
+        list(parts)

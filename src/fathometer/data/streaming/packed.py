@@ -23,15 +23,16 @@ OPENED: dict[str, Any] = {"gz": gzip.open, "bz2": bz2.open, "xz": lzma.open}
 class Bytes:
     """What a file, or a member of a zip archive, holds.
 
-    name: for people. packing: gz, bz2, xz, or None. size: of the file as it lies on the disk.
-    start: its first bytes, unpacked.
+    name: for people. packing: gz, bz2, xz, or None. start: its first bytes, unpacked. size, changed_at: of the file as
+    it lies on the disk, when it was first looked at.
     """
 
     file: Attachment
     name: str
     packing: str | None
-    size: int
     start: bytes
+    size: int
+    changed_at: int
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -42,9 +43,14 @@ class Bytes:
         """All bytes in order.
 
         Raises:
-            UnreadableData: it cannot be read, is damaged, or inflates beyond all measure.
+            UnreadableData: it cannot be read, is damaged, inflates beyond all measure, or is another than before: what
+                was learned of it when it was gone through first would not hold.
         """
-        return _chunks(self.file, self.name, self.packing, self.size, size)
+        yield from _chunks(self.file, self.name, self.packing, self.size, size)
+        if _state(self.file, self.name) != (self.size, self.changed_at):
+            raise UnreadableData(
+                f"The file {self.name} was changed while it was read. Wait until it is whole, or give a copy of it."
+            )
 
 
 def bytes_of(file: Attachment) -> Bytes:
@@ -54,10 +60,7 @@ def bytes_of(file: Attachment) -> Bytes:
         UnreadableData: it cannot be read, is empty, or was packed twice.
     """
     name = file.name.rpartition("/")[2]
-    try:
-        size = file.path.stat().st_size
-    except OSError as error:
-        raise UnreadableData(f"The file {name} cannot be read: {error.strerror}.") from error
+    size, changed_at = _state(file, name)
     start = next(_chunks(file, name, None, size, 4096), b"")
     packing = packed_as(start)
     if packing is not None:
@@ -66,7 +69,16 @@ def bytes_of(file: Attachment) -> Bytes:
             raise UnreadableData(f"The file {name} is packed twice. Unpack it first.")
     if not start:
         raise UnreadableData(f"Expected a table, but {name} is empty.")
-    return Bytes(file, name, packing, size, start)
+    return Bytes(file, name, packing, start, size, changed_at)
+
+
+def _state(file: Attachment, name: str) -> tuple[int, int]:
+    """The file's size, and when it was last written."""
+    try:
+        state = file.path.stat()
+    except OSError as error:
+        raise UnreadableData(f"The file {name} cannot be read: {error.strerror}.") from error
+    return state.st_size, state.st_mtime_ns
 
 
 def _chunks(file: Attachment, name: str, packing: str | None, packed: int, size: int) -> Iterator[bytes]:
