@@ -29,7 +29,7 @@ COLUMNS_SHOWN = 60
 LABELS_SHOWN = 50
 LEVELS_SHOWN = 5
 LEVEL_ROWS_LEAST = 5  # rows of a level that is told by its name
-KEEP_ROWS = {"neighbours", "svm", "nca"}
+KEEP_ROWS = {"neighbours", "svm", "nca", "frozen"}
 """Learners whose models hold rows they learned from, as numbers."""
 
 
@@ -221,7 +221,7 @@ def _measured(model: Mapping[str, Any], result: Mapping[str, Any]) -> Iterator[s
     yield (
         f"By {metric['title']} ({better} is better), {how}. No choice was made on the "
         f"rows that judge. The run had {amount(result.get('budget_seconds'))} seconds by the clock for everything, "
-        f"{amount(result.get('workers'))} trials at a time, and every family the same share ({processor})."
+        f"trials at a time: {amount(result.get('workers'))}, and every family the same share ({processor})."
     )
     rows = []
     for competitor in FAMILIES:

@@ -89,6 +89,7 @@ def pack(
         for member in members:
             _copy(member.folder, draft / "members" / member.key)
             _pack_encoders(member.folder, draft / "encoders")
+            _forget_places(draft / "members" / member.key)
         described = {
             "schema": schema.to_json(),
             "task": task.to_json(),
@@ -175,6 +176,25 @@ def _pack_encoders(member: Path, place: Path) -> None:
         for name in [*names, *licence_files(source)]:
             (there / name).parent.mkdir(parents=True, exist_ok=True)
             _copy_file((source / name).resolve(), there / name)
+
+
+def _forget_places(member: Path) -> None:
+    """Take out where this machine keeps the encoders that a member reads with: they are packed beside it."""
+    if not (member / ENCODERS_FILE).exists():
+        return
+    places = {str(one["folder"]) for one in read_json(member / ENCODERS_FILE)}
+    for path in member.rglob("*.json"):
+        # written beside and moved over it: the file may be the run's own, linked here
+        write_json(path, _without(read_json(path), places))
+
+
+def _without(value: Any, places: set[str]) -> Any:
+    if isinstance(value, dict):
+        return {
+            key: "" if key == "folder" and one in places else _without(one, places)
+            for key, one in value.items()
+        }
+    return [_without(one, places) for one in value] if isinstance(value, list) else value
 
 
 def _put(draft: Path, folder: Path) -> None:

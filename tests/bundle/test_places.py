@@ -1,0 +1,52 @@
+"""A model that reads with encoders of others brings them along, and does not tell where they lay."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from crafting import pack_members, pretrained_members
+
+from fathometer.api import shipping
+from fathometer.bundle import Member, open_bundle
+from fathometer.data.wire import from_wire
+from fathometer.engines.inline import Inline
+
+pytest.importorskip("transformers")
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[Member]]:
+    folder = tmp_path_factory.mktemp("encoders of jane")
+    members = pretrained_members(folder / "trials")
+    return pack_members(folder / "made", members), members
+
+
+def texts_below(folder: Path) -> str:
+    return "".join(path.read_text(encoding="utf-8") for path in folder.rglob("*.json"))
+
+
+def test_no_place_of_an_encoder_is_in_a_packed_model(made: tuple[Path, list[Member]]) -> None:
+    model, members = made
+    assert "encoders of jane" in texts_below(members[0].folder)  # the run's own files still say where
+    assert "encoders of jane" not in texts_below(model)
+
+
+def test_a_packed_model_is_packed_again_with_its_encoders(
+    made: tuple[Path, list[Member]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shipping, "_engine", Inline)
+    model, told = made[0], json.loads((made[0].parent / "rows.json").read_text())
+    cells = [[from_wire(cell) for cell in row] for row in told["rows"]]
+    rows = pd.DataFrame(cells, columns=told["columns"], dtype=object)
+    copied = Path(shutil.copytree(model, tmp_path / "copied"))
+    for key in open_bundle(model).mixes:
+        packed = open_bundle(shipping.pack(copied, tmp_path / f"{key}.fathom", family=key))
+        assert packed.predict(rows).equals(open_bundle(model).predict(rows, key))
+        packed.check()
+        if key.startswith("frozen"):  # who tuned an encoder holds its own
+            assert len(list((packed.folder / "encoders").iterdir())) == 1
+        assert {"torch"} < set(packed.requires)
