@@ -22,6 +22,8 @@ TASKS: dict[str, Task] = {
     "three classes": Classification("answer", "accuracy", 0.5, ("low, <b>", "middle", "high")),
     "a number": Regression("answer", "rmse", 1.0),
 }
+OF_PICTURES = ("cnn", "patches", "patchnet", "rescnn")
+"""Learners that are exported with the pixels as their input."""
 SMALL: dict[str, dict[str, Any]] = {
     "forest": {"trees": 50},
     "boosting": {"rounds": 40, "leaf_rows": 5},

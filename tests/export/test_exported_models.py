@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pytest
-from crafted_models import TASKS, packed, pictures, table
+from crafted_models import OF_PICTURES, TASKS, packed, table
 
 from fathometer.bundle import Bundle
 from fathometer.data.rows import Rows
@@ -16,7 +14,6 @@ from fathometer.export.check import LOOSELY, agreement, asked, probes, session, 
 from fathometer.export.converter import CONVERTERS
 from fathometer.learner import LEARNERS
 
-OF_PICTURES = ("cnn", "patches", "patchnet", "rescnn")
 ABLE = tuple(one.learner for one in exportable() if one.can != "no")
 OF_TABLES = tuple(name for name in ABLE if name not in OF_PICTURES)
 NUMBERS_TOO = tuple(name for name in OF_TABLES if "regression" in LEARNERS.get(name).solves)
@@ -82,18 +79,6 @@ def test_rows_do_not_depend_on_those_beside_them(of_table: Bundle, drawn: Rows) 
     first, other = asked(built, running, drawn), asked(built, running, drawn.take(order))
     assert (first.pop("label", order)[order] == other.pop("label", order[order])).all()
     assert all(np.allclose(first[name][order], other[name], rtol=1e-13, atol=0) for name in first)
-
-
-@pytest.mark.parametrize("task", list(TASKS), ids=str)
-def test_a_model_of_pictures_answers_the_same_exported(tmp_path: Path, task: str) -> None:
-    bundle = packed(tmp_path, TASKS[task], OF_PICTURES, *pictures(60))
-    assert set(bundle.schema.kinds.values()) == {"image", "number"}
-    rows = probes(bundle, rows=60)
-    for name in OF_PICTURES:
-        choice = Choice.of(bundle, name, None)
-        built = build(bundle, choice, "tests")
-        found = agreement(bundle, choice, built, session(built.model.SerializeToString()), rows)
-        assert found.holds, (name, found)
 
 
 def test_no_rows_are_no_answers(of_table: Bundle, drawn: Rows) -> None:
