@@ -5,9 +5,12 @@ from __future__ import annotations
 import functools
 import importlib.util
 import json
+import os
 import re
 import stat
 import struct
+import subprocess
+import sys
 import tempfile
 import zlib
 from collections.abc import Callable, Mapping, Sequence
@@ -284,3 +287,32 @@ def pack_members(folder: Path, members: Sequence[Member]) -> Path:
 def toy_of_all() -> Toy:
     """A small table with every kind of column."""
     return make_toy("two classes", list(KINDS_OF_ALL), 2)
+
+
+CACHES = ("TMPDIR", "HOME", "XDG_CACHE_HOME", "HF_HOME", "TORCHINDUCTOR_CACHE_DIR", "TRITON_CACHE_DIR")
+"""Where libraries keep what is theirs: torch makes a folder for compiled code, though nothing is compiled."""
+
+
+def watched(model: Path, rows: Path, tmp_path: Path, *further: str) -> dict[str, Any]:
+    """What a model answers in a process that ends at anything data alone could not ask for (`watched.py`)."""
+    outside, private = tmp_path / "outside", tmp_path / "private"
+    for folder in (outside, private):
+        folder.mkdir(exist_ok=True)
+    (outside / "libevil.so").write_bytes(b"")
+    (outside / "evil.py").write_text("raise SystemExit('it ran')")
+    run = subprocess.run(
+        [sys.executable, str(Path(__file__).parent / "watched.py"), str(model), str(rows), *further],
+        env={
+            **os.environ,
+            **dict.fromkeys(CACHES, str(private)),
+            "OUTSIDE": str(outside),
+            "OMP_NUM_THREADS": "1",
+            "PYTHONDONTWRITEBYTECODE": "1",
+        },
+        capture_output=True,
+        text=True,
+        cwd=outside,
+    )
+    assert run.returncode == 0, run.stderr[-3_000:]
+    said: dict[str, Any] = json.loads(run.stdout)
+    return said
