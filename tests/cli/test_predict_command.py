@@ -89,3 +89,16 @@ def test_progress_is_for_a_terminal_and_at_most_once_a_second(monkeypatch: pytes
             for done in (10, 20, 30, 40):
                 counter.watch(Answering(done, 40, 2.0))
         assert stream.getvalue().count("rows answered") == wanted
+
+
+def test_an_interrupted_command_says_that_nothing_was_written(
+    model: Path, table: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(self: object, progress: Answering) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(predicting._Counter, "watch", interrupt)
+    done = CliRunner().invoke(app, ["predict", str(model), str(table), "-o", str(table.with_name("a.csv"))])
+    assert done.exit_code == 130
+    assert "fathom: interrupted. Nothing was written." in done.stderr
+    assert [path.name for path in table.parent.iterdir()] == [table.name]

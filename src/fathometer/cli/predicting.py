@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from fathometer.api import Answered, Answering
 
 
+INTERRUPTED = 130  # as shells say it of a command that Ctrl-C ended
+
+
 @app.command()
 def predict(
     model: Annotated[Path, typer.Argument(help="A run folder, or a model folder or file.")],
@@ -73,22 +76,27 @@ def predict(
     options = api.ReadOptions(
         delimiter=delimiter, encoding=encoding, header=header, sheet=sheet, query=query, files=files
     )
-    # answers that are printed on the same terminal would run through the line
-    with _Counter(quiet=quiet or (out is None and sys.stdout.isatty())) as counter:
-        done = api.predict(
-            model,
-            data,
-            family=family,
-            out=sys.stdout if out is None else out,
-            read=options,
-            on_bad=on_bad,
-            fill_missing=fill_missing,
-            ids=id or None,
-            bad_out=bad,
-            raw=raw,
-            trust_native=trust_native,
-            watcher=counter.watch,
-        )
+    try:
+        # answers that are printed on the same terminal would run through the line
+        with _Counter(quiet=quiet or (out is None and sys.stdout.isatty())) as counter:
+            done = api.predict(
+                model,
+                data,
+                family=family,
+                out=sys.stdout if out is None else out,
+                read=options,
+                on_bad=on_bad,
+                fill_missing=fill_missing,
+                ids=id or None,
+                bad_out=bad,
+                raw=raw,
+                trust_native=trust_native,
+                watcher=counter.watch,
+            )
+    except KeyboardInterrupt:
+        kept = "Nothing was written." if out is not None else "What was printed is not all."
+        typer.echo(f"fathom: interrupted. {kept}", err=True)
+        raise SystemExit(INTERRUPTED) from None
     for line in _lines(done):
         typer.echo(clean(line), err=True)
 
