@@ -10,11 +10,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from in_process import ROW, Answer, Asked, gated, reached, started, table
+from in_process import CLASSES, ROW, Answer, Asked, gated, reached, started, table
 
 from fathometer.bundle import Bundle
 from fathometer.bundle.asking import ask
-from fathometer.serve.desk import Desk
+from fathometer.data.rows import Rows
+from fathometer.data.schema import learn_schema
+from fathometer.errors import MissingExtra
+from fathometer.learner import LEARNERS, Run
+from fathometer.serve.desk import ROW_BY_ROW, Desk
 from fathometer.serve.limits import Limits
 from fathometer.serve.question import Question, RefusedError
 from fathometer.serve.settings import Settings
@@ -128,11 +132,29 @@ def test_what_is_odd_about_one_question_is_told_to_no_other(bundle: Bundle) -> N
     assert answers[2].json["bad"][0]["shown"] == "old"
 
 
-def test_only_models_with_networks_wait_for_one_another(bundle: Bundle) -> None:
+def test_networks_and_trees_alone_are_asked_together(bundle: Bundle) -> None:
     deep = replace(bundle, learners={"a-linear": "linear", "a-boosting": "mlp"})
-    assert not Desk(bundle)._batched["classical"]
+    trees = replace(bundle, learners={"a-linear": "tree", "a-boosting": "boosting"})
+    assert not any(Desk(bundle)._batched.values())
     assert Desk(deep)._batched == {"classical": True, "baseline": False}
+    assert all(Desk(trees)._batched.values())
     assert not Desk(deep, Settings(batch=False))._batched["classical"]
+
+
+@pytest.mark.parametrize("learner", sorted(ROW_BY_ROW))
+def test_trees_answer_rows_together_as_one_by_one_to_the_last_bit(learner: str) -> None:
+    try:
+        recipe = LEARNERS.get(learner)()
+    except MissingExtra as error:
+        pytest.skip(str(error))
+    frame = table(150, seed=11)
+    schema, _ = learn_schema(frame)
+    read = schema.read(frame)
+    rows = Rows(read.frame, read.kinds, np.arange(150) % 2)
+    model = recipe.fit(rows.take(np.arange(100)), rows.take(np.arange(100, 150)), CLASSES, Run())
+    together = model.predict(rows.take(np.arange(100, 132)))
+    alone = [model.predict(rows.take(np.array([place]))) for place in range(100, 132)]
+    assert (together == np.concatenate(alone)).all()
 
 
 def test_our_own_faults_are_told_without_what_is_inside(

@@ -51,7 +51,7 @@ def serve(
         key_file: a file with one key per line; those in the environment (FATHOMETER_API_KEYS) count as well.
         no_key: listen wider than this machine without any key. open_metrics: /metrics without one.
         workers: processes. threads: questions that are answered at a time in each.
-        batch: answer small questions that wait together; where the model holds networks unless given.
+        batch: answer small questions that wait together; where networks or trees alone answer unless given.
         trust_native: open members that only the library which wrote them can read; only of people you trust.
         log: the SQLite file; one of the model's own under the user's state folder unless given. no_log: keep nothing.
         log_features: keep "all" cells, a "hash" of each, or "none".

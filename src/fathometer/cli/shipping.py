@@ -67,7 +67,7 @@ def serve(
     batch: Annotated[
         bool | None,
         typer.Option(
-            "--batch/--no-batch", help="Answer small questions that wait together. [where networks answer]"
+            "--batch/--no-batch", help="Answer small questions that wait together. [networks, trees]"
         ),
     ] = None,
     trust_native: Annotated[

@@ -30,6 +30,8 @@ T = TypeVar("T")
 
 BATCHED = (".learners.dl.", ".learners.pretrained.")
 """Where the learners lie whose rows are cheaper together; known by place, so that nothing is imported to know it."""
+ROW_BY_ROW = frozenset({"baseline", "tree", "forest", "boosting", "catboost"})
+"""Learners in whose arithmetic rows never meet, as they do in a product of matrices."""
 BUSY_SECONDS, SLOW_SECONDS = 1, 10  # after which one may try again
 MOST_SLOW = 4  # explanations that are made or wait
 
@@ -218,12 +220,17 @@ class Desk:
         return PredictionLog(self.settings.log, names, self.metrics.log_error, self.metrics.log_dropped)
 
     def _is_batched(self, family: str) -> bool:
-        """Whether small questions to this family are answered together when they wait."""
+        """Whether small questions to this family are answered together when they wait.
+
+        That is where there are networks, for which it pays most, and where all answer each row by itself, so that the
+        answers are the same to the last bit.
+        """
         if self.settings.batch is not None:
             return self.settings.batch
-        members = {key for mix in self.bundle.mixes[family] for key in mix}
-        places = (LEARNERS.place(self.bundle.learners[key]) for key in members)
-        return any(batched in place for place in places for batched in BATCHED)
+        learners = {self.bundle.learners[key] for mix in self.bundle.mixes[family] for key in mix}
+        if learners <= ROW_BY_ROW:
+            return True
+        return any(batched in LEARNERS.place(learner) for learner in learners for batched in BATCHED)
 
     def _alike(self, errand: Errand) -> Hashable | None:
         """What questions must share to be answered as one; None where this one is answered alone."""
@@ -235,12 +242,17 @@ class Desk:
         return (errand.family, question.on_bad, question.fill_missing, columns, types)
 
     def _answer(self, jobs: Sequence[Job[Errand, Reply]]) -> Sequence[Reply | BaseException]:
-        """On a thread of the workplace: one reply or refusal per job."""
-        if len(jobs) > 1:
-            together = self._asked_together([job.question for job in jobs])
-            if together is not None:
-                return [self._reply(job, asked) for job, asked in zip(jobs, together, strict=True)]
-        return [self._answer_alone(job) for job in jobs]
+        """On a thread of the workplace: one reply or refusal per job.
+
+        Where something is odd about one of several, it is looked for by halves, for each is told its own by itself.
+        """
+        if len(jobs) == 1:
+            return [self._answer_alone(jobs[0])]
+        together = self._asked_together([job.question for job in jobs])
+        if together is not None:
+            return [self._reply(job, asked) for job, asked in zip(jobs, together, strict=True)]
+        half = len(jobs) // 2
+        return [*self._answer(jobs[:half]), *self._answer(jobs[half:])]
 
     def _answer_alone(self, job: Job[Errand, Reply]) -> Reply | BaseException:
         try:
@@ -268,15 +280,12 @@ class Desk:
         )
 
     def _asked_together(self, errands: Sequence[Errand]) -> list[Asked] | None:
-        """What the model says of several questions in one call; None where they are to be asked one by one.
-
-        That is where something is odd about one of them: whose it is, each is to be told by itself.
-        """
+        """What the model says of several questions in one call; None where something is odd about one of them."""
         frames = [errand.question.frame for errand in errands]
         try:
             self.metrics.batch()
             asked = self._asked(errands[0], pd.concat(frames, ignore_index=True))
-        except Exception:  # it comes again, and is told, when they are asked one by one
+        except Exception:  # it comes again, and is told, when its question is asked alone
             return None
         if asked.bad_rows or asked.unseen or asked.notes:
             return None

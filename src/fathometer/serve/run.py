@@ -20,6 +20,7 @@ from fathometer.serve.connection import connections_within
 from fathometer.serve.desk import Desk
 from fathometer.serve.examples import curl_line, example_row
 from fathometer.serve.listening import BACKLOG, listening_socket, url_of
+from fathometer.serve.log import open_log
 from fathometer.serve.settings import Settings, check_settings
 from fathometer.serve.workers import supervise
 
@@ -49,6 +50,8 @@ def run(path: Path, settings: Settings, say: Say) -> None:
     listening = listening_socket(settings)
     try:
         if settings.workers > 1:
+            if settings.log.file is not None:
+                open_log(settings.log.file).close()  # made once, before all open it at the same moment
             supervise(answer_at, path, settings, listening, say)
         else:
             answer_at(path, settings, listening, say)

@@ -40,7 +40,8 @@ class Settings:
     keys: who knows one of these may ask; none: no key is asked for, which needs no_key unless only this machine can
         reach the server. open_metrics: /metrics needs no key.
     workers: processes. threads: questions answered at a time in each.
-    batch: whether small questions that wait are answered as one; None: where the model holds networks.
+    batch: whether small questions that wait are answered as one; None: where the model holds networks, or
+        nothing but trees, whose answers stay the same to the last bit.
     trust_native: whether members are opened that only the library which wrote them can read (`bundle.open_bundle`).
     drain_seconds: how long a stopping server says that it is not ready, and still answers, before it closes its door.
     stop_seconds: how long questions under way may take to finish after that.
