@@ -14,6 +14,9 @@ Model = Annotated[Path, typer.Argument(help="A run folder, or a model folder or 
 Family = Annotated[
     str | None, typer.Option(help="classical, deep, pretrained or together. [the verdict's choice]")
 ]
+TrustNative = Annotated[
+    bool, typer.Option("--trust-native", help="Open members that only their own library can read.")
+]
 
 
 @app.command()
@@ -21,9 +24,7 @@ def pack(
     run: Model,
     out: Annotated[Path, typer.Option("--out", "-o", help="A folder, or one file (.fathom or .zip).")],
     family: Family = None,
-    trust_native: Annotated[
-        bool, typer.Option("--trust-native", help="Open members that only their own library can read.")
-    ] = False,
+    trust_native: TrustNative = False,
 ) -> None:
     """Make a model to hand on: one family's, in a folder or in one file that opens anywhere."""
     import fathometer.api as api
@@ -70,9 +71,7 @@ def serve(
             "--batch/--no-batch", help="Answer small questions that wait together. [networks, trees]"
         ),
     ] = None,
-    trust_native: Annotated[
-        bool, typer.Option("--trust-native", help="Open members that only their own library can read.")
-    ] = False,
+    trust_native: TrustNative = False,
     log: Annotated[
         Path | None, typer.Option(help="SQLite file for questions and answers. [the user's state folder]")
     ] = None,
@@ -127,10 +126,13 @@ def export(
     quantized: Annotated[
         bool, typer.Option("--quantized", help="Networks in 8 bits; what that costs is measured.")
     ] = False,
+    trust_native: TrustNative = False,
 ) -> None:
     """Write a model as one ONNX file, once it is shown to answer the same."""
     import fathometer.api as api
 
-    exported = api.export(model, onnx, family=family, member=member, quantized=quantized)
+    exported = api.export(
+        model, onnx, family=family, member=member, quantized=quantized, trust_native=trust_native
+    )
     for sentence in exported.sentences():
         typer.echo(clean(sentence))
