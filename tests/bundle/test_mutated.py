@@ -32,8 +32,10 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("models")
     for member in members_of_all(folder / "trials"):
         pack_members(folder / member.key, [member])
-    for kept in sorted(path for path in OLD.iterdir() if (path / "model").is_dir()):
+    for kept in sorted(path for path in OLD.iterdir() if path.is_dir()):
         shutil.copytree(kept, folder / f"kept-{kept.name}")
+        if (kept / "model.fathom").is_file():
+            shutil.unpack_archive(kept / "model.fathom", folder / f"kept-{kept.name}" / "model", "zip")
     return folder
 
 

@@ -59,4 +59,14 @@ def test_a_member_in_a_form_of_another_library_is_opened_for_those_alone_who_say
 
 
 def test_every_format_so_far_is_kept() -> None:
-    assert {folder.name for folder in OLD.iterdir() if folder.is_dir()} >= {"1"}
+    assert {folder.name for folder in OLD.iterdir() if folder.is_dir()} >= {"1", "2"}
+    assert {open_bundle(path).format for path in KEPT} == {1, 2}
+
+
+def test_a_kept_model_of_the_newest_format_has_all_that_goes_with_it() -> None:
+    with open_bundle(OLD / "2" / "model.fathom") as bundle:
+        bundle.check()
+        assert bundle.golden is not None and len(bundle.golden["rows"]) == 32
+        assert bundle.reference is not None and len(bundle.reference["columns"]) == 4
+        assert bundle.verdict is not None
+        assert "numpy" in bundle.requires
