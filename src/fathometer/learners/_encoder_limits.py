@@ -81,11 +81,7 @@ def check_configuration(config: Mapping[str, Any], folder: Path) -> None:
         UserError: it cannot.
     """
     for name, value in _numbers(config, "", 0):
-        limit = (
-            MOST_LAYERS
-            if FIELDS_OF_LAYERS.search(name) and not name.endswith(("_ids", "_id"))
-            else LARGEST_NUMBER
-        )
+        limit = MOST_LAYERS if FIELDS_OF_LAYERS.search(name) else LARGEST_NUMBER
         if abs(value) > limit and "token_id" not in name and value != 1e30:
             raise UserError(
                 f"{folder / 'config.json'} says {name} = {value:g}, and {limit:,} is the most. Take another encoder."

@@ -91,6 +91,7 @@ def checked_kernel(parts: State, columns: int) -> State:
         ("middle", "scale", "seen", "shares", "heat"),
     )
     centres = array(parts["centres"], "centres", None, columns)
+    demand(len(centres) <= 4 * MOST_CENTRES, "there are too many centres")
     weights = array(parts["weights"], "weights", len(centres), None)
     number(parts["gamma"], "gamma", 0.0)
     count = classes(parts["classes"])

@@ -16,7 +16,7 @@ from fathometer.task import Task
 Floats = npt.NDArray[np.float32]
 
 LEVELS_SHOWN = 40  # a code column with more levels gets only its commonest ones as columns of their own
-MOST_LEVELS = 1_000  # that any version gave columns of their own
+MOST_LEVELS, MOST_ENCODED = 100, 16  # that any version gave a code column as columns of their own
 LEVELS_PLAIN = 12  # and one with more than this also gets a target encoding
 CLASSES_ENCODED = 8  # with more classes a target encoding would add too many columns
 PRIOR_ROWS = 10.0  # weight of the overall mean in a target encoding, in rows
@@ -125,13 +125,15 @@ class Matrix:
             all(count < max(size, 1) for count, size in zip(levels, sizes, strict=True)),
             "levels are too many",
         )
+        flagged = wholes(state["flagged"], "flagged", 0, columns - 1)
+        demand(list(flagged) == sorted(set(flagged)), "flagged should rise")
         runs = [wholes(run, "a run", 0, columns, count=2) for run in state.get("runs", ())]
         return cls(
             centre,
             spread,
             fill,
             truth(state["bends"], "bends"),
-            wholes(state["flagged"], "flagged", 0, columns - 1),
+            flagged,
             levels,
             truth(state["ordinal"], "ordinal"),
             {int(key): _checked_table(int(key), one, sizes) for key, one in state["tables"].items()},
@@ -141,7 +143,9 @@ class Matrix:
 
 def _checked_table(column: int, encoding: Any, sizes: tuple[int, ...]) -> Floats:
     demand(0 <= column < len(sizes), f"there is no code column {column}")
-    return array(encoding, "a target encoding", sizes[column], None)
+    found = array(encoding, "a target encoding", sizes[column], None)
+    demand(found.shape[1] <= MOST_ENCODED, "a target encoding is too wide")
+    return found
 
 
 def scaled_matrix(

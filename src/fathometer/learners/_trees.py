@@ -18,6 +18,7 @@ from fathometer.task import Prediction
 WALKED = (
     1 << 15
 )  # rows times trees up to which they are walked through here; of more scikit-learn's code is quicker
+HELD = 1 << 20  # numbers of their answers, held at a time
 NODE = -1  # in place of a child: there is none, and the node is a leaf
 
 
@@ -54,7 +55,8 @@ class Trees:
 
     def mean(self, rows: Floats) -> Prediction:
         """Mean of the trees' answers, (rows, width)."""
-        if len(rows) * len(self.counts) > WALKED:
+        walks = len(rows) * len(self.counts)
+        if walks > WALKED or walks * self.values.shape[1] > HELD:
             return self._mean_of_many(rows)
         leaves = self._leaves(rows)
         # added up one after the other, as below: another order would give other last digits

@@ -18,6 +18,8 @@ from fathometer.learners._matrix import Floats, scaled_matrix
 from fathometer.learners._sklearn import MatrixModel, normalised
 from fathometer.task import Prediction, Task
 
+MOST_ASKED = 1_000  # neighbours; no recipe asks for as many
+
 
 class NeighboursModel(MatrixModel):
     """The training rows and their targets."""
@@ -30,7 +32,7 @@ class NeighboursModel(MatrixModel):
         table(parts, "parts", ("rows", "target", "classes", "count"))
         rows = array(parts["rows"], "rows", None, columns)
         demand(len(rows), "there are no rows")
-        whole(parts["count"], "count", 1, len(rows))
+        whole(parts["count"], "count", 1, min(len(rows), MOST_ASKED))
         count = classes(parts["classes"])
         if count:
             array(parts["target"], "target", len(rows), kinds="iu", low=0, high=count - 1)

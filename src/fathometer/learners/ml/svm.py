@@ -25,6 +25,7 @@ from fathometer.learners._sklearn import (
 )
 from fathometer.task import Prediction, Task
 
+DISTANCES = 1 << 23  # to support vectors, held at a time
 WIDE = 256  # with more columns distances are taken along the axes that vary most
 LONG = 240.0  # processor seconds in which twice the usual rows of pictures can be learned from
 KEPT = 0.97  # of the variance, by these axes
@@ -42,7 +43,10 @@ class SvmModel(MatrixModel):
     """Support vectors and their weights; for classes, one decision per pair, made into probabilities."""
 
     def answer(self, matrix: Floats) -> Prediction:
-        decisions = _decisions(_along(matrix, self.parts.get("axes", NO_AXES)), self.parts)
+        rows = _along(matrix, self.parts.get("axes", NO_AXES))
+        step = max(1, DISTANCES // max(len(self.parts["vectors"]), 1))  # so that memory stays bounded
+        starts = range(0, max(len(rows), 1), step)
+        decisions = np.concatenate([_decisions(rows[at : at + step], self.parts) for at in starts])
         if self.parts["classes"] == 0:
             return np.asarray(decisions[:, 0] * self.parts["scale"] + self.parts["middle"])
         scores = (
