@@ -6,14 +6,17 @@ import json
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 from crafting import pack_members, pretrained_members
 
 from fathometer.api import shipping
-from fathometer.bundle import Member, open_bundle
+from fathometer.bundle import Member, open_bundle, pack
+from fathometer.bundle.golden import golden_of
 from fathometer.data.wire import from_wire
 from fathometer.engines.inline import Inline
+from fathometer.errors import BadBundle
 
 pytest.importorskip("transformers")
 
@@ -50,3 +53,23 @@ def test_a_packed_model_is_packed_again_with_its_encoders(
         if key.startswith("frozen"):  # who tuned an encoder holds its own
             assert len(list((packed.folder / "encoders").iterdir())) == 1
         assert {"torch"} < set(packed.requires)
+
+
+def test_who_reads_with_an_encoder_may_be_off_by_more(
+    made: tuple[Path, list[Member]], tmp_path: Path
+) -> None:
+    """Encoders may read in bfloat16, and another processor's sums of that differ in the third digit."""
+    members, bundle = made[1], open_bundle(made[0])
+    golden = golden_of(bundle, None)
+    for off, fits in ((0.005, True), (0.05, False)):
+        said = {name: (np.asarray(told) + off).tolist() for name, told in golden["answers"].items()}
+        pack(
+            tmp_path / "model", schema=bundle.schema, task=bundle.task, members=members, mixes=bundle.mixes,
+            default=bundle.default, about={}, golden=lambda draft, said=said: golden | {"answers": said},
+        )  # fmt: skip
+        again = open_bundle(tmp_path / "model")
+        if fits:
+            again.check()
+        else:
+            with pytest.raises(BadBundle, match="off by"):
+                again.check()

@@ -32,7 +32,7 @@ MICRO = 1e6
 
 
 def make_reference(
-    rows: Rows, *, most: int = 10_000, seed: int = 0, answers: Mapping[str, Any] | None = None
+    rows: Rows, *, most: int = 3_000, seed: int = 0, answers: Mapping[str, Any] | None = None
 ) -> dict[str, Any]:
     """Sketches of every column: plain data, the same whatever the order of the rows.
 
