@@ -26,6 +26,7 @@ class Gate:
     def __init__(self, app: AsgiApp, routes: Routes, metrics: Metrics, settings: Settings) -> None:
         self.app, self.routes, self.metrics = app, routes, metrics
         self.settings = settings
+        self._names = frozenset(name.lower() for name in settings.names)
         self._digests = [_digest(key.encode()) for key in settings.keys]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -64,10 +65,10 @@ class Gate:
     def _is_ours(self, host: str, scope: Scope) -> bool:
         """Whether the Host header names this server: a page that rebinds its own name to our address does not."""
         settings = self.settings
-        if settings.unix_socket is not None or "*" in settings.names:
+        if settings.unix_socket is not None or "*" in self._names:
             return True
         name, port = _split(host)
-        if host in settings.names or name in settings.names:
+        if host in self._names or name in self._names:
             return True
         if settings.is_local:
             server = scope.get("server") or (None, None)
