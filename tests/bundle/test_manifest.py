@@ -399,6 +399,14 @@ def test_a_file_that_changes_after_opening_is_refused_when_it_is_needed(copied: 
         _ = bundle.verdict
 
 
+def test_a_model_answers_wherever_the_program_goes(copied: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(copied.parent)
+    bundle = open_bundle("model")
+    monkeypatch.chdir("/")
+    assert len(bundle.predict(asked())) == 5
+    assert bundle.verdict == {"use": "classical"}
+
+
 def test_a_file_that_changes_while_it_is_read_is_seen(copied: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     bundle = open_bundle(copied)
     path = copied / "members" / "a-linear" / "model.json"

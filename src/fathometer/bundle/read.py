@@ -270,7 +270,8 @@ def open_bundle(path: Path | str, limits: Limits = LIMITS, *, trust_native: bool
     """
     shown = Path(path)
     if not shown.is_file():
-        return replace(_opened(shown, shown, limits, None), trusted=trust_native)
+        # members are read later, from wherever the program has gone by then
+        return replace(_opened(shown.absolute(), shown, limits, None), trusted=trust_native)
     private = PrivateFolder(unpack(Path(os.path.realpath(shown)), limits))
     try:
         return replace(_opened(private.path, shown, limits, private), trusted=trust_native)
