@@ -127,6 +127,13 @@ def test_encoders_bring_what_their_form_needs(tmp_path: Path) -> None:
     assert set(found) >= {"scipy", "torch"} | {name for name in ("onnxruntime", "tokenizers") if has(name)}
 
 
+def test_an_encoder_that_was_tuned_brings_what_it_needs(tmp_path: Path) -> None:
+    (tmp_path / "encoder").mkdir()
+    (tmp_path / "encoder" / "tokenizer.json").write_text("{}")
+    found = requirements(["finetune"], ["text"], [tmp_path])
+    assert set(found) >= {"torch"} | {name for name in ("transformers", "tokenizers") if has(name)}
+
+
 def test_versions_are_those_that_are_installed() -> None:
     found = requirements(["boosting"], ["image"])
     assert found["numpy"] == np.__version__

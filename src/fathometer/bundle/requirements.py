@@ -54,6 +54,10 @@ def requirements(
         wanted = read_json(folder / ENCODERS_FILE) if (folder / ENCODERS_FILE).exists() else []
         for one in wanted:
             named.update(OF_ENCODERS.get(str(one.get("form")), ()))
+        if (
+            next(folder.rglob("tokenizer.json"), None) is not None
+        ):  # an encoder that was tuned is the member's own
+            named.update(OF_ENCODERS["transformers"])
     versions = {name: _version(name) for name in sorted(named, key=str.lower)}
     return {name: version for name, version in versions.items() if version}
 
