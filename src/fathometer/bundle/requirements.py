@@ -13,7 +13,7 @@ from fathometer.core.files import read_json
 from fathometer.learner import LEARNERS
 
 ALWAYS = ("numpy", "pandas", "pyarrow", "safetensors")
-OF_KINDS: Mapping[str, tuple[str, ...]] = {"text": ("scipy",), "image": ("scipy", "pillow")}
+OF_KINDS: Mapping[str, tuple[str, ...]] = {"text": ("scipy",), "image": ("pillow",)}
 OF_ENCODERS: Mapping[str, tuple[str, ...]] = {
     "onnx": ("onnxruntime", "tokenizers", "torch"),
     "transformers": ("transformers", "tokenizers", "torch"),
@@ -22,7 +22,7 @@ OF_ENCODERS: Mapping[str, tuple[str, ...]] = {
 OF_FAMILIES: Mapping[str, tuple[str, ...]] = {
     "fathometer.learners.ml": (),
     "fathometer.learners.dl": ("torch",),
-    "fathometer.learners.pretrained": ("torch",),
+    "fathometer.learners.pretrained": ("scipy", "torch"),
 }
 OF_LEARNERS: Mapping[str, tuple[str, ...]] = {
     "boosting": ("lightgbm",),

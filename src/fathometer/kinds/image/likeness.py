@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy.spatial import cKDTree
 
 from fathometer.core.pictures import PictureArray, Pixels
 from fathometer.kinds.image.grids import Floats, reduced
@@ -46,6 +46,8 @@ ASKED_AT_ONCE = 16384
 
 def near_duplicates(pictures: PictureArray) -> Pairs:
     """(pairs, 2) rows that show nearly the same, each pair once; of equal pictures the first row stands for all."""
+    from scipy.spatial import cKDTree  # by studies alone: an answer needs none of it
+
     digests = pictures.digests()
     rows = np.sort(np.unique(digests, return_index=True)[1])
     rows = rows[~pictures.isna()[rows]]
@@ -110,7 +112,7 @@ class Search:
 
 
 def _candidates(
-    tree: cKDTree, search: Search, pictures: PictureArray, rows: Places, whole_coarse: Floats, crop: float
+    tree: Any, search: Search, pictures: PictureArray, rows: Places, whole_coarse: Floats, crop: float
 ) -> npt.NDArray[np.int64]:
     """(pairs, 2) places in `rows`: of a whole picture, and of one that shows the same when its borders are cut off."""
     # projections are no further apart than what they are projections of, so no pair is lost

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
-import scipy.ndimage
 
 from fathometer.core.pictures import PictureArray, Pixels, blank_pixels, digest_of
 from fathometer.kinds.image.grids import grey_of, reduced
@@ -53,6 +52,8 @@ def disturbed_pictures(pictures: PictureArray, size: float, rng: np.random.Gener
 
 
 def _spoiled(pixels: Pixels, size: float, rng: np.random.Generator) -> Pixels:
+    import scipy.ndimage  # by studies alone: an answer needs none of it
+
     shares = pixels.astype(np.float32) / 255
     across = np.sqrt(pixels.shape[1] * pixels.shape[2])
     blur = size * across / 28.0  # in pixels: a third of one at 28 pixels a side and size 0.3

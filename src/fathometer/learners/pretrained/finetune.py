@@ -87,7 +87,7 @@ class FineTune(Learner):
 
     family = "pretrained"
     title = "fine-tuned encoder"
-    needs = ("torch",)  # and what the form of its encoder takes (data/encoder_files.py)
+    needs = ("scipy", "torch")  # and what the form of its encoder takes (data/encoder_files.py)
     presets: ClassVar[Any] = ((4, {}),)
     encoder: str = ""
     folder: str = ""

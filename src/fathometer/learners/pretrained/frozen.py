@@ -63,7 +63,7 @@ class Frozen(Learner):
 
     family = "pretrained"
     title = "frozen encoder with a simple head"
-    needs = ("torch",)  # and what the form of its encoder takes (data/encoder_files.py)
+    needs = ("scipy", "torch")  # and what the form of its encoder takes (data/encoder_files.py)
     presets: ClassVar[Any] = ((1, {}),)
     encoder: str = ""
     folder: str = ""
