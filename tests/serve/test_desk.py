@@ -132,17 +132,19 @@ def test_what_is_odd_about_one_question_is_told_to_no_other(bundle: Bundle) -> N
     assert answers[2].json["bad"][0]["shown"] == "old"
 
 
-def test_networks_and_trees_alone_are_asked_together(bundle: Bundle) -> None:
+def test_networks_and_what_answers_row_by_row_are_asked_together(bundle: Bundle) -> None:
     deep = replace(bundle, learners={"a-linear": "linear", "a-boosting": "mlp"})
     trees = replace(bundle, learners={"a-linear": "tree", "a-boosting": "boosting"})
-    assert not any(Desk(bundle)._batched.values())
-    assert Desk(deep)._batched == {"classical": True, "baseline": False}
-    assert all(Desk(trees)._batched.values())
-    assert not Desk(deep, Settings(batch=False))._batched["classical"]
+    kernels = replace(bundle, learners={"a-linear": "linear", "a-boosting": "svm"})
+    assert Desk(bundle)._largest == {"classical": 1_024, "baseline": 1_024}
+    assert Desk(kernels)._largest["classical"] == 1
+    assert Desk(deep)._largest["classical"] == 32
+    assert Desk(trees)._largest["classical"] == 1_024
+    assert Desk(deep, Settings(batch=False))._largest["classical"] == 1
 
 
 @pytest.mark.parametrize("learner", sorted(ROW_BY_ROW))
-def test_trees_answer_rows_together_as_one_by_one_to_the_last_bit(learner: str) -> None:
+def test_these_answer_rows_together_as_one_by_one_to_the_last_bit(learner: str) -> None:
     try:
         recipe = LEARNERS.get(learner)()
     except MissingExtra as error:

@@ -30,7 +30,8 @@ T = TypeVar("T")
 
 BATCHED = (".learners.dl.", ".learners.pretrained.")
 """Where the learners lie whose rows are cheaper together; known by place, so that nothing is imported to know it."""
-ROW_BY_ROW = frozenset({"baseline", "tree", "forest", "boosting", "catboost"})
+NETWORK_ROWS, PLAIN_ROWS = 32, 1_024  # answered as one at most: a network takes long over many
+ROW_BY_ROW = frozenset({"baseline", "linear", "additive", "tree", "forest", "boosting", "catboost"})
 """Learners in whose arithmetic rows never meet, as they do in a product of matrices."""
 BUSY_SECONDS, SLOW_SECONDS = 1, 10  # after which one may try again
 MOST_SLOW = 4  # explanations that are made or wait
@@ -81,11 +82,9 @@ class Desk:
         self.labels: tuple[str, ...] = tuple(getattr(bundle.task, "labels", ()))
         self.metrics = Metrics(self.name, self.version, bundle.schema.names)
         self.log = self._opened_log()
-        self._batched = {family: self._is_batched(family) for family in bundle.mixes}
-        self._place: Workplace[Errand, Reply] = Workplace(
-            self._answer, self.settings.threads, self.settings.batch_rows
-        )
-        self._slow: Workplace[Callable[[], object], object] = Workplace(_done, 1, 1)
+        self._largest = {family: self._rows_together(family) for family in bundle.mixes}
+        self._place: Workplace[Errand, Reply] = Workplace(self._answer, self.settings.threads)
+        self._slow: Workplace[Callable[[], object], object] = Workplace(_done, 1)
         self._apart = ThreadPoolExecutor(1, "apart")
         self._made: dict[Callable[[Desk], object], object] = {}
         self.is_ready = True
@@ -190,7 +189,16 @@ class Desk:
     async def _answered(self, errand: Errand) -> Reply:
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Reply] = loop.create_future()
-        self._place.put(Job(errand, len(errand.question.frame), self._alike(errand), future, loop))
+        self._place.put(
+            Job(
+                errand,
+                len(errand.question.frame),
+                self._alike(errand),
+                future,
+                loop,
+                self._largest[errand.family],
+            )
+        )
         self.metrics.in_progress(self._place.count)
         try:
             return await self._in_time(future)
@@ -219,23 +227,23 @@ class Desk:
         names = self.bundle.schema.names
         return PredictionLog(self.settings.log, names, self.metrics.log_error, self.metrics.log_dropped)
 
-    def _is_batched(self, family: str) -> bool:
-        """Whether small questions to this family are answered together when they wait.
+    def _rows_together(self, family: str) -> int:
+        """How many rows of questions to this family are answered as one where they wait; 1: never.
 
-        That is where there are networks, for which it pays most, and where all answer each row by itself, so that the
-        answers are the same to the last bit.
+        That is done where there are networks, for which it pays most, and where all answer each row by itself, so that
+        the answers are the same to the last bit.
         """
-        if self.settings.batch is not None:
-            return self.settings.batch
         learners = {self.bundle.learners[key] for mix in self.bundle.mixes[family] for key in mix}
-        if learners <= ROW_BY_ROW:
-            return True
-        return any(batched in LEARNERS.place(learner) for learner in learners for batched in BATCHED)
+        is_deep = any(batched in LEARNERS.place(learner) for learner in learners for batched in BATCHED)
+        wanted = self.settings.batch
+        if wanted is False or (wanted is None and not is_deep and not learners <= ROW_BY_ROW):
+            return 1
+        return self.settings.batch_rows or (NETWORK_ROWS if is_deep else PLAIN_ROWS)
 
     def _alike(self, errand: Errand) -> Hashable | None:
         """What questions must share to be answered as one; None where this one is answered alone."""
         question = errand.question
-        if not self._batched[errand.family] or len(question.frame) >= self.settings.batch_rows:
+        if len(question.frame) >= self._largest[errand.family]:
             return None
         # equal types too: joined with fractions, whole numbers would read otherwise
         columns, types = tuple(question.frame.columns), tuple(question.frame.dtypes)

@@ -41,7 +41,7 @@ class Settings:
         reach the server. open_metrics: /metrics needs no key.
     workers: processes. threads: questions answered at a time in each.
     batch: whether small questions that wait are answered as one; None: where the model holds networks, or
-        nothing but trees, whose answers stay the same to the last bit.
+        nothing but what answers each row by itself, to the last bit. batch_rows: at most so many; None: by the model.
     trust_native: whether members are opened that only the library which wrote them can read (`bundle.open_bundle`).
     drain_seconds: how long a stopping server says that it is not ready, and still answers, before it closes its door.
     stop_seconds: how long questions under way may take to finish after that.
@@ -58,7 +58,7 @@ class Settings:
     threads: int = 1
     batch: bool | None = None
     trust_native: bool = False
-    batch_rows: int = 32
+    batch_rows: int | None = None
     limits: Limits = field(default_factory=Limits)
     log: LogSettings = field(default_factory=LogSettings)
     drain_seconds: float = 1.0

@@ -19,7 +19,8 @@ class Job(Generic[Q, A]):
     """One question under way.
 
     alike: what questions must share to be answered as one; None: answered alone. size: its rows.
-    started: seconds by `time.perf_counter` when a thread took it; 0 while it waits.
+    largest: rows that may be answered as one with it. started: seconds by `time.perf_counter` when a thread took it; 0
+        while it waits.
     """
 
     question: Q
@@ -27,6 +28,7 @@ class Job(Generic[Q, A]):
     alike: Hashable | None
     future: asyncio.Future[A]
     loop: asyncio.AbstractEventLoop
+    largest: int = 1
     asked: float = field(default_factory=time.perf_counter)
     started: float = 0.0
 
@@ -34,16 +36,14 @@ class Job(Generic[Q, A]):
 class Workplace(Generic[Q, A]):
     """Threads that take jobs in their order.
 
-    answer: called on a thread with the questions of alike jobs; gives one answer, or error, per question.
-    largest: rows that are answered as one at most. No job waits for others to come: only those that had to wait anyhow,
+    answer: called on a thread with the questions of alike jobs; gives one answer, or error, per question. No job waits for others to come: only those that had to wait anyhow,
     because the threads were busy, are taken together. So a lone question loses no time.
     """
 
     def __init__(
-        self, answer: Callable[[Sequence[Job[Q, A]]], Sequence[A | BaseException]], threads: int, largest: int
+        self, answer: Callable[[Sequence[Job[Q, A]]], Sequence[A | BaseException]], threads: int
     ) -> None:
         self.answer = answer
-        self.largest = largest
         self.count = 0
         """Jobs that wait or are being answered; those given up but still running are among them."""
         self._waiting: deque[Job[Q, A]] = deque()
@@ -101,7 +101,7 @@ class Workplace(Generic[Q, A]):
         jobs, rows = [first], first.size
         while first.alike is not None and self._waiting:
             following = self._waiting[0]
-            if following.alike != first.alike or rows + following.size > self.largest:
+            if following.alike != first.alike or rows + following.size > first.largest:
                 break
             rows += following.size
             jobs.append(self._waiting.popleft())
