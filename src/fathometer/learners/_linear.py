@@ -81,7 +81,7 @@ def weighed(rows: npt.NDArray[Any], parts: State) -> Prediction:
 def _products(rows: npt.NDArray[Any], weights: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     """(rows, outputs); of a table of usual width to the last bit the same whatever other rows are asked with a row.
 
-    The kernels behind `@` add up in an order that depends on how many rows there are. Sparse rows are summed one by one.
+    The kernels behind `@` add up in an order that depends on how many rows there are; sparse rows are summed alone.
     """
     if isinstance(rows, np.ndarray) and rows.shape[1] <= MOST_ADDED:
         scores: npt.NDArray[np.float64] = np.einsum("ij,kj->ik", rows, weights, optimize=False)

@@ -36,8 +36,10 @@ class Job(Generic[Q, A]):
 class Workplace(Generic[Q, A]):
     """Threads that take jobs in their order.
 
-    answer: called on a thread with the questions of alike jobs; gives one answer, or error, per question. No job waits for others to come: only those that had to wait anyhow,
-    because the threads were busy, are taken together. So a lone question loses no time.
+    answer: called on a thread with the questions of alike jobs; gives one answer, or error, per question.
+
+    No job waits for others to come: only those that had to wait anyhow, because the threads were busy, are taken
+    together. So a lone question loses no time.
     """
 
     def __init__(
