@@ -51,7 +51,9 @@ def grown(aim: str) -> tuple[lightgbm.Booster, str, int]:
     """A model of LightGBM's own, its text, and how many classes it answers (1: a number)."""
     settings, outputs = AIMS[aim]
     rows = some_rows(400, 0)
-    signal = np.tanh(np.nan_to_num(rows[:, 0])) + 5 * (np.nan_to_num(rows[:, 4]) % 5 > 2) + np.isnan(rows[:, 1])
+    signal = (
+        np.tanh(np.nan_to_num(rows[:, 0])) + 5 * (np.nan_to_num(rows[:, 4]) % 5 > 2) + np.isnan(rows[:, 1])
+    )
     target = (
         signal
         if outputs == 1
@@ -288,3 +290,22 @@ def test_a_tree_that_leads_back_or_beyond_is_refused() -> None:
         damaged[name][0] = wrong
         with pytest.raises(BadBundle):
             Trees.from_state(damaged, columns, width)
+
+
+@pytest.mark.parametrize(
+    "claimed",
+    [
+        lambda nodes: [2**62, 2**62, 2**62, 2**62 + nodes],  # which add up to the nodes, in 64 bits
+        lambda nodes: [2**63 - 1, 2**63 - 1, nodes + 2],
+        lambda nodes: [nodes, 0],
+        lambda nodes: [nodes + 1, -1],
+        lambda nodes: [],
+    ],
+)
+def test_trees_that_claim_more_nodes_than_there_are_are_refused(claimed: Callable[[int], list[int]]) -> None:
+    toy = make_toy("two classes", ["number"], 2)
+    model = LEARNERS.get("tree")().fit(toy.train, toy.valid, toy.task, Run(seconds=5))
+    state = model.parts["trees"]  # type: ignore[attr-defined]
+    wrong = {**state, "counts": np.array(claimed(len(state["left"])), dtype=np.int64)}
+    with pytest.raises(BadBundle):
+        Trees.from_state(wrong, state["features"], state["values"].shape[1])

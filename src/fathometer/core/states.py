@@ -29,6 +29,7 @@ WRONG = (
 )
 """What code that expects a right state raises at a wrong one."""
 MOST = 1 << 31  # no count in a state is as large
+LARGEST_SUM = 1 << 62  # that 64 bits hold without wrapping
 
 
 def damaged(what: str) -> NoReturn:
@@ -105,6 +106,26 @@ def array(
     if value.size and high is not None:
         demand(value.max() <= high, f"{name} should not lie above {high}")
     return value
+
+
+def counts(
+    value: Any, name: str, total: int, *, count: int | None = None, low: int = 0
+) -> npt.NDArray[np.int64]:
+    """How many each of several things has, of `total` in all.
+
+    What is repeated or cut by such numbers trusts them: their sum must be the total, and no sum of them may wrap.
+
+    Args:
+        count: of things, where that is known.
+        low: the least that one has.
+
+    Raises:
+        BadBundle: they are no such numbers.
+    """
+    found = array(value, name, count, kinds="i", low=low, high=total)
+    demand(len(found) * total < LARGEST_SUM, f"{name} are too many")
+    demand(int(found.sum(dtype=np.int64)) == total, f"{name} should add up to {total:,}")
+    return found.astype(np.int64)
 
 
 def whole(value: Any, name: str, low: int = 0, high: int = MOST) -> int:

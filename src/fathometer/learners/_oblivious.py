@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fathometer.core.files import State
-from fathometer.core.states import array, demand, table
+from fathometer.core.states import array, counts, demand, table
 from fathometer.kind import Features
 
 DEEPEST = 16  # levels of a tree; the library's own limit
@@ -102,7 +102,8 @@ class ObliviousTrees:
         table(state, "trees", NAMES)
         column = array(state["column"], "column", None, kinds="i", low=0, high=numbers - 1)
         coded = array(state["coded"], "coded", None, kinds="i", low=0, high=len(sizes) - 1)
-        own = array(state["sizes"], "sizes", len(coded), kinds="i")
+        truths = array(state["truths"], "truths", None, kinds="b")
+        own = counts(state["sizes"], "sizes", len(truths), count=len(coded))
         demand(own.tolist() == [sizes[place] for place in coded.tolist()], "sizes are those of other codes")
         depths = array(state["depths"], "depths", None, kinds="i", low=0, high=DEEPEST)
         demand(len(depths), "there are no trees")
@@ -115,7 +116,7 @@ class ObliviousTrees:
             missing=array(state["missing"], "missing", len(column), kinds="b"),
             coded=coded,
             sizes=own,
-            truths=array(state["truths"], "truths", int(own.sum()), kinds="b"),
+            truths=truths,
             depths=depths.astype(np.int64),
             asked=array(state["asked"], "asked", int(depths.sum()), kinds="i", low=0, high=questions - 1),
             values=array(state["values"], "values", int((1 << depths.astype(np.int64)).sum()), width),

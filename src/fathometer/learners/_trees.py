@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fathometer.core.files import State
-from fathometer.core.states import array, demand, table, whole
+from fathometer.core.states import array, counts, demand, table, whole
 from fathometer.learners._matrix import Floats
 from fathometer.task import Prediction
 
@@ -82,24 +82,24 @@ class Trees:
         """
         table(state, "trees", ("counts", "left", "right", "feature", "threshold", "values", "features"))
         whole(state["features"], "features", columns, columns)
-        counts = array(state["counts"], "counts", None, kinds="i", low=1)
-        nodes = int(counts.sum())
-        demand(len(counts) and nodes == len(state["left"]), "trees and nodes disagree")
+        nodes = len(array(state["left"], "left", None, kinds="i"))
+        sizes = counts(state["counts"], "counts", nodes, low=1)
+        demand(nodes, "there are no trees")
         left, right = (array(state[name], name, nodes, kinds="i", low=NODE) for name in ("left", "right"))
         feature = array(state["feature"], "feature", nodes, kinds="i")
         threshold = array(state["threshold"], "threshold", nodes)
         values = array(state["values"], "values", nodes, width)
         inner = left != NODE
-        own = np.arange(nodes) - np.repeat(np.cumsum(counts) - counts, counts)
-        sizes = np.repeat(counts, counts)[inner]
+        own = np.arange(nodes) - np.repeat(np.cumsum(sizes) - sizes, sizes)
+        beyond = np.repeat(sizes, sizes)[inner]
         sound = (
             (inner == (right != NODE)).all()
             # a child always comes after its parent, so a walk from the root must end
-            and all(((child > own)[inner] & (child[inner] < sizes)).all() for child in (left, right))
+            and all(((child > own)[inner] & (child[inner] < beyond)).all() for child in (left, right))
             and ((feature[inner] >= 0) & (feature[inner] < columns)).all()
         )
         demand(sound, "a tree points outside itself, or beyond the columns")
-        return cls(counts, left, right, feature, threshold, values, columns)
+        return cls(sizes, left, right, feature, threshold, values, columns)
 
     def _leaves(self, rows: Floats) -> npt.NDArray[np.intp]:
         """(rows, trees) place of the leaf each row comes to, step by step for all at a time."""

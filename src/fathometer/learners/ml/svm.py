@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fathometer.core.files import State
-from fathometer.core.states import array, classes, demand, number, table
+from fathometer.core.states import array, classes, counts, demand, number, table
 from fathometer.data.rows import Rows
 from fathometer.learner import Facts, Learner, Range, Run
 from fathometer.learners._inputs import Inputs
@@ -160,13 +160,13 @@ def _along(rows: Floats, axes: Floats) -> Floats:
 
 
 def _kept(machine: Any, gamma: float, outputs: int) -> State:
-    counts = machine.n_support_ if outputs else np.array([len(machine.support_vectors_)])
+    held = machine.n_support_ if outputs else np.array([len(machine.support_vectors_)])
     # scikit-learn turns the signs of a two-class machine round in its public attributes
     return {
         "vectors": machine.support_vectors_.astype(np.float32),
         "duals": np.asarray(machine.dual_coef_, dtype=np.float64),
         "intercepts": np.asarray(machine.intercept_, dtype=np.float64),
-        "counts": counts.astype(np.int64),
+        "counts": held.astype(np.int64),
         "gamma": gamma,
         "classes": outputs,
     }
@@ -179,10 +179,9 @@ def _checked_machines(parts: State, vectors: int) -> int:
         BadBundle: weights and counts do not belong to them.
     """
     duals = array(parts["duals"], "duals", None, vectors)
-    counts = array(parts["counts"], "counts", None, kinds="i", low=0, high=vectors)
-    demand(counts.sum() == vectors, "counts do not sum to the vectors")
+    held = counts(parts["counts"], "counts", vectors)
     sides = len(duals) + 1
-    demand(len(duals) >= 1 and (sides == 2 or len(counts) == sides), "duals and counts disagree")
+    demand(len(duals) >= 1 and (sides == 2 or len(held) == sides), "duals and counts disagree")
     machines = sides * (sides - 1) // 2
     array(parts["intercepts"], "intercepts", machines)
     return machines
@@ -194,14 +193,14 @@ def _decisions(rows: Floats, parts: State) -> npt.NDArray[np.float64]:
     asked = rows.astype(np.float64)
     square = (asked**2).sum(axis=1)[:, None] + (vectors**2).sum(axis=1) - 2 * asked @ vectors.T
     kernel = np.exp(-parts["gamma"] * np.maximum(square, 0.0))
-    duals, counts = parts["duals"], parts["counts"]
+    duals, held = parts["duals"], parts["counts"]
     if len(duals) == 1:
         single: npt.NDArray[np.float64] = kernel @ duals.T + parts["intercepts"]
         return single
-    starts = np.concatenate([[0], np.cumsum(counts)])
+    starts = np.concatenate([[0], np.cumsum(held)])
     pairs = []
-    for i in range(len(counts)):
-        for j in range(i + 1, len(counts)):
+    for i in range(len(held)):
+        for j in range(i + 1, len(held)):
             mine, other = slice(starts[i], starts[i + 1]), slice(starts[j], starts[j + 1])
             pairs.append(kernel[:, mine] @ duals[j - 1, mine] + kernel[:, other] @ duals[i, other])
     return np.asarray(np.stack(pairs, axis=1) + parts["intercepts"])
