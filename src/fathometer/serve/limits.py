@@ -9,6 +9,8 @@ import pandas as pd
 from fathometer.serve.question import Question, RefusedError
 
 MIB = 2**20
+TEXTS_PER_BODY = 2
+"""Bytes of texts that a question may hold for each byte that a body may have: packed bodies can repeat one text."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,14 @@ class Limits:
     connections: int = 2_000
     explained_predictions: int = 200_000
     feedback: int = 10_000
+
+    @property
+    def text_bytes(self) -> int:
+        """Of all texts (and pictures) of one question, each counted as often as it stands there.
+
+        A body that is not packed holds no more than it is long, so whoever unpacks one has to count.
+        """
+        return TEXTS_PER_BODY * self.body_bytes
 
 
 def check_size(question: Question, limits: Limits) -> None:

@@ -147,7 +147,8 @@ def test_one_long_text_in_every_row_stays_one_text() -> None:
     codes = pyarrow.array(np.zeros(10_000, dtype=np.int32))
     level = pyarrow.DictionaryArray.from_arrays(codes, pyarrow.array(["x" * 1_000_000]))
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    frame = from_parquet(written(pyarrow.table({"name": level})), SCHEMA, LIMITS)
+    limits = Limits(body_bytes=10_000 * 1_000_000)
+    frame = from_parquet(written(pyarrow.table({"name": level})), SCHEMA, limits)
     assert len({id(cell) for cell in frame["name"]}) == 1  # 10 GB otherwise
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 200_000
 
@@ -250,6 +251,28 @@ def test_a_wide_value_repeated_by_few_bits_is_counted() -> None:
     assert len(body) < 150_000
     assert describe_anew(body, {"name"}).unpacked > 3 * 100_000
     assert from_parquet(body, SCHEMA, LIMITS)["name"].tolist() == wide.to_pylist()
+
+
+def repeated(text: str, rows: int) -> bytes:
+    codes = pyarrow.array(np.zeros(rows, dtype=np.int32))
+    level = pyarrow.DictionaryArray.from_arrays(codes, pyarrow.array([text]))
+    return written(pyarrow.table({"size": np.zeros(rows), "name": level}), compression="zstd")
+
+
+def test_one_text_in_many_rows_counts_as_often_as_it_stands_there() -> None:
+    limits = Limits(body_bytes=100_000)
+    body = repeated("x" * 1_000, 201)
+    assert len(body) < 6_000
+    with pytest.raises(RefusedError) as refusal:
+        from_parquet(body, SCHEMA, limits)
+    assert refusal.value.status == 413
+    assert from_parquet(repeated("x" * 1_000, 200), SCHEMA, limits)["name"].tolist() == ["x" * 1_000] * 200
+
+
+def test_a_text_that_is_too_long_for_a_cell_is_refused_however_well_it_packs() -> None:
+    with pytest.raises(RefusedError) as refusal:
+        from_parquet(repeated("x" * 101, 1), SCHEMA, Limits(cell_bytes=100))
+    assert refusal.value.status == 422
 
 
 def test_a_footer_that_contradicts_itself_does_not_end_the_process() -> None:
