@@ -593,6 +593,7 @@ FOREIGN = {
     "pickle called text": ("more.txt", PICKLES[0]),
     "pickle called catboost": ("more.cbm", PICKLES[0]),
     "pickle called onnx": ("more.onnx", PICKLES[0]),
+    "onnxruntime's own format called onnx": ("more.onnx", b"\x08\x80\x01\x00ORTM" + bytes(100)),
     "zip called json": ("more.json", zipped([Piece(b"x", b"")])),
     "zip called text": ("more.txt", zipped([Piece(b"x", b"")])),
     "tar called text": ("more.txt", _tar()),

@@ -152,7 +152,9 @@ def fault_of_content(path: str, start: bytes, size: int) -> str | None:
     if ending == "cbm":
         return None if start.startswith(b"CBM1") else "it is no CatBoost model"
     if ending == "onnx":
-        return None if start.startswith(b"\x08") else "it is no ONNX model"
+        # what onnxruntime takes for its own format, whatever else it may be, is not what would be looked at
+        is_sound = start.startswith(b"\x08") and start[4:8] != b"ORTM"
+        return None if is_sound else "it is no ONNX model"
     if ending in _PLAIN_ENDINGS:
         return "it is no text" if b"\0" in start or start.startswith((b"\x80", b"PK")) else None
     return f"a model folder holds no files that end in .{ending[:20]}"

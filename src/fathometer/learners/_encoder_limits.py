@@ -24,6 +24,9 @@ LARGEST_NUMBER = 10_000_000  # in a configuration: more than any vocabulary has 
 MOST_LAYERS = 256
 DEEPEST = 8  # graphs in graphs
 MOST_NODES = 200_000
+ORT_MARK = (
+    b"ORTM"  # at the fifth byte: what onnxruntime reads as its own format, in which nothing is looked at here
+)
 ENDLESS = frozenset({"Loop", "Scan"})
 STANDARD = frozenset({b"", b"ai.onnx", b"ai.onnx.ml"})
 MICROSOFT = b"com.microsoft"
@@ -137,6 +140,8 @@ def check_graph(raw: bytes, path: Path) -> None:
 def _check_model(model: memoryview) -> None:
     if len(model) > LARGEST_GRAPH:
         raise ValueError("it is larger than two gigabytes")
+    if model[4:8] == ORT_MARK:
+        raise ValueError("it is in onnxruntime's own format")
     nodes = [0]
     graphs = 0
     for field, value in _fields(model):
@@ -206,6 +211,8 @@ def _fields(message: memoryview) -> Iterator[tuple[int, int | memoryview]]:
     while at < len(message):
         key, at = _varint(message, at)
         field, wire = key >> 3, key & 7
+        if field == 0:  # which protobuf does not know
+            raise ValueError("it is damaged")
         if wire == 0:
             value, at = _varint(message, at)
             yield field, value

@@ -94,6 +94,8 @@ def session(folder: Path) -> Any:
     options = runtime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     options.log_severity_level = 3
+    # bytes can be two things: what was looked at as protobuf must not be read in the runtime's own format
+    options.add_session_config_entry("session.load_model_format", "ONNX")
     path = onnx_file(folder)
     raw = path.read_bytes()
     check_graph(raw, path)

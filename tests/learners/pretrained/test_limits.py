@@ -6,9 +6,11 @@ import json
 import struct
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from fathometer.errors import UserError
+from fathometer.learners import _encoder_onnx
 from fathometer.learners._encoder_limits import (
     GPT2,
     LLAMA3,
@@ -17,6 +19,7 @@ from fathometer.learners._encoder_limits import (
     check_tokenizer,
     is_plain,
 )
+from fathometer.learners._encoder_onnx import session
 
 PLAIN = [" ", r"\s+", r"\d", r"[^\s]+|\p{L}+", "##", r" ?\p{N}{1,3}|'s|[A-Z]+", r"\[CLS\]|\[SEP\]"]
 DANGEROUS = [
@@ -112,6 +115,9 @@ REFUSED = {
     "no graph": message((1, 8)),
     "two graphs": model(node("Gemm")) + model(node("Gemm")),
     "cut off": model(node("Gemm"), tensors=(TENSOR,))[:-3],
+    "a field that cannot be": message((1, 8), (0, 7)) + model(node("Gemm")),
+    "another format as well": message((1, 8), (9, 7))[:4] + b"ORTM" + model(node("Gemm")),
+    "the mark of another format in a sound file": b"\x08\x08\x42\x04ORTM" + model(node("Gemm")),
     "no protobuf": b"\xff" * 40,
     "nothing": b"",
 }
@@ -119,6 +125,33 @@ REFUSED = {
 
 def test_a_usual_graph_is_taken() -> None:
     check_graph(model(node("Gemm"), node("Gelu", "com.microsoft"), tensors=(TENSOR,)), Path("model.onnx"))
+
+
+def test_the_runtime_takes_nothing_for_its_own_format(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runtime = pytest.importorskip("onnxruntime", reason="encoders as ONNX are an extra")
+    onnx = pytest.importorskip("onnx", reason="models are made with it here")
+    shape = onnx.helper.make_tensor_value_info("x", onnx.TensorProto.FLOAT, ["rows"])
+    there = onnx.helper.make_tensor_value_info("y", onnx.TensorProto.FLOAT, ["rows"])
+    graph = onnx.helper.make_graph([onnx.helper.make_node("Neg", ["x"], ["y"])], "g", [shape], [there])
+    path = tmp_path / "model.onnx"
+    onnx.save(
+        onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 17)], ir_version=8), path
+    )
+    assert session(tmp_path).run(None, {"x": np.ones(2, dtype=np.float32)})[0].tolist() == [-1.0, -1.0]
+    options = runtime.SessionOptions()
+    options.optimized_model_filepath = str(tmp_path / "other")
+    options.add_session_config_entry("session.save_model_format", "ORT")
+    runtime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    path.write_bytes((tmp_path / "other").read_bytes())
+    assert path.read_bytes()[4:8] == b"ORTM"
+    runtime.InferenceSession(path.read_bytes(), providers=["CPUExecutionProvider"])  # as it would be read
+    with pytest.raises(UserError, match="cannot be run"):
+        session(tmp_path)
+    monkeypatch.setattr(_encoder_onnx, "check_graph", lambda raw, path: None)
+    with pytest.raises(UserError, match="cannot be run"):
+        session(tmp_path)
 
 
 @pytest.mark.parametrize("what", REFUSED)
