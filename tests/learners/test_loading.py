@@ -69,6 +69,46 @@ def test_a_network_that_claims_to_be_huge_allocates_nothing(setting: str, toy: T
             LEARNERS.get("mlp").load(tmp_path)
 
 
+def test_networks_are_made_only_as_far_as_there_are_weights_for_them(
+    toy: Toy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    learner = LEARNERS.get("mlp")
+    saved("mlp", toy, tmp_path)
+    state = read_state(tmp_path, "network")
+    further = {f"x{place}": np.zeros(1, dtype=np.float32) for place in range(300)}
+    state |= {"weights": {**state["weights"], **further}, "networks": 300}
+    state["settings"] |= {"depth": 300, "width": 1}
+    write_state(tmp_path, "network", state)
+    made, make = [], learner.network  # type: ignore[attr-defined]
+
+    def counted(*told: Any) -> Any:
+        made.append(1)
+        return make(*told)
+
+    monkeypatch.setattr(learner, "network", counted)
+    with pytest.raises(BadBundle, match="fewer networks"):
+        learner.load(tmp_path)
+    assert len(made) == 1
+    state["settings"]["depth"] = 2_000
+    state["weights"] |= {f"y{place}": np.zeros(1, dtype=np.float32) for place in range(2_000)}
+    write_state(tmp_path, "network", state)
+    with pytest.raises(BadBundle, match="depth"):
+        learner.load(tmp_path)
+    assert len(made) == 1
+
+
+def test_layers_of_many_columns_of_pictures_are_made_only_as_far_as_there_are_weights(tmp_path: Path) -> None:
+    toy = make_toy("two classes", ["image"], 2)
+    saved("cnn", toy, tmp_path, side=24, filters=4, epochs=1)
+    state = read_state(tmp_path, "network")
+    LEARNERS.get("cnn").load(tmp_path)
+    state["settings"]["depth"] = len(state["weights"])
+    state["inputs"]["pictures"] += [{**state["inputs"]["pictures"][0], "column": "another"}]
+    write_state(tmp_path, "network", state)
+    with pytest.raises(BadBundle, match="fewer layers"):
+        LEARNERS.get("cnn").load(tmp_path)
+
+
 def test_places_that_a_network_looks_up_are_its_own(toy: Toy, tmp_path: Path) -> None:
     saved("mlp", toy, tmp_path)
     state = read_state(tmp_path, "network")

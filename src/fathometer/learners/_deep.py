@@ -32,7 +32,7 @@ from fathometer.learners._clock import Watch
 from fathometer.learners._inputs import Inputs
 from fathometer.learners._loop import Examples, Lesson, Pace, outputs_of, seed_of, seeded, train
 from fathometer.learners._tensors import Batches, Layout, Scaling, layout_of
-from fathometer.learners._weights import checked_weights_of, filled, make_room, recipe_from
+from fathometer.learners._weights import alike, checked_weights_of, filled, make_room, recipe_from
 from fathometer.task import Prediction, Task
 
 FILE = "network"
@@ -241,7 +241,7 @@ def load_network(learner_class: type[DeepLearner], folder: Path) -> DeepModel:
         count = whole(state["networks"], "networks", 1, weights)
 
         def make() -> Together:
-            networks = [learner.network(layout, start.to("meta")) for _ in range(count)]
+            networks = alike(lambda: learner.network(layout, start.to("meta")), count, weights)
             return Together(networks, [1.0] * count)
 
         trained = filled(make, state["weights"], lambda empty: make_room(empty, state["weights"], ""))

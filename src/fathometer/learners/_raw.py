@@ -28,7 +28,7 @@ from fathometer.learners._raw_picture_encoders import MOST_FILTERS, PictureReade
 from fathometer.learners._raw_pictures import LARGEST_SIDE, Changes, Sight, may_be_mirrored
 from fathometer.learners._raw_word_encoders import WordReader, WordRecipe
 from fathometer.learners._raw_words import Vocabulary
-from fathometer.learners._weights import checked_weights_of, filled, recipe_from
+from fathometer.learners._weights import alike, checked_weights_of, filled, recipe_from
 from fathometer.task import Prediction, Task
 
 FILE = "network"
@@ -302,9 +302,12 @@ def load_network(learner_class: type[RawLearner], folder: Path) -> RawModel:
         demand(len(answers.start()) == inputs.layout.outputs, "answers and outputs disagree")
         count = whole(state["networks"], "networks", 1, weights)
         start = answers.start().to("meta")
+        deep = inputs.pictures if learner.reads == PICTURES else inputs.words
+        # each of these columns has an encoder of its own, of so many layers
+        demand(getattr(learner, "depth", 1) * len(deep) <= weights, "there are weights of fewer layers")
 
         def make() -> Together:
-            networks: list[nn.Module] = [learner.network(inputs, plan, start) for _ in range(count)]
+            networks = alike(lambda: learner.network(inputs, plan, start), count, weights)
             return Together(networks, [1.0] * count)
 
         together = filled(make, state["weights"])

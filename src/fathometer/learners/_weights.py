@@ -26,6 +26,7 @@ L = TypeVar("L", bound=Learner)
 LARGEST = 1_000_000  # whole number among a recipe's settings
 COUNTS_OF_PARTS = frozenset({"depth", "networks", "members"})
 ABOVE_NOUGHT = frozenset({"running_var", "heats"})
+MOST_PARTS = 1_024  # layers of a network, or networks side by side
 MOST_KEPT = 1 << 17  # rows that a network keeps in mind
 
 
@@ -47,6 +48,17 @@ def filled(make: Callable[[], T], weights: Any, ready: Callable[[T], None] = lam
     network.load_state_dict(found, assign=True)
     demand(not any(one.is_meta for one in [*network.parameters(), *network.buffers()]), "weights are missing")
     return network.requires_grad_(False).eval()
+
+
+def alike(make: Callable[[], nn.Module], count: int, weights: int) -> list[nn.Module]:
+    """So many networks that are alike; the first one alone is made where a file has too few weights for all.
+
+    Raises:
+        BadBundle: it has.
+    """
+    first = make()
+    demand(count * len(first.state_dict()) <= weights, "there are weights of fewer networks")
+    return [first, *(make() for _ in range(count - 1))]
 
 
 def make_room(network: nn.Module, weights: Any, prefix: str) -> None:
@@ -76,7 +88,7 @@ def _setting(name: str, value: Any, usual: Any, weights: int) -> Any:
     if isinstance(usual, bool):
         return truth(value, name)
     if isinstance(usual, int):
-        return whole(value, name, 0, weights if name in COUNTS_OF_PARTS else LARGEST)
+        return whole(value, name, 0, min(weights, MOST_PARTS) if name in COUNTS_OF_PARTS else LARGEST)
     if isinstance(usual, float):
         return number(value, name, -LARGEST, LARGEST)
     if isinstance(usual, str):
