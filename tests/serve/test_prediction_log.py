@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import sqlite3
@@ -12,6 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 from in_process import NAMES, ROW, Asked
 
@@ -21,6 +23,7 @@ from fathometer.serve import log as log_module
 from fathometer.serve.desk import Desk
 from fathometer.serve.log import default_place, open_log
 from fathometer.serve.settings import LogSettings, Settings
+from fathometer.serve.trimming import used_bytes
 
 
 @contextmanager
@@ -171,6 +174,93 @@ def test_a_log_that_is_too_slow_drops_and_counts(
     with logging(bundle, tmp_path / "log") as served:
         assert served.ask("POST", "/predict", {"rows": [ROW] * 11}).status == 200
         assert "fathometer_log_dropped_rows_total 11.0" in served.ask("GET", "/metrics").body.decode()
+
+
+def test_what_waits_to_be_written_is_bounded_by_its_bytes_too(
+    bundle: Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(log_module, "QUEUED_BYTES", 10_000)
+    long = ROW | {"<i>plan": "x" * 10_000}
+    with logging(bundle, tmp_path / "log") as served:
+        assert served.ask("POST", "/predict", {"rows": [long]}).status == 200
+        assert served.ask("POST", "/predict", {"rows": [ROW]}).status == 200
+        assert served.desk.log is not None and served.desk.log.flush()
+        assert served.desk.log._queued_bytes == 0
+        assert "fathometer_log_dropped_rows_total 1.0" in served.ask("GET", "/metrics").body.decode()
+    assert len(rows_of(tmp_path / "log")) == 1
+
+
+def test_a_text_in_many_rows_of_parquet_counts_in_each(
+    bundle: Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(log_module, "QUEUED_BYTES", 500_000)
+    stream = io.BytesIO()
+    pd.DataFrame([ROW | {"<i>plan": "x" * 10_000}] * 100).to_parquet(stream)
+    with logging(bundle, tmp_path / "log") as served:
+        sort = {"content-type": "application/vnd.apache.parquet"}
+        assert len(stream.getvalue()) < 50_000
+        assert served.ask("POST", "/invocations", stream.getvalue(), sort).status == 200
+        assert "fathometer_log_dropped_rows_total 100.0" in served.ask("GET", "/metrics").body.decode()
+
+
+def test_what_waits_is_written_in_parts(
+    bundle: Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(log_module, "WRITTEN_BYTES", 1)
+    with logging(bundle, tmp_path / "log") as served:
+        for place in range(5):
+            served.ask("POST", "/predict", {"rows": [ROW], "keys": [str(place)]})
+        assert served.desk.log is not None and served.desk.log.flush()
+        assert len(rows_of(tmp_path / "log")) == 5
+
+
+def test_of_a_long_text_the_digest_is_kept(bundle: Bundle, tmp_path: Path) -> None:
+    with logging(bundle, tmp_path / "log") as served:
+        rows = [ROW | {"<i>plan": "ü" * size} for size in (1024, 1025, 1025)]
+        assert served.ask("POST", "/predict", {"rows": rows}).status == 200
+    kept = [json.loads(row["features"])["<i>plan"] for row in rows_of(tmp_path / "log")]
+    assert kept[0] == "ü" * 1024
+    assert kept[1] == kept[2] and set(kept[1]) == {"blake2b", "bytes"} and kept[1]["bytes"] == 2050
+
+
+def test_true_answers_push_out_no_more_predictions_than_they_leave_room_for(
+    bundle: Bundle, tmp_path: Path
+) -> None:
+    file, limit = tmp_path / "log", 400_000
+    with logging(bundle, file, size_bytes=limit) as served:
+        served.ask("POST", "/predict", {"rows": [ROW] * 200})
+        assert served.desk.log is not None and served.desk.log.flush()
+        for part in range(6):
+            truths = [
+                {"id": f"{part}-{place}", "value": 1, "note": "x" * 900, "time": "t" * 900}
+                for place in range(100)
+            ]
+            assert served.ask("POST", "/feedback", {"feedback": truths}).json["new"] == 100
+            connection = open_log(file)
+            assert used_bytes(connection) <= limit
+            connection.close()
+    assert len(rows_of(file)) == 200
+    truths = [row["row_key"] for row in rows_of(file, table="feedback")]
+    assert 0 < len(truths) < 300 and truths[-1] == "5-99"
+
+
+def test_predictions_leave_true_answers_as_much_room(bundle: Bundle, tmp_path: Path) -> None:
+    file = tmp_path / "log"
+    with logging(bundle, file, size_bytes=400_000) as served:
+        served.ask(
+            "POST", "/feedback", {"feedback": [{"id": str(place), "value": 1} for place in range(100)]}
+        )
+        for _ in range(10):
+            served.ask("POST", "/predict", {"rows": [ROW | {"<i>plan": "x" * 500}] * 200})
+            assert served.desk.log is not None and served.desk.log.flush()
+    assert 0 < len(rows_of(file)) < 2000 and len(rows_of(file, table="feedback")) == 100
+
+
+def test_a_log_with_room_for_nothing_is_emptied(bundle: Bundle, tmp_path: Path) -> None:
+    with logging(bundle, tmp_path / "log", size_bytes=1) as served:
+        served.ask("POST", "/predict", {"rows": [ROW] * 50})
+        assert served.ask("POST", "/feedback", {"feedback": [{"id": "a", "value": 1}]}).json["new"] == 1
+    assert rows_of(tmp_path / "log") == []
 
 
 def test_cells_that_no_json_holds_are_kept_as_near_as_can_be(bundle: Bundle, tmp_path: Path) -> None:

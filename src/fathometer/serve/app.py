@@ -48,6 +48,7 @@ class App:
             else:
                 with self._bodies.holding() as holding:
                     body = await self._bodies.read(headers, receive, holding)
+                    asking.set(Asking(request, protocol.name, len(body)))
                     asked = Request(method, headers, _query(scope["query_string"]), parameters, body)
                     response = await route.answer(self.desk, asked)
         except RefusedError as refusal:

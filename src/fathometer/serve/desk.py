@@ -19,7 +19,7 @@ from fathometer.bundle.asking import ON_BAD, Asked, ask
 from fathometer.bundle.read import Bundle
 from fathometer.errors import BadBundle, UnknownName, UserError
 from fathometer.learner import LEARNERS
-from fathometer.serve.limits import Limits, check_size
+from fathometer.serve.limits import TEXT_BYTES, Limits, check_size
 from fathometer.serve.log import Entry, PredictionLog
 from fathometer.serve.metrics import Metrics
 from fathometer.serve.question import Question, RefusedError, Reply
@@ -41,10 +41,11 @@ logger = logging.getLogger("fathometer.serve")
 
 @dataclass(frozen=True)
 class Asking:
-    """The request that is being answered: the name it has here, and the protocol by which it came."""
+    """The request that is being answered: the name it has here, the protocol by which it came, and its length."""
 
     request: str
     protocol: str
+    body_bytes: int = 0
 
 
 asking: ContextVar[Asking | None] = ContextVar("asking", default=None)
@@ -59,12 +60,13 @@ def request_in_hand() -> str:
 
 @dataclass(frozen=True)
 class Errand:
-    """A question, with what is known of it beside its rows."""
+    """A question, with what is known of it beside its rows. text_bytes: of its texts and pictures, at most."""
 
     question: Question
     family: str
     request: str
     protocol: str
+    text_bytes: int
 
 
 class Desk:
@@ -147,7 +149,8 @@ class Desk:
             )
         now = asking.get()
         request = question.request or request_in_hand()
-        errand = Errand(question, family, request, now.protocol if now else "")
+        text_bytes = max(now.body_bytes if now else 0, question.frame.attrs.get(TEXT_BYTES, 0))
+        errand = Errand(question, family, request, now.protocol if now else "", text_bytes)
         return await self._answered(errand)
 
     def family(self, name: str | None) -> str:
@@ -325,7 +328,8 @@ class Desk:
         self.metrics.cells(question.frame)
         self.metrics.oddities(asked.unseen, asked.bad_rows)
         if self.log is not None:
-            self.log.put(Entry(reply, question.frame, errand.protocol, time.time(), seconds))
+            frame, protocol, size = question.frame, errand.protocol, errand.text_bytes
+            self.log.put(Entry(reply, frame, protocol, time.time(), seconds, size))
         return reply
 
 

@@ -17,6 +17,8 @@ from fathometer.serve.codecs.objects import object_of
 from fathometer.serve.limits import Limits
 from fathometer.serve.log import open_log
 from fathometer.serve.question import RefusedError
+from fathometer.serve.settings import LogSettings
+from fathometer.serve.trimming import trim
 
 FIELDS = ("id", "value", "time", "source", "note")
 LONGEST_ID, LONGEST_TEXT = 200, 1_000
@@ -60,8 +62,10 @@ def truths_of(body: bytes, media_type: str, limits: Limits) -> list[Truth]:
     return [_truth(item, place) for place, item in enumerate(found)]
 
 
-def keep(path: Path, truths: Sequence[Truth]) -> Received:
+def keep(path: Path, truths: Sequence[Truth], settings: LogSettings) -> Received:
     """Write true answers to the log; one that is there already, by row, source and value, is not written again.
+
+    The oldest rows beyond what the settings allow go at once.
 
     Raises:
         sqlite3.Error: the log cannot be written; nothing was kept.
@@ -81,6 +85,7 @@ def keep(path: Path, truths: Sequence[Truth]) -> Received:
             is not None
             for truth in truths
         )
+        trim(connection, settings)
         connection.execute("COMMIT")
     return Received(len(truths), new, len(truths) - new, known, len(truths) - known)
 

@@ -12,6 +12,9 @@ MIB = 2**20
 TEXTS_PER_BODY = 2
 """Bytes of texts that a question may hold for each byte that a body may have: packed bodies can repeat one text."""
 
+TEXT_BYTES = "text bytes"
+"""Among the attributes of a frame: how long its texts are, where a codec unpacked more than the body's own length."""
+
 
 @dataclass(frozen=True)
 class Limits:

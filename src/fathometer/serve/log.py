@@ -27,13 +27,17 @@ from fathometer.data.wire import to_wire
 from fathometer.errors import UserError
 from fathometer.serve.question import Reply
 from fathometer.serve.settings import LogSettings
+from fathometer.serve.trimming import trim
 
 APPLICATION = 0x66617468  # "fath", by which SQLite files say whose they are
 FORMAT = 1
 QUEUED_ROWS = 50_000  # beyond these an answer is not logged, but counted
+QUEUED_BYTES = 128 * 2**20  # likewise
+WRITTEN_BYTES = 32 * 2**20  # what is written as one transaction at most, or a single answer
+CELL_BYTES = 64  # of memory, about, besides the characters of a text
 WRITE_SECONDS = 0.25  # what has gathered is written as one transaction so often
 LOCK_SECONDS = 5.0
-LARGE_BYTES = 1024  # of a picture, say: its digest is kept instead
+LARGE_BYTES = 1024  # of a picture or a text: the digest of a longer one is kept instead
 HASH_BYTES = 8
 
 TABLES = """
@@ -91,13 +95,24 @@ logger = logging.getLogger("fathometer.serve")
 
 @dataclass(frozen=True)
 class Entry:
-    """One reply with what it answers."""
+    """One reply with what it answers. text_bytes: of the texts and pictures among the cells, about."""
 
     reply: Reply
     frame: pd.DataFrame
     protocol: str
     time: float
     seconds: float
+    text_bytes: int = 0
+
+    @property
+    def rows(self) -> int:
+        """How many are answered."""
+        return len(self.reply.row_ids)
+
+    @property
+    def held_bytes(self) -> int:
+        """About how much memory it holds while it waits; told without a look at the cells, which takes longer."""
+        return self.text_bytes + CELL_BYTES * self.frame.size + self.reply.prediction.nbytes
 
 
 def default_place(model: str) -> Path:
@@ -166,8 +181,9 @@ class PredictionLog:
         self.path = settings.file
         self._columns = tuple(columns)
         self._on_error, self._on_drop = on_error, on_drop
-        self._queue: deque[Entry | threading.Event] = deque()
-        self._queued_rows = 0
+        self._queue: deque[tuple[Entry, int] | threading.Event] = deque()
+        """Answers, each with the bytes that it holds, and who waits for those before them to be written."""
+        self._queued_rows, self._queued_bytes = 0, 0
         self._lock = threading.Lock()
         self._hurry = threading.Event()
         self._is_open = True
@@ -178,12 +194,17 @@ class PredictionLog:
 
     def put(self, entry: Entry) -> None:
         """Log an answer some time soon, or drop and count it; never waits."""
-        rows = len(entry.reply.row_ids)
+        rows, size = entry.rows, entry.held_bytes
         with self._lock:
-            is_full = self._queued_rows + rows > QUEUED_ROWS or not self._is_open
+            is_full = (
+                self._queued_rows + rows > QUEUED_ROWS
+                or self._queued_bytes + size > QUEUED_BYTES
+                or not self._is_open
+            )
             if not is_full:
                 self._queued_rows += rows
-                self._queue.append(entry)
+                self._queued_bytes += size
+                self._queue.append((entry, size))
         if is_full:
             self._on_drop(rows)
 
@@ -234,24 +255,34 @@ class PredictionLog:
         self._write_queued()
 
     def _write_queued(self) -> None:
+        while taken := self._taken():
+            entries = [item[0] for item in taken if isinstance(item, tuple)]
+            if entries:
+                rows = sum(entry.rows for entry in entries)
+                try:
+                    self._write(entries)
+                except Exception as error:  # a full disk, a lock, cells that cannot be written: answers go on
+                    logger.warning("the log could not be written: %s", error)
+                    self._on_error()
+                    self._on_drop(rows)
+                finally:
+                    with self._lock:
+                        self._queued_rows -= rows
+                        self._queued_bytes -= sum(item[1] for item in taken if isinstance(item, tuple))
+            for item in taken:
+                if isinstance(item, threading.Event):
+                    item.set()
+
+    def _taken(self) -> list[tuple[Entry, int] | threading.Event]:
+        """The oldest of the queue, as many as are written at a time."""
+        taken: list[tuple[Entry, int] | threading.Event] = []
+        left = WRITTEN_BYTES
         with self._lock:
-            taken = list(self._queue)
-            self._queue.clear()
-        entries = [item for item in taken if isinstance(item, Entry)]
-        if entries:
-            rows = sum(len(entry.reply.row_ids) for entry in entries)
-            try:
-                self._write(entries)
-            except Exception as error:  # a full disk, a lock, cells that cannot be written: answers go on
-                logger.warning("the log could not be written: %s", error)
-                self._on_error()
-                self._on_drop(rows)
-            finally:
-                with self._lock:
-                    self._queued_rows -= rows
-        for item in taken:
-            if isinstance(item, threading.Event):
-                item.set()
+            while self._queue and left > 0:
+                item = self._queue.popleft()
+                left -= item[1] if isinstance(item, tuple) else 0
+                taken.append(item)
+        return taken
 
     def _write(self, entries: Sequence[Entry]) -> None:
         connection = self._connection
@@ -259,7 +290,7 @@ class PredictionLog:
         connection.execute("BEGIN IMMEDIATE")
         try:
             connection.executemany(INSERT, rows)
-            self._trim()
+            trim(connection, self.settings)
             connection.execute("COMMIT")
         except BaseException:
             if connection.in_transaction:
@@ -311,31 +342,11 @@ class PredictionLog:
         text = json.dumps(value, sort_keys=True).encode()
         return hashlib.blake2b(text, digest_size=HASH_BYTES, key=self._key).hexdigest()
 
-    def _trim(self) -> None:
-        """Remove the oldest rows beyond what may be kept."""
-        connection = self._connection
-        for table in ("prediction", "feedback"):
-            newest = connection.execute(f"SELECT max(id) FROM {table}").fetchone()[0] or 0
-            connection.execute(f"DELETE FROM {table} WHERE id <= ?", (newest - self.settings.rows,))
-        if self._size_bytes() > self.settings.size_bytes:
-            oldest, newest = connection.execute("SELECT min(id), max(id) FROM prediction").fetchone()
-            if oldest is not None:
-                connection.execute(
-                    "DELETE FROM prediction WHERE id <= ?", (oldest + max(1, (newest - oldest) // 10),)
-                )
-                connection.execute("PRAGMA incremental_vacuum")
-
-    def _size_bytes(self) -> int:
-        """Bytes of the file that hold something."""
-        sizes = [
-            int(self._connection.execute(f"PRAGMA {name}").fetchone()[0])
-            for name in ("page_count", "freelist_count", "page_size")
-        ]
-        return (sizes[0] - sizes[1]) * sizes[2]
-
 
 def _logged(cell: Any) -> Any:
-    """A cell as the log keeps it: as on the wire, but a picture by its digest."""
+    """A cell as the log keeps it: as on the wire, but a picture or a long text by its digest."""
+    if isinstance(cell, str) and len(cell) > LARGE_BYTES:
+        cell = cell.encode("utf-8", "replace")
     if isinstance(cell, bytes) and len(cell) > LARGE_BYTES:
         return {"blake2b": hashlib.blake2b(cell, digest_size=16).hexdigest(), "bytes": len(cell)}
     value = to_wire(cell)

@@ -12,7 +12,7 @@ import pyarrow.parquet
 
 from fathometer.data.schema import Schema
 from fathometer.serve.codecs.parquet_footer import BadParquetError, Described, describe_anew
-from fathometer.serve.limits import MIB, Limits, check_text
+from fathometer.serve.limits import MIB, TEXT_BYTES, Limits, check_text
 from fathometer.serve.question import RefusedError
 
 MOST_UNPACKED = 256 * MIB
@@ -64,9 +64,12 @@ def _read(file: Described, limits: Limits) -> pd.DataFrame:
         left -= size
         if left < 0:
             raise RefusedError(
-                413, f"The texts of all rows are longer than {limits.text_bytes:,} bytes. Send fewer rows at once."
+                413,
+                f"The texts of all rows are longer than {limits.text_bytes:,} bytes. Send fewer rows at once.",
             )
-    return pd.DataFrame(columns)
+    frame = pd.DataFrame(columns)
+    frame.attrs[TEXT_BYTES] = limits.text_bytes - left
+    return frame
 
 
 def _cells(name: str, column: pyarrow.ChunkedArray, limits: Limits) -> tuple[pd.Series, int]:

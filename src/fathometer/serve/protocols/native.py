@@ -106,7 +106,7 @@ async def feedback(desk: Desk, request: Request) -> Response:
         )
     try:
         await desk.apart(desk.log.flush)
-        received = await desk.apart(keep, desk.log.path, truths)
+        received = await desk.apart(keep, desk.log.path, truths, desk.log.settings)
     except (sqlite3.Error, UserError) as error:
         desk.metrics.log_error()
         raise RefusedError(
