@@ -188,3 +188,30 @@ def test_records_columns_and_other_frames_are_asked_as_frames_are(bundle: Bundle
 def test_what_is_no_table_is_refused_in_a_sentence(bundle: Bundle, given: object) -> None:
     with pytest.raises(UserError, match="Expected"):
         ask(bundle, given)
+
+
+def test_answers_have_the_index_of_the_frame_so_that_they_can_be_put_beside_it(bundle: Bundle) -> None:
+    frame = cells(40, seed=10)
+    straight = bundle.predict(frame)["prediction"]
+    turned = frame.sample(frac=1, random_state=0)
+    beside = turned.assign(answer=bundle.predict(turned)["prediction"])
+    assert beside["answer"].sort_index().equals(straight.rename("answer"))
+
+
+def test_a_column_that_hardly_reads_is_refused_and_a_cell_that_does_not_is_told(bundle: Bundle) -> None:
+    frame = cells(20)
+    with pytest.raises(UserError, match=r"'size' was learned as number, but 20 of 20"):
+        bundle.predict(frame.assign(size="x"))
+    frame.loc[3, "size"] = "x"
+    assert "1 cell of 'size'" in bundle.predict(frame).attrs["notes"][0]
+
+
+def test_probabilities_are_in_the_order_of_the_labels(bundle: Bundle, tmp_path: Path) -> None:
+    frame = cells(6)
+    assert np.array_equal(bundle.predict_proba(frame), ask(bundle, frame).prediction)
+    with pytest.raises(UserError, match="numbers"):
+        made(tmp_path, numbers=True).predict_proba(frame)
+
+
+def test_a_model_shown_says_what_it_answers(bundle: Bundle) -> None:
+    assert "answers 'y' from 3 columns" in repr(bundle)

@@ -109,7 +109,7 @@ def test_answers_are_in_the_order_of_the_rows_whatever_their_index(whole: Path) 
     straight = bundle.predict(frame)
     order = np.random.default_rng(0).permutation(40)
     turned = bundle.predict(frame.iloc[order])
-    assert turned.equals(straight.iloc[order].reset_index(drop=True))
+    assert turned.equals(straight.iloc[order])
     one = pd.concat([bundle.predict(frame.iloc[[k]]) for k in range(5)], ignore_index=True)
     assert np.allclose(one.iloc[:, 1], straight.iloc[:5, 1])
 

@@ -70,3 +70,10 @@ def test_very_many_levels_are_capped_and_counted() -> None:
 def test_few_levels_are_not_counted() -> None:
     values = CATEGORY.read(pd.Series(list("abcab"), name="c"), {"missing": [], "whole": False})
     assert CATEGORY.fit_features(values).transform(values).number_names == ()
+
+
+@pytest.mark.parametrize("learned", [["0", "1", "0"], [0, 1, 0], [0.0, 1.0, None], ["0.0", "1.0", "0"]])
+def test_whole_numbers_are_the_same_level_however_they_are_written(learned: list[object]) -> None:
+    reading = CATEGORY.learn_reading(pd.Series(learned, dtype=object, name="c"))
+    asked = [pd.Series(cells, name="c") for cells in (["0", "1"], ["0.0", "1.0"], [0, 1], [0.0, 1.0])]
+    assert [list(CATEGORY.read(cells, reading)) for cells in asked] == [["0", "1"]] * 4

@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 
 from fathometer.bundle.archive import unpack
+from fathometer.bundle.asking import ask, tidied
 from fathometer.bundle.described import demand_requirements, described
 from fathometer.bundle.format import (
     ARCHIVE_ENDINGS,
@@ -32,11 +33,9 @@ from fathometer.bundle.golden import check_golden
 from fathometer.bundle.manifest import Listed, Seal, verify
 from fathometer.core.memo import sharing
 from fathometer.core.trust import trusting
-from fathometer.data.column_names import tidy_names
 from fathometer.data.rows import Rows
 from fathometer.data.schema import Schema
 from fathometer.errors import BadBundle, FathometerError, MissingExtra, UnknownName, UnsuitableData, UserError
-from fathometer.kind import KINDS
 from fathometer.learner import LEARNERS, Learner, Model
 from fathometer.task import Prediction, Task
 
@@ -54,7 +53,7 @@ class PrivateFolder:
         self.remove = weakref.finalize(self, _remove, path, os.getpid())
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Bundle:
     """A model that predicts. Members are loaded when first needed, and kept.
 
@@ -101,36 +100,55 @@ class Bundle:
         """What was measured when it was chosen, where that is kept."""
         return self._extra(VERDICT)
 
-    def predict(self, frame: pd.DataFrame, family: str | None = None) -> pd.DataFrame:
+    def __repr__(self) -> str:
+        return (
+            f"Bundle({self.name!r}, version {self.version or 'draft'!r}: answers {self.task.target!r} from "
+            f"{len(self.schema.names)} columns; families: {', '.join(self.mixes)}; by default {self.default!r})"
+        )
+
+    def predict(self, rows: Any, family: str | None = None) -> pd.DataFrame:
         """Answers in the order of the rows: `prediction`, and for classes one `probability_<label>` each.
 
         Args:
-            frame: cells as read from a file, or typed; other columns than the inputs are ignored.
+            rows: a frame of cells as read from a file, or typed, whose index the answers get; or records, columns, or
+                a list of values where the model has one input (`bundle.asking.tidied`). Further columns are ignored.
             family: "classical", "deep", "together", "pretrained" where there is one, or "baseline"; the verdict's
                 choice unless given.
 
+        Returns:
+            `.attrs["notes"]` says in sentences what could not be read, and counts as missing.
+
         Raises:
-            UserError: a column is missing, or hardly a picture of it can be read, or the family is not in the model.
+            UserError: a column is missing, or hardly a cell of it reads as it did in training, or the family is not in
+                the model.
         """
-        if not isinstance(frame, pd.DataFrame):
-            names = f"{', '.join(self.schema.names[:10])}{' ...' if len(self.schema.names) > 10 else ''}"
+        asked = ask(self, rows, family=family)
+        if asked.bad_rows:
+            frame = tidied(rows, self.schema)
+            self.schema.demand_readable(frame, self.schema.read(frame))
+        answers = asked.answers
+        if isinstance(rows, pd.DataFrame | pd.Series):
+            answers = answers.set_axis(rows.index, axis=0)
+        answers.attrs["notes"] = list(asked.notes)
+        return answers
+
+    def predict_proba(self, rows: Any, family: str | None = None) -> Prediction:
+        """(rows, classes) probabilities, in the order of `task.labels`.
+
+        Raises:
+            UserError: as `predict` does, and where the model answers numbers.
+        """
+        if self.task.outputs == 1:
             raise UnsuitableData(
-                f"Expected a DataFrame with the columns {names}; got {type(frame).__name__}."
+                f"{self.name} answers numbers, which have no probabilities. Ask it with predict."
             )
-        # as in reading before training, or a frame that was learned from could not be answered
-        tidied, _ = tidy_names(frame.columns)
-        frame = frame.set_axis(tidied, axis=1)
-        rows = self.schema.read(frame)
-        # names of files, say, where pictures were learned from: every answer would be that of a missing picture
-        plain = [name for name, kind in rows.kinds.items() if not KINDS.get(kind).unstructured]
-        self.schema.without(plain).demand_readable(frame, rows)
-        return self.task.answer(self.predict_raw(rows, family))
+        return np.asarray(self.predict(rows, family).iloc[:, 1:].to_numpy(dtype=np.float64))
 
     def predict_raw(self, rows: Rows, family: str | None = None) -> Prediction:
         """(rows,) numbers or (rows, classes) probabilities, for rows the schema has read."""
         name = family or self.default
         if name not in self.mixes:
-            raise UnknownName("competitor in this model", name, self.mixes)
+            raise UnknownName("family in this model", name, self.mixes)
         if len(rows) == 0:
             return np.zeros((0,) if self.task.outputs == 1 else (0, self.task.outputs))
         folds = self.mixes[name]

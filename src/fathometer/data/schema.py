@@ -20,6 +20,7 @@ from fathometer.kinds._cells import MISSING_WORDS, distinct_text
 
 THINGS = (Attachment, Picture, np.ndarray)  # cells that are no text and no number
 SURE = 0.95  # a guess above this needs no other
+FEW_UNREAD = 3  # cells that do not read say nothing yet of how a column is written
 SUMMED_UP = 2_000  # cells of words or pictures from which facts are taken
 
 
@@ -135,7 +136,7 @@ class Schema:
         counts = self.unread(frame, rows)
         for name, count in counts.items():
             read = int(rows.column(name).notna().sum())
-            if count > max(1, read):
+            if count > max(FEW_UNREAD, read):
                 cell = text_named(frame)[name].dropna().iloc[0]
                 raise UnsuitableData(
                     f"{name!r} was learned as {self.column(name).kind}, but {count:,} of {count + read:,} cells do not "

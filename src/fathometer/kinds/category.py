@@ -54,7 +54,8 @@ class Category(Kind):
             missing |= {text for text in texts if text.lower() in _cells.MISSING_WORDS}
         return {
             "missing": sorted(missing),
-            "whole": all_numbers and any(WHOLE_DECIMAL.fullmatch(text) for text in rest),
+            # whatever this column held: a missing cell is enough for pandas to write 1 as 1.0 the next time
+            "whole": all_numbers,
         }
 
     def read(self, cells: pd.Series, reading: Reading) -> pd.Series:
