@@ -56,9 +56,8 @@ def truths_of(body: bytes, media_type: str, limits: Limits) -> list[Truth]:
     Raises:
         RefusedError: 400 for what cannot be read, 413 for too many, 422 for what is no true answer.
     """
-    found = _of_csv(body) if media_type.partition(";")[0].strip().lower() == "text/csv" else _of_json(body)
-    if len(found) > limits.feedback:
-        raise RefusedError(413, f"At most {limits.feedback:,} true answers at once, got {len(found):,}.")
+    is_csv = media_type.partition(";")[0].strip().lower() == "text/csv"
+    found = _of_csv(body, limits) if is_csv else _of_json(body, limits)
     return [_truth(item, place) for place, item in enumerate(found)]
 
 
@@ -90,14 +89,40 @@ def keep(path: Path, truths: Sequence[Truth], settings: LogSettings) -> Received
     return Received(len(truths), new, len(truths) - new, known, len(truths) - known)
 
 
-def _of_json(body: bytes) -> list[Mapping[str, Any]]:
-    lines = [line for line in body.splitlines() if line.strip()]
-    if lines and all(SAGEMAKER[0].encode() in line for line in lines):
+def _of_json(body: bytes, limits: Limits) -> list[Mapping[str, Any]]:
+    lines = _lines_of_sagemaker(body, limits)
+    if lines:
         return [_of_sagemaker(object_of(line, (*SAGEMAKER, "eventId"))) for line in lines]
     found = object_of(body, ("feedback",)).get("feedback")
+    _check_count(len(found) if isinstance(found, list) else 0, limits)
     if not isinstance(found, list) or not all(isinstance(item, dict) for item in found):
         raise RefusedError(422, 'Expected {"feedback": [{"id": ROW, "value": TRUTH}]}.')
     return found
+
+
+def _lines_of_sagemaker(body: bytes, limits: Limits) -> list[bytes]:
+    """The lines, where each that is not blank is a record of SageMaker's; none where one is not."""
+    lines: list[bytes] = []
+    for line in io.BytesIO(body):  # one after another, for there may be millions of them
+        if line.isspace():
+            continue
+        if SAGEMAKER[0].encode() not in line:
+            return []
+        lines.append(line)
+        _check_count(len(lines), limits)
+    return lines
+
+
+def _check_count(count: int, limits: Limits) -> None:
+    """Refuse more true answers than may be.
+
+    Raises:
+        RefusedError: 413.
+    """
+    if count > limits.feedback:
+        raise RefusedError(
+            413, f"At most {limits.feedback:,} true answers are read at once. Send them in parts."
+        )
 
 
 def _of_sagemaker(event: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -115,7 +140,7 @@ def _of_sagemaker(event: Mapping[str, Any]) -> Mapping[str, Any]:
     }
 
 
-def _of_csv(body: bytes) -> list[Mapping[str, Any]]:
+def _of_csv(body: bytes, limits: Limits) -> list[Mapping[str, Any]]:
     try:
         reader = csv.DictReader(io.StringIO(body.decode("utf-8-sig"), newline=""), strict=True)
         names = list(reader.fieldnames or ())
@@ -128,6 +153,7 @@ def _of_csv(body: bytes) -> list[Mapping[str, Any]]:
                     422, f"Line {reader.line_num} of the csv has more cells than there are columns."
                 )
             rows.append({name: cell or None for name, cell in row.items()})
+            _check_count(len(rows), limits)
     except UnicodeDecodeError as error:
         raise RefusedError(400, "The csv is not in UTF-8. Write it so.") from error
     except csv.Error as error:

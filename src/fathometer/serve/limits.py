@@ -12,6 +12,8 @@ MIB = 2**20
 TEXTS_PER_BODY = 2
 """Bytes of texts that a question may hold for each byte that a body may have: packed bodies can repeat one text."""
 
+MOST_PARTS = 2_000_000
+"""Lists and objects in a body of JSON: nobody else is answered while they are made, which takes half a second then."""
 TEXT_BYTES = "text bytes"
 """Among the attributes of a frame: how long its texts are, where a codec unpacked more than the body's own length."""
 
@@ -70,6 +72,22 @@ def check_size(question: Question, limits: Limits) -> None:
         raise RefusedError(
             422, f"Expected one key per row, got {len(question.keys):,} keys for {rows:,} rows. Send as many."
         )
+
+
+def check_parts(body: bytes, *, values: bool = False) -> None:
+    """Refuse JSON of more parts than may be, before any of them is made.
+
+    values: whether single values count as well, for a parser that takes long over each.
+
+    Raises:
+        RefusedError: 413.
+    """
+    if len(body) <= MOST_PARTS:
+        return
+    marks = (b"[", b"{", b",") if values else (b"[", b"{")
+    if sum(body.count(mark) for mark in marks) > MOST_PARTS:
+        what = "values (where some are NaN)" if values else "lists and objects"
+        raise RefusedError(413, f"At most {MOST_PARTS:,} {what} are read from JSON. Send fewer rows at once.")
 
 
 def check_text(cell: str, column: str, limits: Limits) -> None:

@@ -14,7 +14,7 @@ from fathometer.data.wire import from_wire
 from fathometer.errors import UnknownName, UnreadableData
 from fathometer.serve.desk import Desk
 from fathometer.serve.explain import Wish
-from fathometer.serve.limits import Limits, check_text
+from fathometer.serve.limits import Limits, check_parts, check_text
 from fathometer.serve.openapi import holds_bytes
 from fathometer.serve.question import Question, RefusedError
 
@@ -58,14 +58,14 @@ class ObjectReader:
         Raises:
             RefusedError: 413 for too many rows, 422 for a row without a column, or a cell that is none.
         """
-        if not isinstance(rows, list) or not all(type(row) is dict for row in rows):
-            raise RefusedError(
-                422, 'Expected "rows" to be a list of objects, one per row: {"COLUMN": VALUE}.'
-            )
-        if len(rows) > self.limits.rows:
+        if isinstance(rows, list) and len(rows) > self.limits.rows:
             raise RefusedError(
                 413,
                 f"At most {self.limits.rows:,} rows are answered at once, got {len(rows):,}. Send them in parts.",
+            )
+        if not isinstance(rows, list) or not all(type(row) is dict for row in rows):
+            raise RefusedError(
+                422, 'Expected "rows" to be a list of objects, one per row: {"COLUMN": VALUE}.'
             )
         names, cells = self.names, []
         for place, row in enumerate(rows):
@@ -161,8 +161,9 @@ def object_of(body: bytes, fields: Sequence[str]) -> dict[str, Any]:
     """The JSON object in a body, with no other fields than these.
 
     Raises:
-        RefusedError: 400 for what is no JSON, 422 for what is no such object.
+        RefusedError: 400 for what is no JSON, 413 for more parts than may be, 422 for what is no such object.
     """
+    check_parts(body)
     try:
         value = orjson.loads(body)
     except orjson.JSONDecodeError as error:

@@ -19,6 +19,7 @@ import pandas as pd
 from fathometer.data.schema import Schema
 from fathometer.data.wire import from_wire
 from fathometer.errors import UnreadableData
+from fathometer.serve.limits import check_parts
 from fathometer.serve.openapi import holds_bytes
 from fathometer.serve.question import RefusedError
 
@@ -30,13 +31,15 @@ def read_json(body: bytes) -> Any:
     """The value; NaN and Infinity, which clients in Python write, are read too.
 
     Raises:
-        RefusedError: it is no JSON.
+        RefusedError: it is no JSON, or has more parts than may be.
     """
+    check_parts(body)
     try:
         return orjson.loads(body)
     except orjson.JSONDecodeError as error:
         if b"NaN" not in body and b"Infinity" not in body:
             raise RefusedError(400, f"Expected JSON, but the body is not ({error}).") from error
+    check_parts(body, values=True)
     try:
         value = json.loads(body.decode(), parse_int=_whole)
         if b"\\u" in body:

@@ -18,7 +18,7 @@ from fathometer.serve.codecs.manners import Manner, check_long_cells, decoded, e
 from fathometer.serve.codecs.objects import wish_of
 from fathometer.serve.codecs.tables import from_instances, read_json
 from fathometer.serve.desk import Desk
-from fathometer.serve.explain import explain
+from fathometer.serve.explain import Wish, explain
 from fathometer.serve.protocol import Protocol, Request, Response, Route
 from fathometer.serve.question import RefusedError, Reply
 
@@ -82,16 +82,24 @@ async def _predict(desk: Desk, request: Request) -> Response:
 async def _explain(desk: Desk, request: Request) -> Response:
     """Which columns answers rest on; its parameters are those of our own /explain."""
     _demand_model(desk, request)
-    instances, parameters = _instances(request.body)
-    names = desk.bundle.schema.names
-    rows = [dict(zip(names, row, strict=False)) if isinstance(row, list) else row for row in instances]
-    if any(isinstance(row, list) and len(row) != len(names) for row in instances):
-        raise RefusedError(400, f"Expected {len(names)} cells in every row that is a list.")
-    wish = wish_of(desk, orjson.dumps({**parameters, "rows": rows}))
+    wish = await decoded(desk, request, _wish)
     latest = time.monotonic() + desk.limits.seconds
     told = await desk.slowly(functools.partial(explain, desk.bundle, wish, latest))
     predictions = [row["prediction"] for row in told]
     return Response(200, orjson.dumps({"predictions": predictions, "explanations": told}))
+
+
+def _wish(desk: Desk, request: Request) -> Wish:
+    instances, parameters = _instances(request.body)
+    if len(instances) > desk.limits.rows:
+        raise RefusedError(
+            413, f"At most {desk.limits.rows:,} rows are read at once, got {len(instances):,}. Send fewer."
+        )
+    names = desk.bundle.schema.names
+    rows = [dict(zip(names, row, strict=False)) if isinstance(row, list) else row for row in instances]
+    if any(isinstance(row, list) and len(row) != len(names) for row in instances):
+        raise RefusedError(400, f"Expected {len(names)} cells in every row that is a list.")
+    return wish_of(desk, orjson.dumps({**parameters, "rows": rows}))
 
 
 def _rows(desk: Desk, request: Request) -> tuple[pd.DataFrame, Manner]:

@@ -24,6 +24,7 @@ from fathometer.serve.codecs.manners import Manner, check_long_cells, decoded, e
 from fathometer.serve.codecs.parquet_rows import from_parquet
 from fathometer.serve.codecs.tables import from_columns, from_instances, from_records, from_split, read_json
 from fathometer.serve.desk import Desk
+from fathometer.serve.limits import Limits
 from fathometer.serve.protocol import Protocol, Request, Response, Route
 from fathometer.serve.question import RefusedError, Reply
 
@@ -98,12 +99,27 @@ def _rows(desk: Desk, request: Request) -> tuple[pd.DataFrame, Manner]:
     elif kind in PARQUET:
         frame = from_parquet(request.body, schema, limits)
     elif kind in LINES:
-        lines = [line for line in request.body.splitlines() if line.strip()]
-        frame = from_instances([read_json(line) for line in lines], schema)
+        frame = from_instances([read_json(line) for line in _lines(request.body, limits)], schema)
     else:
         frame, given = _from_json(request.body, schema)
         parameters |= given
     return check_long_cells(request, frame, desk), manner_of(parameters)
+
+
+def _lines(body: bytes, limits: Limits) -> list[bytes]:
+    """The lines that are not blank.
+
+    Raises:
+        RefusedError: 413 for more than rows are answered.
+    """
+    lines: list[bytes] = []
+    for line in io.BytesIO(body):  # one after another, for there may be millions of them
+        if line.isspace():
+            continue
+        if len(lines) == limits.rows:
+            raise RefusedError(413, f"At most {limits.rows:,} rows are answered at once. Send them in parts.")
+        lines.append(line)
+    return lines
 
 
 def _from_json(body: bytes, schema: Schema) -> tuple[pd.DataFrame, Mapping[str, Any]]:

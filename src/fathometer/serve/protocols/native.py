@@ -6,9 +6,9 @@ import functools
 import math
 import sqlite3
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 
 import orjson
 
@@ -22,6 +22,8 @@ from fathometer.serve.protocol import Protocol, Request, Response, Route
 from fathometer.serve.question import RefusedError, Reply
 from fathometer.serve.responses import REQUEST_HEADER
 from fathometer.serve.routes import find_protocols
+
+T = TypeVar("T")
 
 LARGE_BODY = 256 * 1024  # bytes from which decoding is done on a thread
 METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
@@ -90,7 +92,7 @@ async def predict(desk: Desk, request: Request) -> Response:
 
 async def explain_rows(desk: Desk, request: Request) -> Response:
     """Which columns answers rest on."""
-    wish = wish_of(desk, request.body)
+    wish = await unhurried(desk, request.body, wish_of, desk, request.body)
     latest = time.monotonic() + desk.limits.seconds
     rows = await desk.slowly(functools.partial(explain, desk.bundle, wish, latest))
     named = {"model": desk.name, "version": desk.version, "family": wish.family}
@@ -99,11 +101,12 @@ async def explain_rows(desk: Desk, request: Request) -> Response:
 
 async def feedback(desk: Desk, request: Request) -> Response:
     """Keep what turned out to be true."""
-    truths = truths_of(request.body, request.headers.get("content-type", ""), desk.limits)
     if desk.log is None:
         raise RefusedError(
             409, "This server keeps no log, so a true answer has no place. Start it without --no-log."
         )
+    body, media_type = request.body, request.headers.get("content-type", "")
+    truths = await unhurried(desk, body, truths_of, body, media_type, desk.limits)
     try:
         await desk.apart(desk.log.flush)
         received = await desk.apart(keep, desk.log.path, truths, desk.log.settings)
@@ -114,6 +117,13 @@ async def feedback(desk: Desk, request: Request) -> Response:
         ) from error
     desk.metrics.truths(received.new)
     return Response(200, orjson.dumps(asdict(received)))
+
+
+async def unhurried(desk: Desk, body: bytes, read: Callable[..., T], *arguments: object) -> T:
+    """What a body says, read apart where it is large."""
+    if len(body) > LARGE_BODY:
+        return await desk.apart(read, *arguments)
+    return read(*arguments)
 
 
 async def model(desk: Desk, request: Request) -> Response:
