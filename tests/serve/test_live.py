@@ -9,9 +9,11 @@ import os
 import shutil
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -223,6 +225,64 @@ def test_workers_share_a_socket_and_their_counts_and_are_replaced(churn: Path, t
         code, _ = running.stop()
     assert code == 0
     assert not any(psutil.pid_exists(pid) for pid in before | after)
+
+
+class Client(threading.Thread):
+    """Asks again and again; `answers` are when a question began and its status, `lost` when one began that had none."""
+
+    def __init__(self, port: int, keep_alive: bool, ended: threading.Event) -> None:
+        super().__init__(daemon=True)
+        self.port, self.keep_alive, self.ended = port, keep_alive, ended
+        self.answers: list[tuple[float, int]] = []
+        self.lost: list[float] = []
+
+    def run(self) -> None:
+        body, line = json.dumps({"rows": [ROW]}), None
+        while not self.ended.is_set():
+            began = time.monotonic()
+            try:
+                line = line or http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE)
+                line.request("POST", "/predict", body)
+                answer = line.getresponse()
+                answer.read()
+                self.answers.append((began, answer.status))
+            except (OSError, http.client.HTTPException):
+                self.lost.append(began)
+                line = None
+            else:
+                if not self.keep_alive or answer.will_close:
+                    line.close()
+                    line = None
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_told_to_stop_under_load_no_answer_is_lost_and_every_one_is_in_the_log(
+    churn: Path, tmp_path: Path, workers: int
+) -> None:
+    file, drain, ended = tmp_path / "log", 1.5, threading.Event()
+    with live(churn, workers=workers, log=os.fspath(file), drain_seconds=drain) as running:
+        clients = [Client(running.port, keep_alive, ended) for keep_alive in (False, True) * 3]
+        for client in clients:
+            client.start()
+        while any(len(client.answers) < 10 for client in clients):
+            assert running.process.poll() is None
+        told = time.monotonic()
+        processes = [running.process.pid, *workers_of(psutil.Process(running.process.pid))]
+        for process in processes:  # as those do who stop all processes of a service
+            os.kill(process, signal.SIGTERM)
+        running.process.wait(PATIENCE)
+        ended.set()
+        for client in clients:
+            client.join(PATIENCE)
+    answers = [answer for client in clients for answer in client.answers]
+    assert running.process.returncode == 0
+    assert {status for _, status in answers} == {200}
+    assert [began - told for client in clients for began in client.lost if began < told + drain - 0.2] == []
+    assert max(began for began, _ in answers) > told + drain / 2
+    with contextlib.closing(sqlite3.connect(file)) as log:
+        assert log.execute("SELECT count(*) FROM prediction").fetchone()[0] == len(answers)
+        said = log.execute("SELECT action, count(*) FROM deployment_event GROUP BY 1").fetchall()
+    assert dict(said) == {"start": workers, "stop": workers}
 
 
 def test_a_model_that_is_damaged_is_told_in_a_sentence(churn: Path, tmp_path: Path) -> None:

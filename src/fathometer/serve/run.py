@@ -87,9 +87,12 @@ def answer_at(path: Path, settings: Settings, listening: socket.socket, say: Say
             timeout_keep_alive=KEEP_ALIVE_SECONDS,
             timeout_graceful_shutdown=max(1, round(settings.stop_seconds)),
         )
-        StoppingServer(config, desk, lambda: say(greeting(desk, listening))).run(sockets=[listening])
-        if desk.log is not None:
-            desk.log.note_deployment(desk.name, desk.version, "stop")
+        server = StoppingServer(config, desk, lambda: say(greeting(desk, listening)))
+        with server.told_by_signals():
+            server.run(sockets=[listening])
+            desk.close()
+            if desk.log is not None:
+                desk.log.note_deployment(desk.name, desk.version, "stop")
     finally:
         desk.close()
 
@@ -120,9 +123,13 @@ class StoppingServer(uvicorn.Server):
         self._stop_at = 0.0
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """The first signal begins to stop; the second stops at once."""
+        """The first signal begins to stop; Ctrl-C behind it stops at once.
+
+        SIGTERM behind it changes nothing: those who stop a service send it to every process, and a parent passes it on.
+        """
         if self._stop_at:
-            self.should_exit = self.force_exit = True
+            if sig == signal.SIGINT:
+                self.should_exit = self.force_exit = True
             return
         self._desk.is_ready = False
         wait = self._desk.settings.drain_seconds if sig == signal.SIGTERM else 0.0
@@ -139,7 +146,12 @@ class StoppingServer(uvicorn.Server):
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """As uvicorn does, but a server that was told to stop and did has done its work: the process ends with 0."""
+        """Nothing: signals are heard for longer than uvicorn runs (`told_by_signals`)."""
+        yield
+
+    @contextlib.contextmanager
+    def told_by_signals(self) -> Iterator[None]:
+        """Inside, signals stop this server, and do not end the process: what is left to write is written."""
         if threading.current_thread() is not threading.main_thread():
             yield
             return

@@ -34,11 +34,22 @@ RESTART_SECONDS = (
 
 @dataclass
 class Worker:
-    """A process with the line on which it tells that it is ready."""
+    """A process with the line on which it tells that it is ready. is_told: whether it knows that it is to stop."""
 
     process: SpawnProcess
     line: Connection
     started: float
+    is_told: bool = False
+
+    def tell(self, sig: int) -> None:
+        """Pass a signal on; SIGTERM once, for it says nothing new the second time."""
+        process_id = self.process.pid
+        if process_id is None or (self.is_told and sig == signal.SIGTERM):
+            return
+        self.is_told = True
+        if self.process.is_alive():
+            with suppress(ProcessLookupError):
+                os.kill(process_id, sig)
 
 
 def supervise(work: Work, path: Path, settings: Settings, listening: socket.socket, say: Say) -> None:
@@ -59,7 +70,7 @@ class Crew:
         self, work: Work, path: Path, settings: Settings, listening: socket.socket, counts: Path
     ) -> None:
         self._job = (work, path, settings, listening)
-        self._settings = settings
+        self._settings, self._listening = settings, listening
         self._counts = counts
         self._is_told = False
         self._workers: list[Worker] = []
@@ -122,11 +133,12 @@ class Crew:
         """On a signal: pass it on at once."""
         self._is_told = True
         for worker in self._workers:
-            _tell(worker, signal.SIGTERM)
+            worker.tell(sig)
 
     def _end_all(self) -> None:
         for worker in self._workers:
-            _tell(worker, signal.SIGTERM)
+            worker.tell(signal.SIGTERM)  # those that began while the signal came
+        self._listening.close()  # or clients would wait at a door behind which nobody is any more
         latest = time.monotonic() + self._settings.drain_seconds + self._settings.stop_seconds + GRACE_SECONDS
         for worker in self._workers:
             worker.process.join(max(0.0, latest - time.monotonic()))
@@ -135,18 +147,12 @@ class Crew:
                 worker.process.join()
 
 
-def _tell(worker: Worker, sig: signal.Signals) -> None:
-    process_id = worker.process.pid
-    if process_id is not None and worker.process.is_alive():
-        with suppress(ProcessLookupError):
-            os.kill(process_id, sig)
-
-
 def _begin_work(
     work: Work, path: Path, settings: Settings, listening: socket.socket, line: Connection
 ) -> None:
     """In the worker: answer, and end with the parent."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all; the parent passes it on once
+    os.setpgrp()  # Ctrl-C would reach every process of the terminal's group; the parent passes it on, once
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
     threading.Thread(target=_end_with_parent, args=(line,), daemon=True).start()
     try:
         work(path, settings, listening, lambda told: line.send_bytes(READY + told.encode()))
