@@ -39,10 +39,12 @@ class UnknownColumn(UserError):
     "There is no column 'lft'. Columns: age, left, plan. Did you mean 'left'?"
     """
 
-    def __init__(self, name: str, columns: Iterable[str]) -> None:
+    def __init__(self, name: str, columns: Iterable[str], where: str = "") -> None:
+        """`where`: in what it was looked for, and why, as a clause."""
         listed = list(columns)
         shown = ", ".join(listed[:20]) + (f" and {len(listed) - 20} more" if len(listed) > 20 else "")
-        super().__init__(f"There is no column {name!r}. Columns: {shown}.{did_you_mean(name, listed)}")
+        sought = f" {where}" if where else ""
+        super().__init__(f"There is no column {name!r}{sought}. Columns: {shown}.{did_you_mean(name, listed)}")
 
 
 class UnsuitableData(UserError):

@@ -154,12 +154,16 @@ class Schema:
         return cls(tuple(Column(**column) for column in value["columns"]))
 
     def _demand(self, frame: pd.DataFrame) -> None:
-        absent = [name for name in self.names if name not in frame.columns]
+        there = [str(name) for name in frame.columns]
+        absent = [name for name in self.names if name not in set(there)]
         if len(absent) == 1:
-            raise UnknownColumn(absent[0], map(str, frame.columns))
+            raise UnknownColumn(absent[0], there, "among the rows, and it was learned from")
         if absent:
+            known = {name.casefold() for name in there}
+            alike = [name for name in absent if name.casefold() in known]
+            but = " Some are there in other case, and names must be written as in training." if alike else ""
             raise UnsuitableData(
-                f"These {len(absent)} columns are needed and not there: {_listed(absent)}. "
+                f"These {len(absent)} columns are needed and not there: {_listed(absent)}.{but} "
                 "Give them under the names used in training."
             )
 
