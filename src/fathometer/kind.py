@@ -163,6 +163,11 @@ class Kind(ABC):
         """Why a cell could not be read, as a clause ("it is cut off"); empty where that goes without saying."""
         return ""
 
+    def claimed(self, cells: pd.Series) -> int:
+        """How many numbers these cells say that they unpack to, looked up without unpacking one; of a kind whose cells
+        are not packed 0. A server refuses too many before any is read."""
+        return 0
+
     def disturbed(self, values: pd.Series, size: float, rng: np.random.Generator) -> pd.Series | None:
         """The values as a careless camera or typist would have left them; None where the kind has no such thing.
 

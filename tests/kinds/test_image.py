@@ -59,6 +59,20 @@ def apart(left: npt.NDArray[np.float64], right: npt.NDArray[np.float64]) -> floa
 REDUCED = np.array(scene().resize((32, 32), PIL.Image.Resampling.BOX), dtype=np.float64)
 
 
+@pytest.mark.parametrize("form", ["PNG", "BMP", "PPM", "TIFF", "JPEG", "GIF", "WEBP"])
+def test_headers_tell_how_many_pixels_there_are(form: str) -> None:
+    cells = pd.Series(
+        [saved(scene(90, 120), form), None, b"no picture", 3, saved(scene(), form)], dtype=object
+    )
+    assert IMAGE.claimed(cells) == 90 * 120 + 120 * 160
+
+
+def test_headers_are_believed_before_the_rest_is_read() -> None:
+    torn = saved(scene(), "PNG")[:200]
+    assert "cut off" in IMAGE.complaint(torn)
+    assert IMAGE.claimed(pd.Series([torn, b""], dtype=object)) == 120 * 160
+
+
 @pytest.mark.parametrize(
     ("form", "options", "error"),
     [

@@ -22,6 +22,7 @@ from fathometer.learner import LEARNERS
 from fathometer.serve.limits import TEXT_BYTES, Limits, check_size
 from fathometer.serve.log import Entry, PredictionLog
 from fathometer.serve.metrics import Metrics
+from fathometer.serve.packed import Packed
 from fathometer.serve.question import Question, RefusedError, Reply
 from fathometer.serve.settings import Settings
 from fathometer.serve.work import Job, Workplace
@@ -83,6 +84,7 @@ class Desk:
         self.version: str = bundle.version
         self.labels: tuple[str, ...] = tuple(getattr(bundle.task, "labels", ()))
         self.metrics = Metrics(self.name, self.version, bundle.schema.names)
+        self.packed = Packed(bundle.schema)
         self.log = self._opened_log()
         self._largest = {family: self._rows_together(family) for family in bundle.mixes}
         self._place: Workplace[Errand, Reply] = Workplace(self._answer, self.settings.threads)
@@ -282,6 +284,7 @@ class Desk:
 
     def _asked(self, errand: Errand, frame: pd.DataFrame) -> Asked:
         question = errand.question
+        self.packed.check(frame, self.limits)
         return ask(
             self.bundle,
             frame,

@@ -28,7 +28,7 @@ class Limits:
     seconds: from a question to its answer, then 504. read_seconds: for a client to send a whole request.
     header_bytes, header_seconds, connections: of what the socket takes before any of our code reads it.
     explained_predictions: answers of the model that one explanation may ask for.
-    feedback: true answers in one request.
+    feedback: true answers in one request. pixels: of all pictures of one question, as their headers tell.
     """
 
     body_bytes: int = 16 * MIB
@@ -44,6 +44,7 @@ class Limits:
     connections: int = 2_000
     explained_predictions: int = 200_000
     feedback: int = 10_000
+    pixels: int = 200_000_000
 
     @property
     def text_bytes(self) -> int:

@@ -16,6 +16,7 @@ import pytest
 from loopback import Loopback
 from small_models import make_model
 
+from fathometer.kinds.image import Image
 from fathometer.tasks.classification import Classification
 
 SIDE = 12
@@ -132,3 +133,22 @@ def test_the_same_pictures_get_bit_equal_answers(way: str, gallery: Loopback, wa
 
 def test_a_picture_may_be_the_whole_body(gallery: Loopback, wanted: Floats) -> None:
     np.testing.assert_allclose(one_by_one(gallery), wanted, rtol=0, atol=1e-6)
+
+
+def test_pictures_of_too_many_pixels_together_are_refused_before_one_is_decoded(
+    gallery: Loopback, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    decoded: list[int] = []
+    monkeypatch.setattr(Image, "read", lambda *_: decoded.append(1))
+    blank = io.BytesIO()
+    PIL.Image.new("P", (5_000, 5_000)).save(blank, "PNG")
+    row = {"picture": {"b64": base64.b64encode(blank.getvalue()).decode()}}
+    for path, body in (
+        ("/predict", {"rows": [row] * 9}),
+        ("/explain", {"rows": [row] * 9, "permutations": 2}),
+        ("/v1/models/gallery:predict", {"instances": [row] * 9}),
+        ("/v1/models/gallery:predict", {"instances": [{" picture ": row["picture"]}] * 9}),
+    ):
+        answer = gallery.post(path, body)
+        assert answer.status == 413 and b"megapixels" in answer.body, answer.body
+    assert decoded == []

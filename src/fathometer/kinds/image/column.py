@@ -12,7 +12,7 @@ import pandas as pd
 from fathometer.core.files import State
 from fathometer.core.pictures import PictureDtype, as_pictures
 from fathometer.kind import Kind, Reading
-from fathometer.kinds.image.decoding import NoPictureError, may_be_picture, pixels_of
+from fathometer.kinds.image.decoding import NoPictureError, claimed_pixels, may_be_picture, pixels_of
 from fathometer.kinds.image.features import PictureFeaturizer
 from fathometer.kinds.image.likeness import near_duplicates
 from fathometer.kinds.image.reading import (
@@ -101,6 +101,11 @@ class Image(Kind):
         except NoPictureError as error:
             return "" if cell is None or (isinstance(cell, float) and np.isnan(cell)) else str(error)
         return ""
+
+    def claimed(self, cells: pd.Series) -> int:
+        """Pixels that the files' headers tell of."""
+        with quiet():
+            return sum(map(claimed_pixels, cells))
 
     def disturbed(self, values: pd.Series, size: float, rng: np.random.Generator) -> pd.Series | None:
         pictures = disturbed_pictures(as_pictures(values), size, rng)

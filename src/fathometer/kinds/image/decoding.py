@@ -117,6 +117,18 @@ def pixels_of(cell: Any, frame: Frame) -> Pixels:
         raise NoPictureError(_reason(error)) from error
 
 
+def claimed_pixels(cell: Any) -> int:
+    """How many pixels a file says that it has; 0 where it is refused by its header, or no file."""
+    try:
+        raw = _raw(cell)
+        if raw is None:
+            return 0
+        width, height = _opened(raw, Frame(64, 64, 3)).info["size of the whole"]
+    except Exception:  # whatever a damaged file makes a parser raise, it raises again where the cell is read
+        return 0
+    return int(width * height)
+
+
 def look_at(cell: Any) -> Look:
     """Size, greyness and range of a cell.
 

@@ -153,6 +153,7 @@ def wish_of(desk: Desk, body: bytes) -> Wish:
             f"An explanation may take {most:,} answers of a model with {MOST_EXPLAINED_COLUMNS:,} columns at most; "
             f"this one takes {answers:,}, with {columns:,}. Ask for fewer rows or permutations.",
         )
+    desk.packed.check(frame, desk.limits)
     seed = whole_of(asked, "seed", 0, 2**32 - 1, usual=0)
     return Wish(frame, desk.family(text_of(asked, "family")), label, orders, seed)
 
