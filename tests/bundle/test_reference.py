@@ -15,11 +15,13 @@ from fathometer.bundle.reference import (
     QUANTILES,
     RARE,
     answers_sketch,
+    demand_reference,
     drawn_cells,
     make_reference,
 )
 from fathometer.data.rows import Rows
-from fathometer.data.schema import Schema, learn_schema
+from fathometer.data.schema import Column, Schema, learn_schema
+from fathometer.errors import BadBundle, UserError
 from fathometer.tasks.classification import Classification
 from fathometer.tasks.regression import Regression
 
@@ -222,6 +224,75 @@ def test_one_row_and_none_can_be_drawn(learned: tuple[Schema, Rows, dict[str, An
     schema, _, reference = learned
     assert len(drawn_cells(reference, schema, 1)) == 1
     assert len(schema.read(drawn_cells(reference, schema, 0))) == 0
+
+
+ODD: tuple[Any, ...] = (
+    None,
+    True,
+    -1,
+    0,
+    1e308,
+    2**80,
+    "x",
+    [],
+    {},
+    [[]],
+    [["a", -1]],
+    [["a", 0]],
+    [["a", "b"]],
+)
+ODD += ([1e308] * 101, ["x"] * 101, [None] * 101, [[1]] * 101, [2**80] * 101, [1, 0], [1e12, -1e12])
+
+
+@pytest.mark.parametrize("wrong", ODD, ids=lambda wrong: str(wrong)[:20])
+def test_sketches_of_a_stranger_are_drawn_from_or_refused(
+    learned: tuple[Schema, Rows, dict[str, Any]], wrong: Any
+) -> None:
+    schema, _, sound = learned
+    others = [sound | {key: wrong} for key in ("columns", "answers")] + [{**sound, "columns": [wrong]}]
+    for place, column in enumerate(sound["columns"]):
+        for key in ("name", "rows", "missing", "quantiles", "levels"):
+            columns = list(sound["columns"])
+            columns[place] = {**column, key: wrong}
+            others.append({**sound, "columns": columns})
+    for reference in others:
+        try:
+            schema.read(drawn_cells(reference, schema, 4))
+        except UserError as error:
+            assert "\n" not in str(error)
+
+
+@pytest.mark.parametrize("wrong", [[1], [{}], {}, "x", None, [{"name": "a", "rows": 1}]])
+def test_a_reference_that_is_none_is_refused(wrong: Any) -> None:
+    with pytest.raises(BadBundle, match=r"reference\.json|column"):
+        demand_reference({"rows": 1, "columns": wrong, "answers": {}})
+
+
+def test_answers_of_a_reference_are_numbers() -> None:
+    for wrong in ([], {"a": 1}, {"a": {"quantiles": ["x"]}}, {"a": {"quantiles": []}}):
+        with pytest.raises(BadBundle):
+            demand_reference({"rows": 1, "columns": [], "answers": wrong})
+
+
+@pytest.mark.parametrize("wrong", ["x", [], {}, [["a"]], {"low": "x", "high": None}])
+@pytest.mark.parametrize("kind", ["number", "moment", "category"])
+def test_what_a_schema_says_of_a_column_is_drawn_from_or_refused(kind: str, wrong: Any) -> None:
+    for key in ("rows", "missing", "low", "high", "deciles", "commonest"):
+        summary = {
+            "rows": 9,
+            "missing": 1,
+            "low": 1.0,
+            "high": 2.0,
+            "deciles": [1.5],
+            "commonest": [["a", 4]],
+        }
+        if kind == "moment":
+            summary |= {"low": "2020-01-01", "high": "2021-01-01"}
+        column = Column("a", kind, {}, summary | {key: wrong}, False, "")
+        try:
+            drawn_cells(None, Schema((column,)), 4)
+        except BadBundle as error:
+            assert "\n" not in str(error)
 
 
 def test_answers_are_told_as_counts_of_labels_or_as_quantiles() -> None:

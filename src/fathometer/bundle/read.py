@@ -31,6 +31,7 @@ from fathometer.bundle.format import (
 )
 from fathometer.bundle.golden import check_golden
 from fathometer.bundle.manifest import Listed, Seal, verify
+from fathometer.bundle.reference import demand_reference
 from fathometer.core.memo import sharing
 from fathometer.core.trust import trusting
 from fathometer.data.rows import Rows
@@ -88,7 +89,10 @@ class Bundle:
     @cached_property
     def reference(self) -> Mapping[str, Any] | None:
         """What the columns and the answers looked like when it was made (bundle/reference.py), if that is known."""
-        return self._extra(REFERENCE)
+        reference = self._extra(REFERENCE)
+        if reference is not None:
+            demand_reference(reference)
+        return reference
 
     @cached_property
     def golden(self) -> Mapping[str, Any] | None:

@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from fathometer.core.states import demand, several, sound_state, text, whole
 from fathometer.data.rows import Rows
 from fathometer.data.schema import Column, Schema
 from fathometer.kind import KINDS
@@ -29,6 +30,7 @@ RARE = 5  # rows below which a level is not told by its name
 LONGEST_LEVEL = 500  # characters; a longer one is pooled too
 NEVER_SEEN = "never seen"
 MICRO = 1e6
+FARTHEST = 9.2e12  # seconds from 1970, whose millionths 64 bits hold
 
 
 def make_reference(
@@ -60,6 +62,50 @@ def answers_sketch(task: Task, prediction: Prediction) -> dict[str, Any]:
     return sketch | {"labels": [list(one) for one in labels], "confidence": _quantiles(highest)}
 
 
+def demand_reference(reference: Any) -> None:
+    """Refuse sketches that are none: they may be a stranger's.
+
+    Raises:
+        BadBundle: they are none.
+    """
+    demand(isinstance(reference, dict), "reference.json is no object")
+    for column in several(reference.get("columns", []), "columns in reference.json"):
+        demand(isinstance(column, dict), "a column in reference.json is no object")
+        _demand_sketch(text(column.get("name"), "the name of a column in reference.json"), column)
+    for name, told in _object(reference.get("answers", {}), "answers in reference.json").items():
+        answers = _object(told, f"the answers of {name[:60]!r} in reference.json")
+        _demand_numbers(answers.get("quantiles"), f"the quantiles of the answers of {name[:60]!r}")
+
+
+def _demand_sketch(name: str, sketch: Mapping[str, Any]) -> None:
+    """Refuse the sketch of a column from which no cells can be drawn."""
+    of = f"of the column {name[:60]!r}"
+    for counted in ("rows", "missing"):
+        whole(sketch.get(counted), f"the {counted} {of}")
+    _demand_numbers(sketch.get("quantiles"), f"the quantiles {of}")
+    counts = [0]
+    for pair in () if sketch.get("levels") is None else several(sketch["levels"], f"the levels {of}"):
+        level, count = several(pair, f"a level {of}", 2)
+        text(level, f"a level {of}")
+        counts.append(whole(count, f"the rows of a level {of}"))
+    demand(len(counts) == 1 or sum(counts) > 0, f"no level {of} has rows")
+
+
+def _demand_numbers(values: Any, name: str) -> None:
+    if values is not None:
+        demand(several(values, name), f"{name} are none")
+        with sound_state():
+            found = np.array(values)
+            demand(found.ndim == 1 and found.dtype.kind in "iuf", f"{name} are no numbers")
+            demand(np.isfinite(found).all(), f"{name} are no numbers")
+
+
+def _object(value: Any, name: str) -> dict[str, Any]:
+    demand(isinstance(value, dict), f"{name} should be an object")
+    found: dict[str, Any] = value
+    return found
+
+
 def drawn_cells(
     reference: Mapping[str, Any] | None, schema: Schema, rows: int, seed: int = 0, *, oddities: bool = True
 ) -> pd.DataFrame:
@@ -71,18 +117,22 @@ def drawn_cells(
     Args:
         oddities: a missing cell in each column, and in each category a level that was never seen; else cells are
             missing as often as they were.
+
+    Raises:
+        BadBundle: what is said of a column is none of what is said of columns.
     """
+    if reference is not None:
+        demand_reference(reference)
     known = {column["name"]: column for column in (reference or {}).get("columns", ())}
     drawn = {}
     for place, column in enumerate(schema.columns):
         sketch = known.get(column.name) or _sketch_of_summary(column)
-        # each column by a generator of its own, so that others beside it do not change it
-        name = zlib.crc32(column.name.encode("utf-8", "surrogatepass"))
-        cells = _drawn(column, sketch, rows, np.random.default_rng([seed, name]))
-        if oddities and rows > 2:
-            cells.iloc[place % rows] = None
-            if sketch["levels"] is not None:
-                cells.iloc[(place + 1) % rows] = _never_seen(sketch["levels"])
+        with sound_state():  # a sketch may be one of another kind
+            cells = _drawn(column, sketch, rows, seed)
+            if oddities and rows > 2:
+                cells.iloc[place % rows] = None
+                if sketch.get("levels") is not None:
+                    cells.iloc[(place + 1) % rows] = _never_seen(sketch["levels"])
         drawn[column.name] = cells
     return pd.DataFrame(drawn, index=pd.RangeIndex(rows))
 
@@ -150,13 +200,17 @@ def _some(values: pd.Series, digests: npt.NDArray[np.uint64], most: int, seed: i
     return values.iloc[np.argsort(drawn, kind="stable")[:most]]
 
 
-def _drawn(column: Column, sketch: Mapping[str, Any], rows: int, rng: np.random.Generator) -> pd.Series:
+def _drawn(column: Column, sketch: Mapping[str, Any], rows: int, seed: int) -> pd.Series:
     """Cells of one column, missing as often as they were."""
-    quantiles, levels = sketch["quantiles"], sketch["levels"]
+    # each column by a generator of its own, so that others beside it do not change it
+    name = zlib.crc32(column.name.encode("utf-8", "surrogatepass"))
+    rng = np.random.default_rng([seed, name])
+    quantiles, levels = sketch.get("quantiles"), sketch.get("levels")
     if sketch["missing"] == sketch["rows"] or (quantiles is None and column.kind in ("number", "moment")):
         cells = pd.Series([None] * rows, dtype=object)
     elif quantiles is not None and column.kind == "moment":
-        moments = np.asarray(quantiles)[rng.integers(0, len(quantiles), rows)] * MICRO
+        known = np.clip(np.asarray(quantiles, dtype=np.float64), -FARTHEST, FARTHEST)
+        moments = known[rng.integers(0, len(quantiles), rows)] * MICRO
         cells = pd.Series(np.rint(moments).astype(np.int64).astype("datetime64[us]"))
     elif quantiles is not None:
         cells = pd.Series(_between(np.asarray(quantiles, dtype=np.float64), rng.random(rows)))
@@ -195,6 +249,13 @@ def _never_seen(levels: Sequence[Sequence[Any]]) -> str:
 
 def _sketch_of_summary(column: Column) -> dict[str, Any]:
     """A coarse sketch from what the schema says of a column; for models that were made without sketches."""
+    with sound_state():
+        sketch = _summed_up(column)
+    _demand_sketch(column.name, sketch)
+    return sketch
+
+
+def _summed_up(column: Column) -> dict[str, Any]:
     summary = column.summary
     sketch: dict[str, Any] = {
         "rows": int(summary.get("rows", 0)),
