@@ -31,8 +31,8 @@ INFERENCE = {
 WAYS: dict[str, tuple[str, bytes, str]] = {
     "predict": ("/predict", json.dumps({"rows": [ROW]}).encode(), ""),
     "explain": ("/explain", json.dumps({"rows": [ROW], "permutations": 2}).encode(), ""),
-    "feedback": ("/feedback", b'{"feedback": [{"id": "a", "value": 1}]}', ""),
-    "feedback as csv": ("/feedback", b"id,value\na,1\n", "text/csv"),
+    "feedback": ("/feedback", b'{"feedback": [{"id": "a", "value": "no"}]}', ""),
+    "feedback as csv": ("/feedback", b"id,value\na,no\n", "text/csv"),
     "kserve": ("/v1/models/churn:predict", json.dumps({"instances": [CELLS]}).encode(), ""),
     "kserve explain": ("/v1/models/churn:explain", json.dumps({"instances": [CELLS]}).encode(), ""),
     "mlflow": ("/invocations", json.dumps({"instances": [CELLS]}).encode(), "application/json"),

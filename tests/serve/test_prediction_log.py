@@ -101,7 +101,9 @@ def test_the_oldest_go_first(bundle: Bundle, tmp_path: Path) -> None:
     with logging(bundle, file, rows=5) as served:
         for place in range(8):
             served.ask("POST", "/predict", {"rows": [ROW], "keys": [str(place)]})
-        served.ask("POST", "/feedback", {"feedback": [{"id": str(place), "value": 1} for place in range(8)]})
+        served.ask(
+            "POST", "/feedback", {"feedback": [{"id": str(place), "value": "no"} for place in range(8)]}
+        )
         served.ask("POST", "/predict", {"rows": [ROW], "keys": ["8"]})
     assert [row["row_key"] for row in rows_of(file)] == ["4", "5", "6", "7", "8"]
     assert [row["row_key"] for row in rows_of(file, table="feedback")] == ["3", "4", "5", "6", "7"]
@@ -142,7 +144,7 @@ def test_a_log_that_cannot_be_written_costs_no_answer(
         holder.execute("BEGIN IMMEDIATE")
         assert served.ask("POST", "/predict", {"rows": [ROW]}).status == 200
         assert served.desk.log is not None and served.desk.log.flush(30)
-        assert served.ask("POST", "/feedback", {"feedback": [{"id": "a", "value": 1}]}).status == 503
+        assert served.ask("POST", "/feedback", {"feedback": [{"id": "a", "value": "no"}]}).status == 503
         holder.execute("ROLLBACK")
         holder.close()
         served.ask("POST", "/predict", {"rows": [ROW], "keys": ["later"]})
@@ -232,7 +234,7 @@ def test_true_answers_push_out_no_more_predictions_than_they_leave_room_for(
         assert served.desk.log is not None and served.desk.log.flush()
         for part in range(6):
             truths = [
-                {"id": f"{part}-{place}", "value": 1, "note": "x" * 900, "time": "t" * 900}
+                {"id": f"{part}-{place}", "value": "no", "note": "x" * 900, "source": "t" * 900}
                 for place in range(100)
             ]
             assert served.ask("POST", "/feedback", {"feedback": truths}).json["new"] == 100
@@ -240,15 +242,15 @@ def test_true_answers_push_out_no_more_predictions_than_they_leave_room_for(
             assert used_bytes(connection) <= limit
             connection.close()
     assert len(rows_of(file)) == 200
-    truths = [row["row_key"] for row in rows_of(file, table="feedback")]
-    assert 0 < len(truths) < 300 and truths[-1] == "5-99"
+    kept = [row["row_key"] for row in rows_of(file, table="feedback")]
+    assert 0 < len(kept) < 300 and kept[-1] == "5-99"
 
 
 def test_predictions_leave_true_answers_as_much_room(bundle: Bundle, tmp_path: Path) -> None:
     file = tmp_path / "log"
     with logging(bundle, file, size_bytes=400_000) as served:
         served.ask(
-            "POST", "/feedback", {"feedback": [{"id": str(place), "value": 1} for place in range(100)]}
+            "POST", "/feedback", {"feedback": [{"id": str(place), "value": "no"} for place in range(100)]}
         )
         for _ in range(10):
             served.ask("POST", "/predict", {"rows": [ROW | {"<i>plan": "x" * 500}] * 200})
@@ -259,7 +261,7 @@ def test_predictions_leave_true_answers_as_much_room(bundle: Bundle, tmp_path: P
 def test_a_log_with_room_for_nothing_is_emptied(bundle: Bundle, tmp_path: Path) -> None:
     with logging(bundle, tmp_path / "log", size_bytes=1) as served:
         served.ask("POST", "/predict", {"rows": [ROW] * 50})
-        assert served.ask("POST", "/feedback", {"feedback": [{"id": "a", "value": 1}]}).json["new"] == 1
+        assert served.ask("POST", "/feedback", {"feedback": [{"id": "a", "value": "no"}]}).json["new"] == 1
     assert rows_of(tmp_path / "log") == []
 
 

@@ -165,18 +165,21 @@ def _truth(item: Mapping[str, Any], place: int) -> Truth:
     unknown = [name for name in item if name not in FIELDS]
     if unknown:
         raise RefusedError(
-            422, f"True answer {place}: expected {', '.join(FIELDS)}; got {str(unknown[0])[:80]!r}."
+            422,
+            f"True answer {place} (the first is 0): expected {', '.join(FIELDS)}; got {str(unknown[0])[:80]!r}.",
         )
     row, value = item.get("id"), item.get("value")
     if not isinstance(row, str) or not 0 < len(row) <= LONGEST_ID:
         raise RefusedError(
-            422, f'True answer {place}: expected "id" to be a text of 1 to {LONGEST_ID} characters.'
+            422,
+            f'True answer {place} (the first is 0): expected "id" to be a text of 1 to {LONGEST_ID} characters.',
         )
     if not isinstance(value, str | int | float | bool) or (
         isinstance(value, str) and len(value) > LONGEST_TEXT
     ):
         raise RefusedError(
-            422, f'True answer {place}: expected "value" to be a short text, a number, true or false.'
+            422,
+            f'True answer {place} (the first is 0): expected "value" to be a short text, a number, true or false.',
         )
     texts = {name: _text(item, name, place) for name in FIELDS[2:]}
     return Truth(row, value, texts["time"], texts["source"] or USUAL_SOURCE, texts["note"])
@@ -186,6 +189,7 @@ def _text(item: Mapping[str, Any], field: str, place: int) -> str | None:
     value = item.get(field)
     if value is not None and (not isinstance(value, str) or len(value) > LONGEST_TEXT):
         raise RefusedError(
-            422, f"True answer {place}: expected {field!r} to be a text of {LONGEST_TEXT} at most."
+            422,
+            f"True answer {place} (the first is 0): expected {field!r} to be a text of {LONGEST_TEXT} at most.",
         )
     return value

@@ -87,7 +87,7 @@ def _schemas(desk: Desk, example: Mapping[str, Any]) -> dict[str, Any]:
         "Answer": _answer(desk),
         "Explanation": _explanation(desk),
         "Wish": _wish(desk, example),
-        "Feedback": _feedback(limits),
+        "Feedback": _feedback(desk),
         "Received": _object(
             {name: {"type": "integer"} for name in ("received", "new", "repeated", "known", "unknown")}, ()
         ),
@@ -235,8 +235,9 @@ def _explanation(desk: Desk) -> dict[str, Any]:
     )
 
 
-def _feedback(limits: Limits) -> dict[str, Any]:
+def _feedback(desk: Desk) -> dict[str, Any]:
     text = {"type": ["string", "null"], "maxLength": 1000}
+    wanted = "a label of the model, written as it writes them" if desk.labels else "a number"
     one = _object(
         {
             "id": {
@@ -245,14 +246,20 @@ def _feedback(limits: Limits) -> dict[str, Any]:
                 "maxLength": 200,
                 "description": "The row's id in the answer, or your key.",
             },
-            "value": {"type": ["string", "number", "boolean"], "description": "What turned out to be true."},
-            "time": text,
+            "value": {
+                "type": ["string", "number", "boolean"],
+                "description": f"What turned out to be true: {wanted}.",
+            }
+            | ({"examples": list(desk.labels[:LEVELS_TOLD])} if desk.labels else {}),
+            "time": text | {"description": "When, in ISO 8601."},
             "source": text,
             "note": text,
         },
         ("id", "value"),
     )
-    return _object({"feedback": {"type": "array", "items": one, "maxItems": limits.feedback}}, ("feedback",))
+    return _object(
+        {"feedback": {"type": "array", "items": one, "maxItems": desk.limits.feedback}}, ("feedback",)
+    )
 
 
 def _who() -> dict[str, Any]:

@@ -22,6 +22,7 @@ from fathometer.serve.protocol import Protocol, Request, Response, Route
 from fathometer.serve.question import RefusedError, Reply
 from fathometer.serve.responses import REQUEST_HEADER
 from fathometer.serve.routes import find_protocols
+from fathometer.serve.truths import fitted
 
 T = TypeVar("T")
 
@@ -106,7 +107,8 @@ async def feedback(desk: Desk, request: Request) -> Response:
             409, "This server keeps no log, so a true answer has no place. Start it without --no-log."
         )
     body, media_type = request.body, request.headers.get("content-type", "")
-    truths = await unhurried(desk, body, truths_of, body, media_type, desk.limits)
+    read = await unhurried(desk, body, truths_of, body, media_type, desk.limits)
+    truths = await unhurried(desk, body, fitted, read, desk.labels)
     try:
         await desk.apart(desk.log.flush)
         received = await desk.apart(keep, desk.log.path, truths, desk.log.settings)
