@@ -10,7 +10,7 @@ import pandas as pd
 
 from fathometer.data.column_names import tidy_names
 from fathometer.data.sentences import told
-from fathometer.data.table import Table, refuse_too_wide
+from fathometer.data.table import Table, refuse_giant, refuse_too_wide
 from fathometer.errors import UnreadableData
 
 
@@ -59,9 +59,11 @@ class ColumnType:
         return bool(self._types & {dict, list})
 
     def see(self, cell: Any) -> None:
-        """One more cell."""
+        """One more cell; UnreadableData where it is too long."""
         if cell is None:
             return
+        if type(cell) is str:
+            refuse_giant(len(cell))
         self._count += 1
         self._types.add(type(cell))
         if type(cell) is int and abs(cell) >= 2**63:
@@ -144,4 +146,6 @@ def _reason(error: Exception) -> str:
 def _as_text(cell: Any) -> str:
     if isinstance(cell, str):
         return cell.encode("utf-8", "replace").decode("utf-8")  # JSON may hold half of a surrogate pair
-    return json.dumps(cell, ensure_ascii=False).encode("utf-8", "replace").decode("utf-8")
+    text = json.dumps(cell, ensure_ascii=False)
+    refuse_giant(len(text))
+    return text.encode("utf-8", "replace").decode("utf-8")

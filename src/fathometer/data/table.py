@@ -168,6 +168,15 @@ def refuse_too_wide(columns: int) -> None:
         )
 
 
+def refuse_giant(length: int) -> None:
+    """Raise UnreadableData where a cell of text has so many characters, or bytes, that it cannot be meant as one."""
+    if length > CELL_BYTES_LIMIT:
+        raise UnreadableData(
+            f"A cell is longer than {CELL_BYTES_LIMIT // 1_000_000} MB. Leave such cells out, or keep each of these "
+            "texts in a file of its own."
+        )
+
+
 def holds_nothing(cells: pd.Series) -> bool:
     """Whether all cells are missing or blank."""
     filled = cells.dropna()
