@@ -25,6 +25,7 @@ from fathometer.data import streams
 from fathometer.data.rows import Rows
 from fathometer.data.schema import learn_schema
 from fathometer.data.sources import read_table
+from fathometer.data.streaming import part
 from fathometer.errors import UnknownColumn, UnknownName, UserError
 from fathometer.learner import LEARNERS, Run
 from fathometer.tasks.classification import Classification
@@ -108,9 +109,9 @@ def broken(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("ending", ["csv", "parquet", "jsonl", "json", "csv.gz"])
-@pytest.mark.parametrize("part", [1, 7, 20_000])
+@pytest.mark.parametrize("size", [1, 7, 20_000])
 def test_however_a_table_is_stored_and_cut_the_answers_are_the_same_bits(
-    model: Path, tmp_path: Path, ending: str, part: int, monkeypatch: pytest.MonkeyPatch
+    model: Path, tmp_path: Path, ending: str, size: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     frame = shop(60, seed=3)
     wanted = api.predict(model, frame, ids=["code"])
@@ -123,7 +124,7 @@ def test_however_a_table_is_stored_and_cut_the_answers_are_the_same_bits(
         frame.to_csv(path, index=False)
     taken = streams.stream_table
     monkeypatch.setattr(
-        predicting, "stream_table", lambda data, read, rows, **more: taken(data, read, part, **more)
+        predicting, "stream_table", lambda data, read, rows, **more: taken(data, read, size, **more)
     )
     found = api.predict(model, path)
     assert found["code"].tolist() == frame["code"].tolist()
@@ -144,6 +145,45 @@ def test_rows_are_asked_in_whole_portions_whatever_the_parts(
     whole = api.predict(model, table)
     assert small["code"].tolist() == whole["code"].tolist() == [f"K{n:05d}" for n in range(50)]
     np.testing.assert_allclose(small[PROBABILITIES], whole[PROBABILITIES], atol=1e-12)
+
+
+@pytest.mark.parametrize("ending", ["csv", "parquet", "jsonl"])
+@pytest.mark.parametrize("rows", [3, 20_000])
+def test_portions_that_long_texts_end_early_give_the_same_bits_in_every_format(
+    films: Path, tmp_path: Path, ending: str, rows: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(part, "PORTION_BYTES", 4_000)
+    words = ["a good film, ", "bad, too bad: "]
+    frame = pd.DataFrame({"n": range(40), "review": [words[n % 2] * (1 + n % 7 * 20) for n in range(40)]})
+    seen: list[int] = []
+    wanted = api.predict(films, frame, watcher=lambda progress: seen.append(progress.done))
+    assert 5 < len(seen) < 40
+    frame.insert(0, "more", "x" * 5_000)  # columns that nobody asks for do not matter
+    path = tmp_path / f"films.{ending}"
+    if ending == "parquet":
+        frame.to_parquet(path)
+    elif ending == "jsonl":
+        frame.to_json(path, orient="records", lines=True)
+    else:
+        frame.to_csv(path, index=False)
+    taken = streams.stream_table
+    monkeypatch.setattr(
+        predicting, "stream_table", lambda data, read, _, **more: taken(data, read, rows, **more)
+    )
+    again: list[int] = []
+    found = api.predict(films, path, watcher=lambda progress: again.append(progress.done))
+    assert again == seen
+    for name in wanted.columns:
+        assert found[name].tolist() == wanted[name].tolist()
+
+
+def test_many_columns_make_portions_smaller(
+    model: Path, table: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(part, "PORTION_BYTES", 64 * 3 * 9)  # nine rows of the model's three columns
+    seen: list[int] = []
+    api.predict(model, table, watcher=lambda progress: seen.append(progress.done))
+    assert seen == [9, 18, 27, 36, 45, 50]
 
 
 @pytest.mark.parametrize("ending", ["csv", "parquet", "json", "jsonl"])

@@ -73,6 +73,16 @@ class Asking:
         )
         self._absent: tuple[str, ...] = ()
 
+    def needed(self, part: Part) -> Part:
+        """The part less columns that nobody asks for, so that they are not held; as it is where something lacks."""
+        ids = self._bundle.about.get("ids", []) if self._wish.ids is None else self._wish.ids
+        there = set(map(str, part.frame.columns))
+        names = set(self._bundle.schema.names)
+        if part.names is not None or not names <= there or not set(self._wish.ids or []) - {NO_IDS} <= there:
+            return part
+        kept = [name for name in part.frame.columns if str(name) in names or str(name) in ids]
+        return Part(part.frame[kept], part.numbers)
+
     def demand_names(self, part: Part, stream: Stream) -> None:
         """Refuse a table whose columns nobody named; that they are not those needed is true, and of no help."""
         needed = self._bundle.schema.names

@@ -18,7 +18,7 @@ from fathometer.bundle import Bundle, open_bundle
 from fathometer.bundle.asking import ON_BAD
 from fathometer.data.outputs import Writer, as_csv
 from fathometer.data.sources import ReadOptions
-from fathometer.data.streams import ROWS, Stream, portions, stream_table
+from fathometer.data.streams import ROWS, Stream, portions, rows_within, stream_table, within_memory
 from fathometer.errors import BadRun, UnknownName, UserError
 
 ROWS_OF_TEXTS, ROWS_OF_PICTURES = 2_000, 500
@@ -167,6 +167,8 @@ def predict(
     if out is not None:
         return asking.summary(target, listing if bad.is_written else None, notes)
     answers = pd.concat(kept.frames, ignore_index=True)
+    if isinstance(data, pd.DataFrame) and len(answers) == len(data):
+        answers.index = data.index  # so that answers can be put beside the rows
     answers.attrs["notes"] = list(notes)
     answers.attrs["family"] = asking.family
     return answers
@@ -198,7 +200,8 @@ def _answer_all(
     watcher: Callable[[Answering], None] | None,
 ) -> None:
     started = time.monotonic()
-    for part in portions(stream.parts, rows):
+    needed = map(asking.needed, stream.parts)
+    for part in within_memory(portions(needed, rows), stream.origin):
         asking.demand_names(part, stream)
         asked = asking.ask(part)
         bad.write(asked, part)
@@ -211,7 +214,7 @@ def _rows_at_once(bundle: Bundle) -> int:
     """How a source is cut must not be seen in the answers' last bits, so that they are asked for in such portions."""
     kinds = set(bundle.schema.kinds.values())
     few = ROWS_OF_TEXTS if "text" in kinds else ROWS
-    return ROWS_OF_PICTURES if "image" in kinds else few
+    return rows_within(ROWS_OF_PICTURES if "image" in kinds else few, len(bundle.schema.names))
 
 
 def _sole_text(bundle: Bundle) -> str | None:

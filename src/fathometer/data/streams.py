@@ -57,12 +57,29 @@ from fathometer.data.streaming.arrow_batches import stream_feather, stream_parqu
 from fathometer.data.streaming.csv_text import Text, beginning, stream_csv
 from fathometer.data.streaming.json_text import stream_records
 from fathometer.data.streaming.packed import READ_BYTES, Bytes, bytes_of
-from fathometer.data.streaming.part import Part, Stream, counted_from, portions
+from fathometer.data.streaming.part import (
+    Part,
+    Stream,
+    counted_from,
+    portions,
+    refusing_too_large,
+    rows_within,
+    within_memory,
+)
 from fathometer.data.streaming.spelling import PIECE_BYTES, find_spelling, lines_together
 from fathometer.data.table import Table
 from fathometer.errors import UnreadableData
 
-__all__ = ["ROWS", "Part", "ReadOptions", "Stream", "portions", "stream_table"]
+__all__ = [
+    "ROWS",
+    "Part",
+    "ReadOptions",
+    "Stream",
+    "portions",
+    "rows_within",
+    "stream_table",
+    "within_memory",
+]
 
 ROWS = 20_000
 TEXTS = 2_000
@@ -87,7 +104,19 @@ def stream_table(
     Raises:
         UnreadableData, UnknownName, MissingExtra: as for `read_table`, some of them only while the parts are taken.
     """
-    options = options or ReadOptions()
+    with refusing_too_large(_origin(source)):
+        stream = _opened(source, options or ReadOptions(), rows, text_column)
+    stream.parts = within_memory(stream.parts, stream.origin)
+    return stream
+
+
+def _origin(source: Any) -> str:
+    """What to call a source that could not be opened; an address may hold a password."""
+    is_file = isinstance(source, str | Path) and not is_database_url(str(source))
+    return Path(source).name if is_file else "the data"
+
+
+def _opened(source: Any, options: ReadOptions, rows: int, text_column: str | None) -> Stream:
     if not isinstance(source, str | Path) or (isinstance(source, str) and is_database_url(source)):
         return _cut(read_table(source, options), rows)
     path = existing(source)
