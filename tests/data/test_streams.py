@@ -27,7 +27,7 @@ from fathometer.data.csv_reading import Wanted, read_csv
 from fathometer.data.encodings import decode
 from fathometer.data.records import read_records
 from fathometer.data.sources import ReadOptions, read_table
-from fathometer.data.streaming import packed
+from fathometer.data.streaming import csv_text, json_text, packed
 from fathometer.data.streaming.csv_text import Text, stream_csv
 from fathometer.data.streaming.json_text import stream_records
 from fathometer.data.streaming.part import Stream
@@ -477,3 +477,29 @@ def test_a_file_that_grows_while_it_is_read_is_refused(
         stream.write("2,b\n")
     with pytest.raises(UnreadableData, match=r"log\.csv was changed while it was read"):
         list(parts)
+
+
+@pytest.mark.parametrize("layout", ["lines", "array"])
+def test_parts_of_json_end_at_bytes_too(layout: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(json_text, "PART_BYTES", 1_000)
+    records = [{"n": n, "text": "x" * 300} for n in range(10)]
+    raw = json.dumps(records) if layout == "array" else "\n".join(map(json.dumps, records))
+    assert_records_are_the_same(raw.encode(), 20_000, 64)
+    parts = list(stream_records(lambda: iter([raw.encode()]), (), "f.json", 20_000).parts)
+    assert [len(part.frame) for part in parts] == [4, 4, 2]
+
+
+def test_parts_of_uneven_csv_end_at_bytes_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(csv_text, "PART_BYTES", 50)
+    for name in ("ragged", "stray quote"):
+        assert_csv_is_the_same(ODD[name].encode(), (20_000, 1 << 20, 1 << 20))
+    text = text_of(ODD["ragged"].encode(), 1 << 20, 1 << 20)
+    parts = list(stream_csv(text, "f.csv", Wanted(), 20_000).parts)
+    assert max(len(part.frame) for part in parts) < 30
+
+
+@pytest.mark.parametrize("remarks", [1, 2, 3])
+@pytest.mark.parametrize("rows", [1, 2, 20_000])
+def test_remarks_below_an_uneven_table_are_left_out_once(remarks: int, rows: int) -> None:
+    raw = ODD["ragged"] + "Source: a long remark about where these rows were taken from\n" * remarks
+    assert_csv_is_the_same(raw.encode(), (rows, 50, 40))

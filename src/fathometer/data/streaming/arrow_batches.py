@@ -40,7 +40,7 @@ def stream_parquet(path: Path, name: str, rows: int) -> Stream:
         with pyarrow.parquet.ParquetFile(path) as file:
             metadata, schema = file.metadata, file.schema_arrow
             stored_once = _stored_once(metadata, schema)
-            batch_rows = min(rows, _rows_of_lists(metadata, file.schema, name))
+            batch_rows = min(rows, _rows_of_lists(metadata, file.schema, name), _rows_as_stored(metadata))
         source = _Parquet(path, batch_rows)
         nulls = _with_nulls(source, schema, _known_nulls(metadata))
     return _stream(source.batches(None, stored_once), nulls, schema, name, rows, int(metadata.num_rows))
@@ -225,6 +225,14 @@ def _rows_of_lists(
             f"A row of {name} holds lists larger than {BATCH_BYTES >> 20} MB. Leave such columns out."
         )
     return most
+
+
+def _rows_as_stored(metadata: pyarrow.parquet.FileMetaData) -> int:
+    """How many rows fit into a part, as far as they are written out in the file already; one at least."""
+    groups = [metadata.row_group(place) for place in range(metadata.num_row_groups)]
+    sizes = [(int(group.num_rows), int(group.total_byte_size)) for group in groups]
+    fitting = [BATCH_BYTES * rows // max(1, size) for rows, size in sizes if rows]
+    return max(1, min([*fitting, BATCH_BYTES]))
 
 
 def _known_nulls(metadata: pyarrow.parquet.FileMetaData) -> Mapping[str, bool]:

@@ -46,7 +46,7 @@ from fathometer.data.csv_reading import (
 )
 from fathometer.data.csv_structure import Structure, Walk, structure
 from fathometer.data.sentences import told
-from fathometer.data.streaming.part import Part, Stream
+from fathometer.data.streaming.part import PART_BYTES, Part, Stream
 from fathometer.data.streaming.tidying import Tidied, unused_columns
 from fathometer.data.table import CELL_BYTES_LIMIT
 
@@ -197,7 +197,8 @@ class _Body:
         for batch in self._batches(Strays(self.plan.body_line), rows):
             held += enumerate(batch, number)
             number += len(batch)
-            kept, held = held[: len(held) - found.remarks], held[max(0, len(held) - found.remarks) :]
+            ready = max(0, len(held) - found.remarks)
+            kept, held = held[:ready], held[ready:]
             if kept:
                 clear = [(place, row) for place, row in kept if found.is_row(row)]
                 numbers = np.array([place for place, _ in clear], dtype=np.int64)
@@ -214,10 +215,22 @@ class _Body:
         noticed = strays.noticed(found)
         while True:
             with larger_fields(), refusing_giants():
-                batch = list(itertools.islice(noticed, rows))
+                batch = _taken(noticed, rows)
             if not batch:
                 return
             yield batch
+
+
+def _taken(lines: Iterator[Line], rows: int) -> list[Line]:
+    """The next lines, as many as make a part."""
+    taken: list[Line] = []
+    length = 0
+    for line in itertools.islice(lines, rows):
+        taken.append(line)
+        length += sum(map(len, line.cells))
+        if length >= PART_BYTES:
+            break
+    return taken
 
 
 def _about_blank_lines(shape: Structure) -> tuple[str, ...]:

@@ -13,7 +13,7 @@ from typing import Any
 
 from fathometer.data.column_names import tidy_names
 from fathometer.data.records import ColumnType, about_nested, frame_of_records, record_of_line
-from fathometer.data.streaming.part import Part, Stream, counted_from
+from fathometer.data.streaming.part import PART_BYTES, Part, Stream, counted_from
 from fathometer.data.table import refuse_too_wide
 from fathometer.errors import UnreadableData
 
@@ -22,6 +22,9 @@ RECORD_LIMIT = 1 << 28
 
 Chunks = Callable[[], Iterable[bytes]]
 """UTF-8, cut anywhere; gone through as often as needed."""
+
+Sized = tuple[dict[str, Any], int]
+"""A record, and how many characters its text has."""
 
 BLANKS = " \t\r\n"
 
@@ -34,7 +37,7 @@ def stream_records(chunks: Chunks, notes: tuple[str, ...], origin: str, rows: in
     """
     columns: dict[str, ColumnType] = {}
     count = 0
-    for record in _records(chunks(), origin):
+    for record, _ in _records(chunks(), origin):
         count += 1
         for key, cell in record.items():
             column = columns.get(key)
@@ -52,21 +55,20 @@ def stream_records(chunks: Chunks, notes: tuple[str, ...], origin: str, rows: in
     return Stream(_parts(_records(chunks(), origin), names, types, rows), origin, told, count)
 
 
-def _parts(
-    records: Iterator[dict[str, Any]], names: list[str], types: dict[str, str], rows: int
-) -> Iterator[Part]:
-    number = 1
+def _parts(records: Iterator[Sized], names: list[str], types: dict[str, str], rows: int) -> Iterator[Part]:
+    number, length = 1, 0
     batch: list[dict[str, Any]] = []
-    for record in records:
+    for record, characters in records:
         batch.append(record)
-        if len(batch) == rows:
-            yield Part(frame_of_records(batch, names, types), counted_from(number, rows))
-            number, batch = number + rows, []
+        length += characters
+        if len(batch) == rows or length >= PART_BYTES:
+            yield Part(frame_of_records(batch, names, types), counted_from(number, len(batch)))
+            number, length, batch = number + len(batch), 0, []
     if batch:
         yield Part(frame_of_records(batch, names, types), counted_from(number, len(batch)))
 
 
-def _records(chunks: Iterable[bytes], origin: str) -> Iterator[dict[str, Any]]:
+def _records(chunks: Iterable[bytes], origin: str) -> Iterator[Sized]:
     """The records of a text whose first sign says which of the two ways it is written."""
     texts = _texts(chunks)
     start = next((text.lstrip() for text in texts if text.strip()), "")
@@ -76,11 +78,12 @@ def _records(chunks: Iterable[bytes], origin: str) -> Iterator[dict[str, Any]]:
     lines = _lines(itertools.chain([start], texts), origin)
     first = next(lines)
     if first.strip() == "{":  # one object written over several lines
-        yield record_of_line("\n".join(_limited(itertools.chain([first], lines), origin)), origin, 1)
+        text = "\n".join(_limited(itertools.chain([first], lines), origin))
+        yield record_of_line(text, origin, 1), len(text)
         return
     for number, line in enumerate(itertools.chain([first], lines), 1):
         if line.strip():
-            yield record_of_line(line, origin, number)
+            yield record_of_line(line, origin, number), len(line)
 
 
 def _texts(chunks: Iterable[bytes]) -> Iterator[str]:
@@ -113,7 +116,7 @@ def _limited(lines: Iterable[str], origin: str) -> Iterator[str]:
         yield line
 
 
-def _of_array(texts: Iterator[str], origin: str) -> Iterator[dict[str, Any]]:
+def _of_array(texts: Iterator[str], origin: str) -> Iterator[Sized]:
     """The objects of one array, each taken out as soon as it is there."""
     decoder = json.JSONDecoder()
     text, at, number, is_over = next(texts)[1:], 0, 0, False
@@ -132,7 +135,7 @@ def _of_array(texts: Iterator[str], origin: str) -> Iterator[dict[str, Any]]:
                 raise UnreadableData(
                     f"Expected an array of JSON objects in {origin}, but some of its items are no objects."
                 )
-            yield value
+            yield value, end - start
             continue
         if is_over or (at < len(text) and not is_due):
             raise _broken(origin, number + 1)
