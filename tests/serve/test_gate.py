@@ -134,6 +134,24 @@ def test_there_is_exactly_one_host_header(served: Asked) -> None:
         assert answer.status == 400
 
 
+@pytest.mark.parametrize(
+    ("name", "values"),
+    [
+        ("sec-fetch-site", ("cross-site", "none")),
+        ("sec-fetch-site", ("none", "cross-site")),
+        ("origin", ("http://evil.example", f"http://{HOST}")),
+        ("authorization", ("Bearer x", f"Bearer {KEY}")),
+        ("x-api-key", (KEY, "x")),
+    ],
+)
+def test_what_is_asked_of_a_header_is_said_once(bundle: Bundle, name: str, values: tuple[str, str]) -> None:
+    served = guarded(bundle, keys=(KEY,)) if name in ("authorization", "x-api-key") else guarded(bundle)
+    headers = {"host": HOST, name: values[0], name.title(): values[1]}
+    for path in ("/predict", "/readyz"):
+        answer = asyncio.run(served.asking_in_parts("GET", path, [b""], headers))
+        assert answer.status == 400, answer.body
+
+
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize(
     "headers",

@@ -50,7 +50,11 @@ class Gate:
         if len(hosts) != 1:
             return RefusedError(400, f"Expected one Host header, got {len(hosts)}.")
         host = hosts[0].decode("latin-1").lower()
-        headers = {name: value for name, value in raw if name in _ASKED_FOR}
+        asked_for = [(name, value) for name, value in raw if name in _ASKED_FOR]
+        headers = dict(asked_for)
+        if len(headers) < len(asked_for):  # of two, another program may believe the other
+            twice = next(name for name, _ in asked_for if sum(name == other for other, _ in asked_for) > 1)
+            return RefusedError(400, f"Expected one {twice.decode()} header at most, got several.")
         if not self._is_ours(host, scope):
             return RefusedError(
                 421,
