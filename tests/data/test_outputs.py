@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fathometer.data.outputs import Writer, as_csv
+from fathometer.data.outputs import FORMULA_STARTS, Writer, as_csv
 from fathometer.data.sources import read_table, write_table
 from fathometer.errors import UnknownName, UserError
 
@@ -32,7 +32,9 @@ def test_what_is_written_is_read_back(tmp_path: Path, ending: str) -> None:
     assert [item.name for item in tmp_path.iterdir()] == [path.name]
 
 
-@pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r"])
+@pytest.mark.parametrize(
+    "start", ["=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20"]
+)
 def test_text_that_begins_like_a_formula_is_defused_in_csv(tmp_path: Path, start: str) -> None:
     path = tmp_path / "out.csv"
     write_table(pd.DataFrame({f"{start}name": [f"{start}cmd()"], "number": [-5]}), path)
@@ -131,14 +133,20 @@ def test_numbers_come_back_to_the_last_bit(numbers: list[float], ending: str) ->
 
 
 @settings(max_examples=100, deadline=None)
-@given(st.lists(st.text(alphabet="=+-@\t\r\n\x00\",;'a1 é", max_size=6), min_size=1, max_size=5))
+@given(
+    st.lists(
+        st.text(alphabet="=+-@\t\r\n\uff1d\uff0b\uff0d\uff20\x00\",;'a1 é", max_size=6),
+        min_size=1,
+        max_size=5,
+    )
+)
 def test_no_text_of_a_csv_begins_like_a_formula(texts: list[str]) -> None:
     text = as_csv(pd.DataFrame({"name": texts, "other": 1}))
     rows = list(csv.reader(io.StringIO(text, newline="")))[1:]
     assert len(rows) == len(texts)
     for (cell, _), given_text in zip(rows, texts, strict=True):
         assert cell in (given_text, f"'{given_text}")
-        if cell.startswith(("=", "+", "-", "@", "\t", "\r")) and len(cell) > 1:
+        if cell.startswith(FORMULA_STARTS) and len(cell) > 1:
             float(cell)
 
 

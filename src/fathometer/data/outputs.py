@@ -31,9 +31,9 @@ from fathometer.core.files import sync_folder
 from fathometer.data.wire import to_wire
 from fathometer.errors import UnknownName, UserError
 
-FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
-"""A spreadsheet program takes a cell that begins so for a formula and may run it
-(https://owasp.org/www-community/attacks/CSV_Injection)."""
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+"""A spreadsheet program takes a cell that begins so (the last four are the first in full width) for a formula and may
+run it (https://owasp.org/www-community/attacks/CSV_Injection)."""
 
 ENDINGS = (".csv", ".json", ".jsonl", ".parquet")
 
