@@ -21,7 +21,7 @@ from mutating import any_bytes, any_json
 from fathometer.bundle import open_bundle, pack_archive
 from fathometer.errors import BadBundle, UserError
 
-COUNT = int(os.environ.get("FATHOMETER_MUTATIONS", "300"))
+COUNT = int(os.environ.get("FATHOMETER_MUTATIONS", "150"))
 HERE = Path(__file__).parent
 OLD = HERE / "old"
 

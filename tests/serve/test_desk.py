@@ -78,7 +78,7 @@ def test_one_question_too_many_is_told_to_come_again(bundle: Bundle) -> None:
 
 def test_after_the_deadline_a_question_is_given_up_and_one_that_waits_is_never_asked(bundle: Bundle) -> None:
     gate = gated(bundle)
-    served = Asked(Desk(bundle, Settings(limits=Limits(seconds=0.05))))
+    served = Asked(Desk(bundle, Settings(batch=False, limits=Limits(seconds=0.05))))
 
     async def scene() -> list[Answer]:
         late = [await task for task in await started([answered(served, [ROW])] * 3)]
