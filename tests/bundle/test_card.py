@@ -148,6 +148,59 @@ def test_a_card_says_what_was_measured() -> None:
         assert words in told, words
 
 
+def test_a_score_of_fewer_folds_than_planned_says_so_in_its_name() -> None:
+    described, result = classes()
+
+    def named() -> str:
+        (found,) = head_of(model_card("a", described, result, {}))["model-index"][0]["results"]
+        return str(found["metrics"][0]["name"])
+
+    assert "folds" not in named()
+    result["table"]["classical"]["score"]["fold_scores"] = [80.8]
+    assert "on rows held out of only 1 of 5 folds" in named()
+
+
+def test_probabilities_are_never_0_or_100() -> None:
+    described, result = classes()
+    result["verdict"] |= {"p_classical": 0.99999, "p_tie": 1e-5, "p_deep": 0.0}
+    told = shown(model_card("a", described, result, {}))
+    assert "points) > 99 %, P(no practical difference) < 1 %" in told.replace("\n", "")
+    assert "100 %, P" not in told and "= 0 %" not in told
+    result["verdict"] |= {"p_classical": 0.61, "p_tie": 0.35, "p_deep": 0.04}
+    assert "= 61 %, P(no practical difference) = 35 %" in shown(model_card("a", described, result, {}))
+
+
+def test_one_row_that_was_asked_of_a_cold_process_is_left_out() -> None:
+    described, result = classes()
+    cold = {"one_row_ms": [309.2, 309.2], "thousand_rows_ms": [324.1, 324.1], "answers": 1}
+    result["measures"]["classical"]["latency"] = cold
+    told = shown(model_card("a", described, result, {}))
+    assert "309.2" not in told
+    assert "an answer takes 324.1 ms for a thousand rows asked at once" in told
+    result["measures"]["classical"]["latency"] = cold | {"one_row_ms": [8.2, 9.1], "answers": 20}
+    told = shown(model_card("a", described, result, {}))
+    assert "8.2 ms for one row asked alone and 324.1 ms for a thousand rows asked at once" in told
+
+
+def test_a_negative_loss_is_told_as_a_gain_and_the_scores_of_one_fold_as_such() -> None:
+    described, result = classes()
+    shifted = {"what": "rows that are unlike", "loss_of_score": -11.42, "low": -15.53, "high": -7.31}
+    measures = result["measures"]["classical"]
+    measures["robustness"] = [shifted, {"what": "gaps", "loss_of_score": 1.5, "low": 0.5, "high": 2.5}]
+    measures["train_gap"] = {"train_score": 84.0, "test_score": 81.6}
+    told = shown(model_card("a", described, result, {}))
+    assert "Rows that are unlike: does 11.42 points better there [7.31, 15.53]." in told
+    assert "Gaps: loses 1.5 points [0.5, 2.5]." in told
+    assert "models of one fold alone reach 84.0 % on rows they learned from and 81.6 %" in told
+
+
+def test_export_is_not_proposed_for_words_and_pictures() -> None:
+    described, result = classes()
+    assert "fathom export MODEL --onnx model.onnx" in shown(model_card("a", described, result, {}))
+    described["schema"]["columns"].append(column("note", "text", {}))
+    assert "fathom export" not in shown(model_card("a", described, result, {}))
+
+
 def test_a_card_of_numbers_has_no_labels() -> None:
     result = regression()
     card = model_card("price", model({"shares": [], **result["task"]}), result, {})

@@ -340,6 +340,28 @@ def test_a_slow_model_is_timed_on_fewer_rows_and_told_as_of_a_thousand(
     assert 1_000 not in map(len, asked)
 
 
+def test_the_first_answer_is_never_among_those_that_are_timed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    a_plain_run(tmp_path)
+    clock = {"now": 0.0}
+    monkeypatch.setattr(probe.time, "perf_counter", lambda: clock["now"])
+    monkeypatch.setattr(probe.time, "monotonic", lambda: clock["now"])
+    monkeypatch.setattr(Run, "left", lambda run: run.seconds - clock["now"])
+    sizes: list[int] = []
+
+    def coldly(rows: Rows) -> npt.NDArray[np.float64]:
+        clock["now"] += 0.001 if len(rows) in sizes else 3.0  # longer than timing may take
+        sizes.append(len(rows))
+        return number(rows)
+
+    toys(monkeypatch, cold=coldly)
+    found = run_probe(an_order("cold", folder=tmp_path, seconds=20.0))["latency"]
+    assert found["one_row_ms"] == pytest.approx([1, 1])
+    assert found["answers"] == 1
+    assert found["thousand_rows_ms"] == pytest.approx([1, 1])
+
+
 def test_a_model_that_fails_on_odd_cells_costs_only_that_part(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

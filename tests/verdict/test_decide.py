@@ -270,7 +270,19 @@ def _with_facts(of: Outcome) -> Outcome:
         ("created", "versions", "machine", "seed", "task", "understood", "left_out", "findings")
     )
     splits = {**of.run["splits"], "sentence": ""}
-    return replace(of, run={**of.run, **blank, "splits": splits})
+    return replace(of, run={**of.run, **blank, "understood": [], "splits": splits})
+
+
+def test_folds_that_were_planned_and_not_finished_are_not_claimed() -> None:
+    plan = "on 3 of 5 folds, in each 1,000 rows"
+    for folds, said in ((1, f"{plan}; only 1 of these 3 was finished by both families"), (3, plan)):
+        of = _with_facts(situation(0.30, 0.10, folds=folds, planned=3))
+        run = {**of.run, "splits": {**of.run["splits"], "first": 3, "sentence": plan}}
+        of = replace(of, run={**run, "understood": ["Read as utf-8.", f"Judged {plan}."]})
+        told = as_json(Evidence(of, table(of), judged(of)), [], 1.0)
+        assert told["splits"]["sentence"] == said
+        assert told["splits"]["scored"] == folds
+        assert told["understood"] == ["Read as utf-8.", f"Judged {said}."]
 
 
 def test_a_family_that_had_no_time_for_its_learners_loses_to_nobody() -> None:

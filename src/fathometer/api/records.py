@@ -27,7 +27,7 @@ from fathometer.verdict.outlook import facts_of
 from fathometer.verdict.reasons import find_reasons
 from fathometer.verdict.reasons.reason import Found
 from fathometer.verdict.result import as_json
-from fathometer.verdict.wording import busy
+from fathometer.verdict.wording import busy, understood
 
 
 @dataclass(frozen=True, repr=False)
@@ -105,7 +105,7 @@ class Study:
     @property
     def understood(self) -> list[str]:
         """What was understood of the data, in sentences."""
-        return list(self.outcome.run["understood"])
+        return understood(self.outcome)
 
     def to_json(self) -> dict[str, Any]:
         """What result.json holds (docs/result.md)."""

@@ -13,6 +13,7 @@ from fathometer.bundle.card_words import (
     FAMILIES,
     amount,
     bytes_told,
+    chance,
     interval,
     listed,
     metric_told,
@@ -22,6 +23,7 @@ from fathometer.bundle.card_words import (
     sentence,
     table,
 )
+from fathometer.core.markdown import escaped
 from fathometer.data.metrics import METRICS
 from fathometer.kind import all_unstructured
 
@@ -29,6 +31,8 @@ COLUMNS_SHOWN = 60
 LABELS_SHOWN = 50
 LEVELS_SHOWN = 5
 LEVEL_ROWS_LEAST = 5  # rows of a level that is told by its name
+EXPORTED = {"number", "category", "moment"}
+"""Kinds of columns with which nearly every model can be an ONNX file; with others most cannot."""
 KEEP_ROWS = {"neighbours", "svm", "nca", "frozen"}
 """Learners whose models hold rows they learned from, as numbers."""
 
@@ -89,6 +93,7 @@ def _head(name: str, model: Mapping[str, Any], result: Mapping[str, Any] | None)
             else ""
         )
         named = f"{title} in {metric['unit']}" if metric["unit"] else title
+        where = f"on rows held out{_fewer_folds(standing['score'], result)}"
         yield from (
             "model-index:",
             f"- name: {quoted(name)}",
@@ -101,9 +106,15 @@ def _head(name: str, model: Mapping[str, Any], result: Mapping[str, Any] | None)
             "    metrics:",
             f"    - type: {quoted(metric['name'])}",
             f"      value: {float(score['score'])!r}",
-            f"      name: {quoted(', '.join(filter(None, (named, 'on rows held out', ends))))}",
+            f"      name: {quoted(', '.join(filter(None, (named, where, ends))))}",
         )
     yield "---"
+
+
+def _fewer_folds(score: Mapping[str, Any], result: Mapping[str, Any]) -> str:
+    """That the score is of fewer folds than were to be; empty where it is not."""
+    done, planned = len(score.get("fold_scores") or ()), (result.get("splits") or {}).get("first") or 0
+    return f" of only {done} of {planned} folds" if 0 < done < planned else ""
 
 
 def _about(name: str, model: Mapping[str, Any]) -> Iterator[str]:
@@ -237,18 +248,19 @@ def _measured(model: Mapping[str, Any], result: Mapping[str, Any]) -> Iterator[s
         "family",
         f"{metric['title']} [95 % interval]",
         "processor time used",
-        "per answer",
+        "processor time per row, many at once",
         "in this model",
     )
     yield from ("", *table(header, rows), "")
     verdict = result["verdict"]
     probabilities = [verdict.get(name) for name in ("p_classical", "p_tie", "p_deep")]
     if all(isinstance(one, int | float) for one in probabilities):
-        told = [f"{100 * one:.0f} %" for one in probabilities]
+        told = [escaped(chance(one)) for one in probabilities]
+        margin = f"{amount(metric['margin'])} {metric['gap_unit']}"
         yield (
-            f"P(classical ML is better by more than {amount(metric['margin'])} {metric['gap_unit']}) = {told[0]}, "
-            f"P(no practical difference) = {told[1]}, P(deep learning is better) = {told[2]}: under this budget, on "
-            "this machine, for rows like these."
+            f"P(classical ML is better by more than {margin}) {told[0]}, P(no practical difference) {told[1]}, "
+            f"P(deep learning is better by more than {margin}) {told[2]}: under this budget, on this machine, for rows "
+            "like these."
         )
     if verdict.get("more_rows"):
         yield from ("", sentence(verdict["more_rows"]))
@@ -272,6 +284,8 @@ def _holds(model: Mapping[str, Any]) -> Iterator[str]:
 def _use(model: Mapping[str, Any]) -> Iterator[str]:
     others = [name for name in model["mixes"] if name not in (model["default"], "baseline")]
     further = f" --family {others[0]}" if others else ""
+    kinds = {column["kind"] for column in model["schema"]["columns"]}
+    exports = kinds <= EXPORTED
     yield from (
         "## How to use it",
         "",
@@ -280,7 +294,7 @@ def _use(model: Mapping[str, Any]) -> Iterator[str]:
         "```",
         "fathom predict MODEL rows.csv -o answers.csv" + (f"    # or{further}" if further else ""),
         "fathom serve MODEL",
-        "fathom export MODEL --onnx",
+        *(["fathom export MODEL --onnx model.onnx"] if exports else []),
         "```",
         "",
         "```python",

@@ -12,6 +12,8 @@ COLUMNS_SHOWN = 10
 WEAK_SHOWN = 3
 GROUPS_SHOWN = 12
 CONFUSED_MOST = 12
+THOUSAND_COLD = 3  # one row that takes more than this part of a thousand's time was asked of a cold process
+WARM_LEAST = 10  # answers to one row whose median is believed all the same
 
 
 def measured_limits(default: str, result: Mapping[str, Any]) -> Iterator[str]:
@@ -39,7 +41,10 @@ def _overfit(found: Mapping[str, Any] | None, metric: Mapping[str, Any]) -> Iter
         scores = [
             score_told({"score": found[name]}, metric["unit"]) for name in ("train_score", "test_score")
         ]
-        yield f"- On rows it learned from {scores[0]}, on others {scores[1]} ({metric['title']})."
+        yield (
+            f"- By {metric['title']}, the models of one fold alone reach {scores[0]} on rows they learned from and "
+            f"{scores[1]} on that fold's rows held out. The score above is that of all folds."
+        )
 
 
 def _calibration(found: Mapping[str, Any] | None) -> Iterator[str]:
@@ -55,11 +60,14 @@ def _robustness(found: Any, metric: Mapping[str, Any]) -> Iterator[str]:
     for one in found:
         loss = one.get("loss_of_score")
         if isinstance(loss, int | float):
-            ends = ""
-            if one.get("low") is not None and one.get("high") is not None:
-                ends = f" {interval(round(one['low'], 2), round(one['high'], 2), '')}"
+            ends, sides = "", [one.get("low"), one.get("high")]
+            if loss < 0:
+                sides = [None if side is None else -side for side in reversed(sides)]
+            if None not in sides:
+                ends = f" {interval(round(sides[0], 2), round(sides[1], 2), '')}"
             what = sentence(f"{str(one['what'])[:1].upper()}{str(one['what'])[1:]}")
-            yield f"- {what}: loses {amount(round(loss, 2))} {metric['gap_unit']}{ends}."
+            size = f"{amount(round(abs(loss), 2))} {metric['gap_unit']}"
+            yield f"- {what}: {f'does {size} better there' if loss < 0 else f'loses {size}'}{ends}."
 
 
 def _weaknesses(found: Any, metric: Mapping[str, Any]) -> Iterator[str]:
@@ -73,12 +81,18 @@ def _weaknesses(found: Any, metric: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _latency(found: Mapping[str, Any] | None, machine: Mapping[str, Any]) -> Iterator[str]:
-    if found and found.get("one_row_ms"):
-        many = found.get("thousand_rows_ms")
-        thousand = f" and a thousand {amount(round(many[0], 1))} ms" if many else ""
+    """By the clock, for the whole packed model. A few slow answers to one row tell of a cold start alone."""
+    if not found:
+        return
+    one, many = (found.get(name) for name in ("one_row_ms", "thousand_rows_ms"))
+    if one and many and one[0] > many[0] / THOUSAND_COLD and (found.get("answers") or 0) < WARM_LEAST:
+        one = None
+    told = [f"{amount(round(one[0], 2))} ms for one row asked alone"] if one else []
+    told += [f"{amount(round(many[0], 1))} ms for a thousand rows asked at once"] if many else []
+    if told:
         yield (
-            f"- One row took {amount(round(found['one_row_ms'][0], 2))} ms{thousand}, on one thread of "
-            f"{name_of(machine.get('processor') or 'a processor that is not known')}."
+            f"- By the clock, once it is loaded, an answer takes {' and '.join(told)} (medians; on one thread of "
+            f"{name_of(machine.get('processor') or 'a processor that is not known')})."
         )
 
 

@@ -54,6 +54,11 @@ def amount(value: Any) -> str:
     return MINUS + shown[1:] if shown.startswith("-") else shown
 
 
+def chance(p: float) -> str:
+    """A probability after its name: "= 97 %"; never 0 or 100, which nobody can measure."""
+    return "> 99 %" if p > 0.99 else "< 1 %" if p < 0.01 else f"= {100 * p:.0f} %"
+
+
 def metric_told(metric: Mapping[str, Any]) -> dict[str, Any]:
     """A metric as a result describes it, with its title, and all its texts harmless."""
     name = str(metric["name"])

@@ -173,8 +173,8 @@ def _latency(bench: Bench) -> dict[str, Any]:
     """How long one row and a thousand rows take, rows repeated where there are fewer; medians and 95th percentiles.
 
     Where a thousand would take too long fewer are asked, and told as if they were a thousand. Of the model as it is
-    packed, which answers with the members of every fold. By the clock on the wall, in this process, warm; in a worker
-    numerical libraries use one thread.
+    packed, which answers with the members of every fold. By the clock on the wall, in this process, warm (the first
+    answer, for which libraries are loaded, is never among them); in a worker numerical libraries use one thread.
     """
     if bench.shipped:
         bench = replace(bench, members=_loaded(bench.folder, bench.shipped), largest=(0, 0.0), answered={})
@@ -182,10 +182,8 @@ def _latency(bench: Bench) -> dict[str, Any]:
     count = len(bench.test)
     ones = [bench.rows.take(bench.test[[place % count]]) for place in range(THROWN_AWAY + SINGLES)]
     singles = _timed(bench, ones, THROWN_AWAY, allowed / 2)
-    size, many = (
-        TIMED_FIRST,
-        _timed(bench, [bench.rows.take(np.resize(bench.test, TIMED_FIRST))], 0, allowed / 2),
-    )
+    first = bench.rows.take(np.resize(bench.test, TIMED_FIRST))
+    size, many = TIMED_FIRST, _timed(bench, [first] * 2, 1, allowed / 2)
     fitting = int(
         size * 1e3 * allowed / 2 / many[0]
     )  # rows that may be asked in the time that is left for it
@@ -202,14 +200,14 @@ def _latency(bench: Bench) -> dict[str, Any]:
 
 
 def _timed(bench: Bench, questions: list[Rows], thrown_away: int, seconds: float) -> list[float]:
-    """Milliseconds of each answer but the first ones; ends early when these seconds are over."""
+    """Milliseconds of each answer but the first ones, one at least; ends early when these seconds are over."""
     started = time.monotonic()
     taken: list[float] = []
     for rows in questions:
         before = time.perf_counter()
         bench.ask(rows)
         taken.append(1e3 * (time.perf_counter() - before))
-        if time.monotonic() - started > seconds:
+        if len(taken) > 1 and time.monotonic() - started > seconds:
             break
     return taken[min(thrown_away, len(taken) - 1) :]
 

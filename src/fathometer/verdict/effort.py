@@ -15,6 +15,7 @@ from fathometer.data.thinning import is_whole
 from fathometer.study.ledger import Trial
 from fathometer.study.outcome import Outcome
 from fathometer.study.request import Request
+from fathometer.verdict.wording import judged
 
 POINTS_MOST = 60
 NEAR_BEST = 0.01  # of the best loss
@@ -172,7 +173,7 @@ def _automatic(
         told.append(f"The metric was chosen: {task.measure.title}.")
     if asked.get("margin") is None:
         told.append(f"The smallest difference that matters was set: {task.margin:g} {task.measure.gap_unit}.")
-    told.append(f"Rows to learn from, to choose by and to judge were set apart: {run['splits']['sentence']}.")
+    told.append(f"Rows to learn from, to choose by and to judge were set apart: {judged(outcome)}.")
     recipes = sum(family.recipes for family in families.values())
     trials = sum(family.trials for family in families.values())
     if trials:

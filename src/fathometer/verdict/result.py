@@ -12,7 +12,7 @@ from fathometer.verdict.axes import Attempt, known_encoders
 from fathometer.verdict.decide import Verdict
 from fathometer.verdict.evidence import Evidence
 from fathometer.verdict.reasons import find_reasons
-from fathometer.verdict.wording import busy
+from fathometer.verdict.wording import busy, judged, understood
 
 RESULT_FORMAT = 1
 
@@ -50,10 +50,14 @@ def as_json(
         },
         "data": run["data"],
         "task": run["task"],
-        "understood": run["understood"],
+        "understood": understood(outcome),
         "left_out": run["left_out"],
         "findings": run["findings"],
-        "splits": {key: run["splits"][key] for key in ("how", "first", "overlap", "sentence")},
+        "splits": {
+            **{key: run["splits"][key] for key in ("how", "first", "overlap")},
+            "scored": outcome.folds,
+            "sentence": judged(outcome),
+        },
         "metric": {
             "name": outcome.task.metric,
             "unit": outcome.task.measure.unit,

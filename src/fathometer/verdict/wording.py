@@ -137,6 +137,22 @@ def busy(outcome: Outcome, table: Mapping[str, Standing], ended: str) -> str:
     )
 
 
+def judged(outcome: Outcome) -> str:
+    """On which folds was judged: as planned, and how many of them were finished where that is fewer."""
+    planned, first, done = outcome.run["splits"]["sentence"], outcome.run["splits"]["first"], outcome.folds
+    if done >= first:
+        return str(planned)
+    return (
+        f"{planned}; only {done} of these {first} {'was' if done == 1 else 'were'} finished by both families"
+    )
+
+
+def understood(outcome: Outcome) -> list[str]:
+    """What was understood of the data, in sentences; of the folds, those that were finished."""
+    plan = f"Judged {outcome.run['splits']['sentence']}."
+    return [f"Judged {judged(outcome)}." if one == plan else one for one in outcome.run["understood"]]
+
+
 def amount(value: float, unit: str) -> str:
     """A difference without its sign, in two digits: "0.25 points", "1 point", "120 %", "under 0.01 points"."""
     size = abs(value)
