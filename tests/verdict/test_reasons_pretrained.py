@@ -26,12 +26,26 @@ def test_v108_says_by_how_much_the_pretrained_is_better() -> None:
 def test_v406_is_said_where_classical_alone_has_features_to_leave_out() -> None:
     both = ablation(3.0, 0.2)
     alone = replace(both, families={"classical": both.families["classical"]})
-    text = said("V406", evidence(ablation=alone)) or ""
+    text = said("V406", _of_kinds(evidence(ablation=alone), "text", "image")) or ""
     assert text.startswith("Engineered features bring classical ML 3 points")
-    assert said("V406", evidence(ablation=both)) is None
+    assert said("V406", _of_kinds(evidence(ablation=both), "text")) is None
     assert said("V403", evidence(ablation=alone)) is None
     small = replace(alone, families={"classical": replace(both.families["classical"], low=0.1)})
-    assert said("V406", evidence(ablation=small)) is None
+    assert said("V406", _of_kinds(evidence(ablation=small), "text")) is None
+
+
+@pytest.mark.parametrize("kinds", [(), ("number", "category"), ("number", "text")])
+def test_v406_is_not_said_of_a_table_whose_other_pair_was_not_run(kinds: tuple[str, ...]) -> None:
+    both = ablation(58.0, 0.2)
+    alone = replace(both, families={"classical": both.families["classical"]})
+    assert said("V406", _of_kinds(evidence(ablation=alone), *kinds)) is None
+
+
+def _of_kinds(given: Evidence, *kinds: str) -> Evidence:
+    """With columns of these kinds."""
+    schema = {"columns": [{"name": f"c{place}", "kind": kind} for place, kind in enumerate(kinds)]}
+    outcome = given.outcome
+    return replace(given, outcome=replace(outcome, run={**outcome.run, "schema": schema}))
 
 
 def test_v701_says_where_the_other_catches_up() -> None:

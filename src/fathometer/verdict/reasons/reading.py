@@ -6,6 +6,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from fathometer.kind import all_unstructured
 from fathometer.study.budget import FAMILIES
 from fathometer.verdict.answers import answers_given
 from fathometer.verdict.evidence import Evidence
@@ -164,7 +165,10 @@ class FeaturesDoTheWork(Reason):
         """Where they surely bring it more than the margin, and deep learning, which reads raw values, has no pair."""
         families = {} if evidence.ablation is None else evidence.ablation.families
         one = families.get("classical")
-        if one is None or families.get("deep") is not None:
+        columns = evidence.outcome.run.get("schema", {}).get("columns", ())
+        if one is None or not all_unstructured(column["kind"] for column in columns):
+            return None  # of a table deep learning has a pair too, which may not have been run yet
+        if families.get("deep") is not None:
             return None
         gain = estimate(one.gain, one.low, one.high)
         if gain is None or gain.low <= margin_of(evidence):
