@@ -15,7 +15,7 @@ from crafting import asked, describe, manifest_of, put, refused, relist, small_m
 
 from fathometer.bundle import Limits, open_bundle
 from fathometer.bundle.manifest import make_manifest
-from fathometer.core.strict_json import DEEPEST
+from fathometer.core.strict_json import DEEPEST, MOST_OBJECTS, MOST_VALUES
 from fathometer.errors import BadBundle, UserError
 
 ODD: tuple[Any, ...] = (
@@ -246,6 +246,10 @@ RAW: dict[str, tuple[Callable[[bytes, bytes], bytes], str]] = {
     "deeper": (_before(b'"x": ' + b"[" * 5_000 + b"]" * 5_000 + b", "), "nested deeper"),
     "deep lists": (lambda raw, key: b"[" * 1_000_000, "nested deeper"),
     "deep objects": (lambda raw, key: b'{"a":' * 200_000 + b"1" + b"}" * 200_000, "nested deeper"),
+    "millions of values": (
+        lambda raw, key: raw[:-1] + b', "x": [' + b"0," * (1 << 22) + b"0]}",
+        "larger|millions",
+    ),
     "half a character": (_before(b'"x": "\\ud800", '), "half a character"),
     "half a character in a key": (_before(b'"\\udfff": 1, '), "half a character"),
     "a mark of order": (lambda raw, key: b"\xef\xbb\xbf" + raw, "no JSON"),
@@ -464,7 +468,8 @@ def test_the_page_says_the_limits() -> None:
         f"| files | {limits.files:,} |",
         f"| an archive, unpacked | {limits.total_size >> 30} GiB |",
         f"| a folder | {limits.folder_size >> 30} GiB |",
-        f"| a JSON file | {limits.json_size >> 20} MiB, nested {DEEPEST} deep |",
+        f"| a JSON file | {limits.json_size >> 20} MiB, nested {DEEPEST} deep, {MOST_VALUES >> 20} million values, "
+        f"{MOST_OBJECTS >> 20} million objects |",
         f"| the manifest | {limits.manifest_size >> 20} MiB |",
         f"| unpacked to packed size, above {limits.ratio_from >> 20} MiB | {limits.ratio} to 1 |",
         f"| a path | {limits.name_bytes} bytes, {limits.depth} parts |",

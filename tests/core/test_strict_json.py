@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fathometer.core import strict_json
 from fathometer.core.strict_json import DEEPEST, parse_json
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]))
@@ -54,3 +55,26 @@ def test_anything_doubtful_is_refused(raw: bytes, words: str) -> None:
 def test_the_deepest_that_is_allowed_is_read() -> None:
     assert parse_json(b"[" * DEEPEST + b"]" * DEEPEST) is not None
     assert parse_json(b"[" * (DEEPEST - 1) + b'"a"' + b"]" * (DEEPEST - 1)) is not None
+
+
+@pytest.mark.parametrize("piece", ["[],", '{"a":1},', "1,", '"",'])
+def test_a_text_of_millions_of_values_is_refused_before_any_is_made(
+    piece: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(strict_json, "MOST_VALUES", 1_000)
+    monkeypatch.setattr(strict_json, "MOST_OBJECTS", 500)
+    few, many = (f"[{piece * times}0]" for times in (499, 1_001))
+    assert len(parse_json(few)) == 500
+    monkeypatch.setattr(json, "loads", lambda *told, **more: pytest.fail("it was parsed"))
+    for raw in (many, many.encode()):
+        with pytest.raises(ValueError, match="millions"):
+            parse_json(raw)
+
+
+def test_a_text_for_which_there_is_no_memory_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*told: object, **more: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(json, "loads", full)
+    with pytest.raises(ValueError, match="memory"):
+        parse_json("[]")

@@ -7,13 +7,15 @@ import math
 from typing import Any
 
 DEEPEST = 64
+MOST_VALUES = 1 << 22  # one letter may become sixty bytes of memory
+MOST_OBJECTS = 1 << 20  # and of an object two hundred
 
 
 def parse_json(raw: bytes | str, *, deepest: int = DEEPEST) -> Any:
     """The value of a JSON text.
 
     What one parser takes and another refuses (a key twice, NaN, 1e999) is refused, so that nobody reads something else
-    in a file than we do. The caller bounds the size.
+    in a file than we do. The caller bounds the size; how many values there are is bounded here, before they are made.
 
     Args:
         deepest: levels of lists and objects that may lie in each other.
@@ -22,6 +24,7 @@ def parse_json(raw: bytes | str, *, deepest: int = DEEPEST) -> Any:
         ValueError: it is none; the text says why, as a clause.
     """
     try:
+        refuse_many(raw)
         text = raw.decode("utf-8") if isinstance(raw, bytes) else raw
         value = json.loads(
             text, object_pairs_hook=_object, parse_constant=_refuse_constant, parse_float=_finite
@@ -32,8 +35,27 @@ def parse_json(raw: bytes | str, *, deepest: int = DEEPEST) -> Any:
         raise ValueError(f"it is no JSON at line {error.lineno:,}: {error.msg}") from None
     except RecursionError:
         raise ValueError(f"it is nested deeper than {deepest} levels") from None
+    except MemoryError:
+        raise ValueError("it needs more memory than there is") from None
     _refuse_deep(value, deepest)
     return value
+
+
+def refuse_many(raw: bytes | str) -> None:
+    """Refuse a JSON text of more values than anything honest has, without making any of them.
+
+    Signs within texts count too, for telling them apart would take as long as parsing.
+
+    Raises:
+        ValueError: it is one.
+    """
+    commas, lists, objects = (
+        (raw.count(b","), raw.count(b"["), raw.count(b"{"))
+        if isinstance(raw, bytes)
+        else (raw.count(","), raw.count("["), raw.count("{"))
+    )
+    if max(commas, lists) > MOST_VALUES or objects > MOST_OBJECTS:
+        raise ValueError("it holds millions of values, as none of its kind does")
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

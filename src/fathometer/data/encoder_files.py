@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from fathometer.core.files import digest
+from fathometer.core.files import digest, read_json
+from fathometer.core.strict_json import refuse_many
 from fathometer.errors import UserError
 
 TEXT, IMAGE = "text", "image"
@@ -133,10 +134,10 @@ def read_object(path: Path) -> dict[str, Any]:
         UserError: it is missing, damaged, or holds something else.
     """
     try:
-        value = json.loads(path.read_text(encoding="utf-8"))
+        value = read_json(path)
     except FileNotFoundError as error:
         raise UserError(f"{path.parent} is no encoder: there is no {path.name} in it.") from error
-    except (OSError, ValueError, RecursionError) as error:
+    except (OSError, ValueError, RecursionError, MemoryError) as error:
         raise UserError(
             f"{path} cannot be read as JSON ({error}). Copy the encoder's folder again."
         ) from error
@@ -239,7 +240,7 @@ def _pooling(folder: Path) -> list[str]:
     if not path.exists():
         return []
     try:
-        modules = json.loads(path.read_text(encoding="utf-8"))
+        modules = read_json(path)
         places = [(str(one["type"]), str(one["path"])) for one in modules]
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise UserError(f"{path} is not what it should be. Copy the encoder's folder again.") from error
@@ -279,8 +280,10 @@ def _check_weights(path: Path) -> None:
         length = struct.unpack("<Q", start)[0] if len(start) == 8 else 0
         is_sound = 2 <= length <= min(size - 8, LARGEST_HEADER)
         try:
-            header = json.loads(stream.read(length)) if is_sound else None
-        except ValueError:
+            raw = stream.read(length) if is_sound else b"null"
+            refuse_many(raw)
+            header = json.loads(raw)
+        except (ValueError, RecursionError, MemoryError):
             header = None
     ends = [
         one["data_offsets"][1]
