@@ -104,7 +104,7 @@ def test_cells_that_do_not_read_are_listed_by_row_and_missing_ones_are_not(
 
 
 def test_stop_answers_nothing_and_names_the_cells(bundle: Bundle, broken: pd.DataFrame) -> None:
-    with pytest.raises(UserError, match=r"2 rows.*row 2, column 'size': 'much'"):
+    with pytest.raises(UserError, match=r"2 rows.*row 1, column 'size': 'much'"):
         ask(bundle, broken, on_bad="stop")
 
 

@@ -112,7 +112,39 @@ def test_names_are_tidied_as_in_training(served: Asked) -> None:
     spaced = {f" {name} ": cell for name, cell in ROW.items()}
     assert served.ask("POST", "/predict", {"rows": [spaced]}).status in (200, 422)
     odd = served.ask("POST", "/predict", {"rows": [ROW, {"age": 1}]})
-    assert odd.status == 422 and "Row 1 has no" in odd.json["error"]
+    assert odd.status == 422 and "Row 1 (the first is 0) has no" in odd.json["error"]
+
+
+def test_what_a_further_name_holds_never_matters(served: Asked) -> None:
+    one = served.ask("POST", "/predict", {"rows": [ROW]}).json["rows"][0]["probabilities"]
+    spaced = {f" {name} ": cell for name, cell in ROW.items()}
+    rows = [spaced | {"other": {"b64": "?"}}, ROW, spaced | {"another": [[]]}]
+    said = served.ask("POST", "/predict", {"rows": rows})
+    assert said.status == 200 and [row["probabilities"] for row in said.json["rows"]] == [one] * 3
+    misspelt = {"photo" if name == "age" else name: cell for name, cell in ROW.items()} | {
+        "photo": {"b64": ""}
+    }
+    for path, key in (("/predict", "rows"), ("/v1/models/churn:predict", "instances")):
+        refused = served.ask("POST", path, {key: [misspelt]})
+        assert refused.status in (400, 422) and "There is no column 'age'" in refused.json["error"]
+
+
+def test_a_row_that_lacks_what_another_has_is_named(served: Asked) -> None:
+    part = {name: cell for name, cell in ROW.items() if name != "age"}
+    for rows, place in (([part, ROW], 0), ([ROW, part], 1)):
+        error = served.ask("POST", "/predict", {"rows": rows}).json["error"]
+        assert error.startswith(f"Row {place} (the first is 0) has no 'age'")
+
+
+def test_bytes_that_are_no_text_are_called_so(served: Asked) -> None:
+    for path in ("/predict", "/v1/models/churn:predict"):
+        refused = served.ask("POST", path, b'{"rows": ["\xff"]}')
+        assert refused.status == 400 and "not valid UTF-8 (from byte 11 on)" in refused.json["error"]
+
+
+def test_one_row_is_not_called_several(served: Asked) -> None:
+    error = served.ask("POST", "/predict", {"rows": [ROW], "keys": ["a", "b"]}).json["error"]
+    assert "2 keys for 1 row." in error
 
 
 def test_what_did_not_fit_is_told(served: Asked) -> None:

@@ -181,10 +181,13 @@ def _bad_cell(schema: Schema, frame: pd.DataFrame, row: int, name: str) -> BadCe
 
 def _told(bad: tuple[BadCell, ...], rows: int) -> str:
     shown = "; ".join(
-        f"row {cell.row + 1}, column {cell.column!r}: {cell.shown[:40]!r}, {cell.why}" for cell in bad[:3]
+        f"row {cell.row}, column {cell.column!r}: {cell.shown[:40]!r}, {cell.why}" for cell in bad[:3]
     )
     count = f"{rows:,} row{'s have cells' if rows > 1 else ' has a cell'}"
-    return f"{count} not written as learned ({shown}). Mend them, or ask for such cells to count as missing."
+    return (
+        f"{count} not written as learned (the first row is 0: {shown}). Mend them, or ask for such cells to count as "
+        "missing."
+    )
 
 
 def _emptied(

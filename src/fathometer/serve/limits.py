@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from fathometer.data.sentences import counted
 from fathometer.serve.question import Question, RefusedError
 
 MIB = 2**20
@@ -71,7 +72,9 @@ def check_size(question: Question, limits: Limits) -> None:
         raise RefusedError(413, f"At most {limits.columns:,} columns are read, got {columns:,}. Send fewer.")
     if question.keys is not None and len(question.keys) != rows:
         raise RefusedError(
-            422, f"Expected one key per row, got {len(question.keys):,} keys for {rows:,} rows. Send as many."
+            422,
+            f"Expected one key per row, got {counted(len(question.keys), 'key')} for {counted(rows, 'row')}. "
+            "Send as many.",
         )
 
 

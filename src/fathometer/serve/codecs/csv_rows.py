@@ -15,6 +15,7 @@ import pyarrow.csv
 
 from fathometer.data.csv_structure import structure
 from fathometer.data.schema import Schema
+from fathometer.data.sentences import counted
 from fathometer.serve.codecs.tables import columns_of_bytes, demand_different, pictures_decoded
 from fathometer.serve.limits import Limits
 from fathometer.serve.question import RefusedError
@@ -46,8 +47,8 @@ def from_csv(body: bytes, schema: Schema, limits: Limits, header: str | None = N
     if len(columns) != len(names):
         raise RefusedError(
             400,
-            f"Expected a first line with the names of the columns, or {len(names)} cells in every line in the model's "
-            f"order, got {len(columns):,} cells and no known name.",
+            f"Expected a first line with the names of the columns, or {counted(len(names), 'cell')} in every line in "
+            f"the model's order, got {counted(len(columns), 'cell')} and no known name.",
         )
     return _named(columns, schema.names, schema)
 

@@ -10,8 +10,10 @@ import orjson
 import pandas as pd
 
 from fathometer.data.schema import Schema
+from fathometer.data.sentences import counted
 from fathometer.data.wire import from_wire
 from fathometer.errors import UnknownName, UnreadableData
+from fathometer.serve.codecs.tables import MOST_UNKNOWN, no_json
 from fathometer.serve.desk import Desk
 from fathometer.serve.explain import Wish
 from fathometer.serve.limits import Limits, check_parts, check_text
@@ -83,21 +85,31 @@ class ObjectReader:
         return pd.DataFrame(table, columns=self._columns)
 
     def _other_names(self, rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
-        """Rows whose names are not the model's own: the same in all rows, they may still be after tidying.
+        """Rows whose names are not the model's own: they may be after tidying; of others, plain cells alone are kept.
 
         Raises:
-            RefusedError: rows have different names, or more than may be.
+            RefusedError: a row lacks a column that another has, or there are more than may be.
         """
         names = list(rows[0])
         if len(names) > self.limits.columns:
             raise RefusedError(413, f"At most {self.limits.columns:,} columns are read, got {len(names):,}.")
-        for place, row in enumerate(rows):
-            if row.keys() != rows[0].keys():
-                lacking = sorted({*names, *self.names} - set(row))
-                named = lacking[0][:80] if lacking else ""
-                raise RefusedError(422, f"Row {place} has no {named!r}. Give null where a cell is missing.")
-        cells = [[self._scalar(row[name], name, place) for name in names] for place, row in enumerate(rows)]
-        return pd.DataFrame(cells, columns=names, dtype=object)
+        spelled = [{_tidy(name): name for name in row} for row in rows]
+        there: set[str] = set().union(*spelled)
+        known = [name for name in self.names if name in there]
+        for place, those in enumerate(spelled):
+            lacking = next((name for name in known if name not in those), None)
+            if lacking is not None:
+                raise RefusedError(
+                    422, f"{_row(place)} has no {lacking[:80]!r}. Give null where a cell is missing."
+                )
+        learned = set(known)
+        further = [name for name in names if _tidy(name) not in learned][:MOST_UNKNOWN]
+        cells = [
+            [self._cell(row[those[name]], name, place) for name in known]
+            + [value if type(value := row.get(name)) in PLAIN else None for name in further]
+            for place, (row, those) in enumerate(zip(rows, spelled, strict=True))
+        ]
+        return pd.DataFrame(cells, columns=[*known, *further], dtype=object)
 
     def _cell(self, value: Any, name: str, place: int) -> Any:
         """A cell as a value; pictures come as bytes, and nothing else does.
@@ -108,17 +120,17 @@ class ObjectReader:
         if name not in self._bytes:
             return self._scalar(value, name, place)
         if value is not None and not isinstance(value, dict):
-            raise RefusedError(422, f'Row {place}, column {name[:80]!r}: expected {{"b64": ...}} or null.')
+            raise RefusedError(422, f'{_row(place)}, column {name[:80]!r}: expected {{"b64": ...}} or null.')
         try:
             return from_wire(value)
         except UnreadableData as error:
-            raise RefusedError(422, f"Row {place}, column {name[:80]!r}: {error}") from error
+            raise RefusedError(422, f"{_row(place)}, column {name[:80]!r}: {error}") from error
 
     def _scalar(self, value: Any, name: str, place: int) -> Any:
         if type(value) in PLAIN:
             return value
         raise RefusedError(
-            422, f"Row {place}, column {name[:80]!r}: expected a number, a text, true, false or null."
+            422, f"{_row(place)}, column {name[:80]!r}: expected a number, a text, true, false or null."
         )
 
     def _check_lengths(self, frame: pd.DataFrame) -> None:
@@ -168,7 +180,7 @@ def object_of(body: bytes, fields: Sequence[str]) -> dict[str, Any]:
     try:
         value = orjson.loads(body)
     except orjson.JSONDecodeError as error:
-        raise RefusedError(400, f"The body is not JSON: {error}.") from error
+        raise no_json(body, error) from error
     if not isinstance(value, dict):
         raise RefusedError(422, f"Expected a JSON object with the fields {', '.join(fields)}.")
     unknown = [name for name in value if name not in fields]
@@ -213,5 +225,15 @@ def _keys(keys: Any, rows: int) -> tuple[str, ...] | None:
     ):
         raise RefusedError(422, f'Expected "keys" to be a list of texts of 1 to {LONGEST_KEY} characters.')
     if len(keys) != rows:
-        raise RefusedError(422, f"Expected one key per row, got {len(keys):,} keys for {rows:,} rows.")
+        raise RefusedError(
+            422, f"Expected one key per row, got {counted(len(keys), 'key')} for {counted(rows, 'row')}."
+        )
     return tuple(keys)
+
+
+def _row(place: int) -> str:
+    return f"Row {place} (the first is 0)"
+
+
+def _tidy(name: str) -> str:
+    return " ".join(name.split())

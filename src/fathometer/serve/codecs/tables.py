@@ -17,6 +17,7 @@ import orjson
 import pandas as pd
 
 from fathometer.data.schema import Schema
+from fathometer.data.sentences import counted
 from fathometer.data.wire import from_wire
 from fathometer.errors import UnreadableData
 from fathometer.serve.limits import check_parts
@@ -38,15 +39,26 @@ def read_json(body: bytes) -> Any:
         return orjson.loads(body)
     except orjson.JSONDecodeError as error:
         if b"NaN" not in body and b"Infinity" not in body:
-            raise RefusedError(400, f"Expected JSON, but the body is not ({error}).") from error
+            raise no_json(body, error) from error
     check_parts(body, values=True)
     try:
         value = json.loads(body.decode(), parse_int=_whole)
         if b"\\u" in body:
             json.dumps(value, ensure_ascii=False).encode()  # half a character can be read, but not be written
     except (ValueError, RecursionError) as error:
-        raise RefusedError(400, "Expected JSON, but the body is not, even where NaN is allowed.") from error
+        raise no_json(body, "even where NaN is allowed") from error
     return value
+
+
+def no_json(body: bytes, why: object) -> RefusedError:
+    """The refusal of a body that is no JSON; bytes that are no text at all are told first."""
+    try:
+        body.decode()
+    except UnicodeDecodeError as error:
+        return RefusedError(
+            400, f"The body is not valid UTF-8 (from byte {error.start:,} on), as JSON must be."
+        )
+    return RefusedError(400, f"The body is not JSON ({why}).")
 
 
 def _whole(digits: str) -> int | float:
@@ -73,7 +85,7 @@ def from_instances(rows: Any, schema: Schema) -> pd.DataFrame:
     raise RefusedError(
         400,
         "Expected every row as an object of cells by name, or every row as a list of "
-        f"{len(schema.names)} cells in this order: {_listed(schema.names)}.",
+        f"{counted(len(schema.names), 'cell')} in this order: {_listed(schema.names)}.",
     )
 
 
@@ -103,7 +115,7 @@ def from_lists(rows: Any, names: Sequence[str], schema: Schema) -> pd.DataFrame:
         if len(row) != len(names):
             raise RefusedError(
                 400,
-                f"Expected {len(names)} cells in every row, got {len(row)} in row {place}. "
+                f"Expected {counted(len(names), 'cell')} in every row, got {len(row)} in row {place} (the first is 0). "
                 f"The columns are {_listed(names)}.",
             )
     demand_different(names)
@@ -172,8 +184,13 @@ def pictures_decoded(cells: Iterable[Any], column: str) -> list[Any]:
 
 
 def _frame(columns: Mapping[str, list[Any]], schema: Schema) -> pd.DataFrame:
-    pictures = columns_of_bytes(schema)
-    read = {name: _cells(cells, name, name in pictures) for name, cells in columns.items()}
+    pictures, known = columns_of_bytes(schema), set(schema.names)
+    read = {
+        name: _cells(cells, name, name in pictures)
+        if name in known or " ".join(name.split()) in known
+        else [cell if type(cell) in PLAIN else None for cell in cells]
+        for name, cells in columns.items()
+    }
     return pd.DataFrame(read, dtype=object)
 
 

@@ -14,6 +14,7 @@ from typing import Any, ClassVar
 import orjson
 import pandas as pd
 
+from fathometer.data.sentences import counted
 from fathometer.serve.codecs.manners import Manner, check_long_cells, decoded, encoded, manner_of, values_of
 from fathometer.serve.codecs.objects import wish_of
 from fathometer.serve.codecs.tables import from_instances, read_json
@@ -98,7 +99,7 @@ def _wish(desk: Desk, request: Request) -> Wish:
     names = desk.bundle.schema.names
     rows = [dict(zip(names, row, strict=False)) if isinstance(row, list) else row for row in instances]
     if any(isinstance(row, list) and len(row) != len(names) for row in instances):
-        raise RefusedError(400, f"Expected {len(names)} cells in every row that is a list.")
+        raise RefusedError(400, f"Expected {counted(len(names), 'cell')} in every row that is a list.")
     return wish_of(desk, orjson.dumps({**parameters, "rows": rows}))
 
 
