@@ -78,7 +78,7 @@ def test_json_of_very_many_parts_is_not_read(
 
 
 def test_of_json_with_nan_each_value_counts(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(limits, "MOST_PARTS", 100)
+    monkeypatch.setattr(limits, "MOST_VALUES", 100)
     assert len(read_json(b"[" + b"1," * 200 + b"1]")) == 201
     assert len(read_json(b"[" + b"1," * 99 + b"NaN]")) == 100
     with pytest.raises(RefusedError) as refusal:

@@ -13,8 +13,9 @@ MIB = 2**20
 TEXTS_PER_BODY = 2
 """Bytes of texts that a question may hold for each byte that a body may have: packed bodies can repeat one text."""
 
-MOST_PARTS = 2_000_000
-"""Lists and objects in a body of JSON: nobody else is answered while they are made, which takes half a second then."""
+MOST_PARTS, MOST_VALUES = 500_000, 2_000_000
+"""Lists and objects in a body of JSON, and values with these where it is read by the slower of two parsers: nobody else
+is answered while they are made, which takes half a second for so many."""
 TEXT_BYTES = "text bytes"
 """Among the attributes of a frame: how long its texts are, where a codec unpacked more than the body's own length."""
 
@@ -86,12 +87,13 @@ def check_parts(body: bytes, *, values: bool = False) -> None:
     Raises:
         RefusedError: 413.
     """
-    if len(body) <= MOST_PARTS:
+    most = MOST_VALUES if values else MOST_PARTS
+    if len(body) <= most:
         return
     marks = (b"[", b"{", b",") if values else (b"[", b"{")
-    if sum(body.count(mark) for mark in marks) > MOST_PARTS:
+    if sum(body.count(mark) for mark in marks) > most:
         what = "values (where some are NaN)" if values else "lists and objects"
-        raise RefusedError(413, f"At most {MOST_PARTS:,} {what} are read from JSON. Send fewer rows at once.")
+        raise RefusedError(413, f"At most {most:,} {what} are read from JSON. Send fewer rows at once.")
 
 
 def check_text(cell: str, column: str, limits: Limits) -> None:
