@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import tracemalloc
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -290,6 +291,30 @@ def test_a_tree_that_leads_back_or_beyond_is_refused() -> None:
         damaged[name][0] = wrong
         with pytest.raises(BadBundle):
             Trees.from_state(damaged, columns, width)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ("^leaf_value=.*$", "leaf_value=" + "10 " * 500_000 + "1", "holds 500,001"),
+        ("^(leaf_value=.*)$", r"\1" + "\na=" * 300_000, "lines"),
+        ("^num_class=1$", "num_class=1" + "\na=" * 300_000, "lines"),
+        ("^(leaf_value=.*)$", r"\1\n" + "\nb\n" * 1_500_000, "more trees"),
+    ],
+)
+def test_a_text_of_many_small_parts_takes_no_more_memory_than_it_has_letters(
+    old: str, new: str, words: str
+) -> None:
+    _, text, outputs = grown("l2")
+    wrong = first_line(old, new)(text)
+    tracemalloc.start()
+    try:
+        with pytest.raises(BadBundle, match=words):
+            read(wrong, outputs)
+        most = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert most < 4 * len(wrong) + (1 << 20)
 
 
 @pytest.mark.parametrize(

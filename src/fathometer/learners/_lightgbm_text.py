@@ -28,6 +28,9 @@ Lines = dict[str, str]
 VERSION = "v4"
 MOST_LETTERS = 1 << 29  # of a text
 MOST_LEAVES = 1 << 14  # of a tree: the library goes down some trees by calling itself
+MOST_TREES = 1 << 19
+SHORTEST_TREE = 64  # letters: the keys alone are longer
+MOST_LINES = 100  # of a head, or of a tree: several times as many as there are keys
 MOST_WORDS = 1 << 16  # of a set of categories, 32 of them each
 IN_HEAD = frozenset(
     {"version", "num_class", "num_tree_per_iteration", "label_index", "max_feature_idx", "objective"}
@@ -157,6 +160,8 @@ def read_trees(text: str, *, columns: int, coded: int, outputs: int) -> BoostedT
 def _blocks(text: str) -> tuple[Lines, list[Lines]]:
     """The lines of the head, and of each tree."""
     body, mark, _ = text.partition(f"\n{LAST}\n")
+    if body.count("\n\n") > min(MOST_TREES, len(body) // SHORTEST_TREE):
+        raise _bad("it holds more trees than any model")
     head, *trees = [part.strip("\n") for part in body.split("\n\n") if part.strip("\n")] or [""]
     first, _, rest = head.partition("\n")
     if not mark or first != "tree":
@@ -172,6 +177,8 @@ def _blocks(text: str) -> tuple[Lines, list[Lines]]:
 
 
 def _lines(text: str, known: frozenset[str], needed: frozenset[str]) -> Lines:
+    if text.count("\n") > MOST_LINES:
+        raise _bad(f"a part of it has more than {MOST_LINES} lines")
     pairs = [line.partition("=") for line in text.split("\n")]
     lines = {key: value for key, _, value in pairs}
     if len(lines) != len(pairs):
@@ -224,9 +231,11 @@ def _numbers(
     """All numbers of these lines, which must hold so many each."""
     parts: list[npt.NDArray[Any]] = [np.zeros(0, dtype=dtype)]
     for line, count in zip(lines, counts, strict=True):
+        # counted before it is split, for a word takes more memory than a letter
+        found = line.count(" ") + 1 if line else 0
+        if found != count:
+            raise _bad(f"{key} should hold {count:,} numbers in one tree, and holds {found:,}")
         words = line.split(" ") if line else []
-        if len(words) != count:
-            raise _bad(f"{key} should hold {count:,} numbers in one tree, and holds {len(words):,}")
         try:
             parts.append(np.array(list(map(read, words)), dtype=dtype))
         except (ValueError, OverflowError) as error:
