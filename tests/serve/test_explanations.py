@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,8 +13,9 @@ import pytest
 from in_process import NAMES, ROW, Asked, table
 
 from fathometer.bundle import Bundle, open_bundle
+from fathometer.data.schema import Schema
 from fathometer.serve.desk import Desk
-from fathometer.serve.explain import BACKGROUND, Mixed, Order, explained, sampled_orders
+from fathometer.serve.explain import BACKGROUND, Mixed, Order, explained, notes_on, sampled_orders
 from fathometer.serve.limits import Limits
 from fathometer.serve.settings import Settings
 
@@ -62,7 +64,7 @@ def test_over_all_orders_they_are_shapleys_formula() -> None:
 def test_sampled_they_lie_within_their_errors() -> None:
     found = explained(answer, 5, sampled_orders(4, 5, 2000, seed=1))
     exact = brute_force(CELLS, 5, [0, 1, 2, 3, 4])
-    assert (np.abs(found.parts - exact) <= 5 * found.errors + 1e-12).all()
+    assert (np.abs(found.parts - exact) <= 5 * np.nan_to_num(found.errors) + 1e-12).all()
     assert found.errors[:3].max() < 0.1
 
 
@@ -71,6 +73,31 @@ def test_however_few_orders_the_sum_is_exact(count: int) -> None:
     found = explained(answer, 5, sampled_orders(4, 5, count, seed=2))
     assert found.base + found.parts.sum() == pytest.approx(found.prediction, abs=1e-12)
     assert found.prediction == pytest.approx(twisted(CELLS[5:])[0])
+
+
+def test_an_error_that_nothing_tells_is_not_claimed() -> None:
+    alone, many = (explained(answer, 5, sampled_orders(4, 5, count, seed=2)) for count in (2, 40))
+    assert np.isnan(alone.errors).all() and np.isnan(alone.base_error)
+    assert np.isnan(many.errors[3]) and many.parts[3] == 0, "it changed no answer in any order"
+    assert (many.errors[:3] > 0).all()
+
+
+def test_the_error_of_the_base_is_that_of_a_mean_over_the_background_rows() -> None:
+    begins = twisted(CELLS[:5])
+    for count in (10, 40):  # each background row once, and each several times
+        found = explained(answer, 5, sampled_orders(4, 5, count, seed=2))
+        assert found.base == pytest.approx(begins.mean())
+        assert found.base_error == pytest.approx(begins.std(ddof=1) / math.sqrt(5))
+
+
+def test_a_model_of_one_column_says_that_it_has_it_all(bundle: Bundle) -> None:
+    assert notes_on(bundle.schema) == []
+    plan = bundle.schema.without(["age", "since"])
+    assert notes_on(plan) == [
+        "The model has the column '<i>plan' alone, so all of the difference from the base is its part."
+    ]
+    words = Schema((replace(plan.columns[0], kind="text"),))
+    assert notes_on(words)[0].endswith("its part; which words the answer rests on is not told.")
 
 
 def test_each_order_is_followed_by_its_mirror_image() -> None:

@@ -29,6 +29,8 @@ from fathometer.bundle.asking import ask, tidied
 from fathometer.bundle.read import Bundle
 from fathometer.bundle.reference import drawn_cells
 from fathometer.data.rows import Rows
+from fathometer.data.schema import Schema
+from fathometer.kind import kind_named
 from fathometer.serve.question import RefusedError
 
 Floats = npt.NDArray[np.float64]
@@ -50,13 +52,16 @@ class Order:
 
 @dataclass(frozen=True)
 class Explanation:
-    """Of one row. parts: (columns,) Shapley values. errors: (columns,) their standard errors, NaN for a single pair.
+    """Of one row. parts: (columns,) Shapley values. errors: (columns,) their standard errors.
 
-    prediction = base + sum of parts.
+    prediction = base + sum of parts. base_error: of the base, the mean answer to the background rows that were drawn.
+    An error is NaN where nothing tells it: of a single pair, a single background row, or a column that changed no
+    answer in any order (more orders might have met one).
     """
 
     prediction: float
     base: float
+    base_error: float
     parts: Floats
     errors: Floats
 
@@ -89,8 +94,19 @@ def explained(answer: Answer, row: int, orders: Sequence[Order]) -> Explanation:
     for place, order in enumerate(orders):
         changes[place, list(order.columns)] = np.diff(answers[place])
     pairs = changes.reshape(len(orders) // 2, 2, columns).mean(axis=1)
-    spread = pairs.std(axis=0, ddof=1) / np.sqrt(len(pairs)) if len(pairs) > 1 else np.full(columns, np.nan)
-    return Explanation(float(answers[0, -1]), float(answers[:, 0].mean()), changes.mean(axis=0), spread)
+    errors = np.where((changes == 0).all(axis=0), np.nan, _standard_error(pairs))
+    _, firsts = np.unique([order.background for order in orders], return_index=True)
+    begins = answers[:, 0]
+    base_error = float(_standard_error(begins[firsts, None])[0])
+    return Explanation(float(answers[0, -1]), float(begins.mean()), base_error, changes.mean(axis=0), errors)
+
+
+def _standard_error(draws: Floats) -> Floats:
+    """(draws, columns) -> (columns,) of their mean; NaN for a single draw."""
+    if len(draws) < 2:
+        return np.full(draws.shape[1], np.nan)
+    found: Floats = draws.std(axis=0, ddof=1) / np.sqrt(len(draws))
+    return found
 
 
 def _walk(row: int, order: Order) -> Places:
@@ -177,11 +193,32 @@ def explain(bundle: Bundle, wish: Wish, latest: float) -> list[dict[str, Any]]:
 
 def _told(said: Any, label: str | None, found: Explanation, names: Sequence[str]) -> dict[str, Any]:
     parts = {
-        name: {"part": part, "error": None if np.isnan(error) else error}
+        name: {"part": part, "error": _known(error)}
         for name, part, error in zip(names, found.parts.tolist(), found.errors.tolist(), strict=True)
     }
     of_label = {"label": label} if label is not None else {}
-    return {"prediction": said, **of_label, "value": found.prediction, "base": found.base, "columns": parts}
+    base = {"base": found.base, "base_error": _known(found.base_error)}
+    return {"prediction": said, **of_label, "value": found.prediction, **base, "columns": parts}
+
+
+def _known(error: float) -> float | None:
+    return None if np.isnan(error) else error
+
+
+def notes_on(schema: Schema) -> list[str]:
+    """What is to be known of every explanation of a model with these columns, in sentences."""
+    if len(schema.columns) != 1:
+        return []
+    (column,) = schema.columns
+    within = "which words" if column.kind == "text" else "what in it"
+    told = (
+        f"The model has the column {column.name!r} alone, so all of the difference from the base is its part"
+    )
+    return [
+        f"{told}; {within} the answer rests on is not told."
+        if kind_named(column.kind).unstructured
+        else f"{told}."
+    ]
 
 
 def _until(latest: float, answer: Answer) -> Answer:

@@ -226,13 +226,14 @@ def _explanation(desk: Desk) -> dict[str, Any]:
         "prediction": {"enum": list(desk.labels)} if desk.labels else number,
         "value": number,
         "base": number,
+        "base_error": {"type": ["number", "null"]},
         "columns": {"type": "object", "additionalProperties": part},
     }
     if desk.labels:
         row["label"] = {"enum": list(desk.labels)}
-    return _object(
-        {**_who(), "rows": {"type": "array", "items": _object(row, tuple(row))}}, (*_who(), "rows")
-    )
+    rows = {"type": "array", "items": _object(row, tuple(row))}
+    notes = {"type": "array", "items": {"type": "string"}}
+    return _object({**_who(), "rows": rows, "notes": notes}, (*_who(), "rows", "notes"))
 
 
 def _feedback(desk: Desk) -> dict[str, Any]:

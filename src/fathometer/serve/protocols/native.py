@@ -16,7 +16,7 @@ from fathometer.errors import UserError
 from fathometer.serve import examples, openapi, page
 from fathometer.serve.codecs.objects import reader_of, wish_of
 from fathometer.serve.desk import Desk, request_in_hand
-from fathometer.serve.explain import explain
+from fathometer.serve.explain import explain, notes_on
 from fathometer.serve.feedback import keep, truths_of
 from fathometer.serve.protocol import Protocol, Request, Response, Route
 from fathometer.serve.question import RefusedError, Reply
@@ -97,7 +97,8 @@ async def explain_rows(desk: Desk, request: Request) -> Response:
     latest = time.monotonic() + desk.limits.seconds
     rows = await desk.slowly(functools.partial(explain, desk.bundle, wish, latest))
     named = {"model": desk.name, "version": desk.version, "family": wish.family}
-    return Response(200, orjson.dumps({"request": request_in_hand(), **named, "rows": rows}))
+    told = {"request": request_in_hand(), **named, "rows": rows, "notes": notes_on(desk.bundle.schema)}
+    return Response(200, orjson.dumps(told))
 
 
 async def feedback(desk: Desk, request: Request) -> Response:
