@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import onnx
 import onnxruntime
+import pandas as pd
 import pytest
 from crafted_models import TASKS, answers, packed, table
 from onnx import numpy_helper
@@ -215,6 +216,17 @@ def test_words_are_refused_with_the_reason_and_a_way_out(tmp_path: Path) -> None
         with pytest.raises(UserError, match=r"\(.*\) of .* cannot be exported.*ONNX") as told:
             export_onnx(made, tmp_path / "m.onnx", family=family)
         assert family in str(told.value) and not (tmp_path / "m.onnx").exists()
+        assert "no way yet" in str(told.value) and "fathom serve" in str(told.value)
+        assert "--drop 'note'" in str(told.value)
+
+
+def test_of_texts_alone_nothing_is_proposed_but_to_serve_them(tmp_path: Path) -> None:
+    _, signal = table(150)
+    frame = pd.DataFrame({"note": [f"it was {'good' if one > 0.5 else 'bad'} that day" for one in signal]})
+    made = packed(tmp_path / "b", TASKS["two classes"], ("words",), frame, signal, {"note": "text"})
+    with pytest.raises(UserError, match=r"no way yet to export any part.*\(fathom serve MODEL\)\.$") as told:
+        export_onnx(made, tmp_path / "m.onnx", family="words")
+    assert "--drop" not in str(told.value) and "--member" not in str(told.value)
 
 
 def test_eight_bits_make_a_smaller_file_whose_cost_is_told(numbers: Bundle, tmp_path: Path) -> None:

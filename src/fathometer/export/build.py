@@ -119,16 +119,30 @@ def _which(bundle: Bundle, key: str) -> str:
 
 
 def _others(bundle: Bundle, choice: Choice) -> str:
-    """What could be exported in its place."""
+    """What could be exported in its place, or what to do where nothing can."""
     able = [
         name
         for name, mixes in bundle.mixes.items()
         if name not in (choice.name, BASELINE) and all(_fits(bundle, key) for mix in mixes for key in mix)
     ]
     if able:
-        return f" Try {' or '.join(f'--family {name}' for name in able)}."
-    keys = [key for key in choice.members if _fits(bundle, key)]
-    return f" A member can be exported alone: --member {keys[0]}." if keys else ""
+        return f" Another family of this model can be exported: {' or '.join(f'--family {name}' for name in able)}."
+    learners = bundle.learners
+    keys = [key for key in (*choice.members, *learners) if _fits(bundle, key) and learners[key] != BASELINE]
+    if keys:
+        return f" No family can be, but a member alone: --member {keys[0]} ({learners[keys[0]]})."
+    return f" There is no way yet to export any part of this model: {_instead(bundle)}."
+
+
+def _instead(bundle: Bundle) -> str:
+    """What to do with a model of which no part can be a graph."""
+    kinds = bundle.schema.kinds
+    hard = [name for name, kind in kinds.items() if kind in ("text", "image")]
+    serve = "serve it as it is (fathom serve MODEL)"
+    if not hard or len(hard) == len(kinds):
+        return serve
+    dropped = " ".join(f"--drop {name!r}" for name in hard[:3]) + (" ..." if len(hard) > 3 else "")
+    return f"{serve}, or compare without these columns ({dropped}) and export that"
 
 
 def _fits(bundle: Bundle, key: str) -> bool:

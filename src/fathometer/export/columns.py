@@ -171,10 +171,7 @@ def _refused(column: Column) -> str:
         "text": "words are found, folded and counted by rules that ONNX has no operators for",
         "image": "edges, texture and colours are counted by rules that ONNX has no operators for",
     }.get(column.kind, f"there is no ONNX form of what is made of {column.kind} columns")
-    return (
-        f"It reads {column.name!r} ({column.kind}) by engineered features, which cannot be exported: {wanted}. "
-        "Serve the model folder itself (fathom serve), or compare without this column (--drop) and export that."
-    )
+    return f"It reads {column.name!r} ({column.kind}) by engineered features, which cannot be exported: {wanted}."
 
 
 def _numbers(inputs: Inputs, items: Sequence[State]) -> Name:
