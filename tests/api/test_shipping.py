@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import shutil
 import zipfile
+from datetime import datetime
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pandas as pd
@@ -15,7 +17,7 @@ import fathometer as fm
 from fathometer.api import shipping
 from fathometer.api.packing import choose, leave_model
 from fathometer.api.shipping import pack
-from fathometer.bundle import open_bundle
+from fathometer.bundle import open_bundle, write
 from fathometer.bundle.golden import GOLDEN_ROWS, check_golden
 from fathometer.engines.inline import Inline
 from fathometer.errors import BadBundle, BadRun, UnknownName, UserError
@@ -209,6 +211,51 @@ def test_a_run_without_a_finished_fold_says_how_to_go_on(run: Path, tmp_path: Pa
     with pytest.raises(BadRun, match="--resume"):
         pack(run, tmp_path / "a.zip")
     assert left_in(tmp_path) == {"shop"}
+
+
+@pytest.mark.usefixtures("at_once")
+@pytest.mark.parametrize("lost", ["ledger.jsonl", "trials", "folds.safetensors", "rows.feather"])
+@pytest.mark.parametrize("left", ["whole", "bare", "none"])
+def test_a_run_of_whose_record_parts_are_lost_is_packed_or_refused_in_a_sentence(
+    run: Path, tmp_path: Path, lost: str, left: str
+) -> None:
+    if left == "bare":
+        study = fm.judge(run)
+        leave_model(study, choose(study, Inline()))
+    if left == "none":
+        shutil.rmtree(run / "model")
+    place = run / lost
+    shutil.rmtree(place) if place.is_dir() else place.unlink()
+    try:
+        packed = open_bundle(pack(run, tmp_path / "a.zip", family="classical"))
+    except UserError as told:
+        assert left == "none", told
+    else:
+        assert left != "none"
+        assert check_golden(packed) == GOLDEN_ROWS
+
+
+@pytest.mark.parametrize("name", ["x.tar", "model.onnx", "a.fathom.gz"])
+def test_an_ending_that_is_no_models_is_refused(run: Path, tmp_path: Path, name: str) -> None:
+    with pytest.raises(UserError, match=r"ends in \.fathom or \.zip"):
+        pack(run, tmp_path / name)
+    assert left_in(tmp_path) == {"shop"}
+
+
+@pytest.mark.usefixtures("at_once")
+@pytest.mark.parametrize("with_model", [True, False])
+def test_what_is_packed_twice_has_the_same_version(run: Path, tmp_path: Path, with_model: bool) -> None:
+    if not with_model:
+        shutil.rmtree(run / "model")
+    versions = set()
+    for day in ("2031-01-01", "2032-02-02"):
+        (tmp_path / day).mkdir()
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(
+                write, "datetime", SimpleNamespace(now=lambda _, day=day: datetime.fromisoformat(day))
+            )
+            versions.add(open_bundle(pack(run, tmp_path / day / "a.fathom")).version)
+    assert len(versions) == 1
 
 
 @pytest.mark.usefixtures("at_once")

@@ -66,6 +66,7 @@ class Contents:
     """What a model consists of, and what goes with it.
 
     about: facts for people. reference: sketches of columns and answers; None: not known. verdict: what was measured.
+    created: when it was made, in ISO 8601; None: now.
     """
 
     schema: Schema
@@ -76,6 +77,7 @@ class Contents:
     about: Mapping[str, Any]
     reference: Mapping[str, Any] | None = None
     verdict: Mapping[str, Any] | None = None
+    created: str | None = None
 
 
 @dataclass(frozen=True)
@@ -177,6 +179,7 @@ def write_model(
         verdict=contents.verdict,
         card=model_card(name, described, contents.verdict, _sizes(contents)) if name else None,
         golden=None if golden is None else lambda draft: golden,
+        created=contents.created,
     )
 
 

@@ -182,6 +182,7 @@ def _of_bundle(bundle: Bundle, run: Path) -> Contents:
         about={key: value for key, value in bundle.about.items() if key != "golden"},
         reference=bundle.reference,
         verdict=bundle.verdict,
+        created=bundle.seal.manifest.created if bundle.seal else None,
     )
     is_of_run = bundle.folder.name == "model" and (run / "run.json").is_file()
     if not is_of_run or (contents.reference is not None and contents.verdict is not None):
@@ -191,6 +192,8 @@ def _of_bundle(bundle: Bundle, run: Path) -> Contents:
     except BadRun:
         return contents  # its record is gone, and the model is whole all the same
     trials = [trial for trial in Ledger(run).trials() if trial.key in bundle.learners]
+    if not trials or not study.outcome.folds:
+        return contents  # likewise
     known = contents_of(study, Chosen(trials, bundle.mixes, bundle.default), *_gone_with(study, bundle.mixes))
     return replace(
         contents,
@@ -213,7 +216,9 @@ def _of_record(run: Path) -> Contents:
             f"Go on with it: fathom compare --resume {run} --budget LONGER"
         )
     chosen = best_of(study)
-    return contents_of(study, chosen, *_gone_with(study, chosen.mixes))
+    contents = contents_of(study, chosen, *_gone_with(study, chosen.mixes))
+    # what is packed twice is the same model, and has the same version
+    return replace(contents, created=str(study.outcome.run["created"]))
 
 
 def _judged(run: Path) -> Study:
@@ -243,6 +248,11 @@ def _check_place(place: Path, source: Path) -> None:
     if place.resolve().is_relative_to(packed):
         raise UserError(f"{place} lies in what is packed, or is it. Give another place.")
     is_file = place.suffix in ARCHIVE_ENDINGS
+    if place.suffix and not is_file and not _is_model_folder(place):
+        raise UserError(
+            f"Expected a name that ends in {' or '.join(ARCHIVE_ENDINGS)} for one file, or has no dot for a folder; "
+            f"got {place.name!r}."
+        )
     if place.is_symlink() or (
         place.exists() and not (_is_packed(place) if is_file else _is_model_folder(place))
     ):
