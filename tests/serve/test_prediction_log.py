@@ -240,6 +240,7 @@ def test_true_answers_push_out_no_more_predictions_than_they_leave_room_for(
             assert served.ask("POST", "/feedback", {"feedback": truths}).json["new"] == 100
             connection = open_log(file)
             assert used_bytes(connection) <= limit
+            assert connection.execute("PRAGMA freelist_count").fetchone()[0] < 10  # the file shrinks
             connection.close()
     assert len(rows_of(file)) == 200
     kept = [row["row_key"] for row in rows_of(file, table="feedback")]

@@ -34,6 +34,7 @@ FORMAT = 1
 QUEUED_ROWS = 50_000  # beyond these an answer is not logged, but counted
 QUEUED_BYTES = 128 * 2**20  # likewise
 WRITTEN_BYTES = 32 * 2**20  # what is written as one transaction at most, or a single answer
+JOURNAL_BYTES = 4 * 2**20  # beside the file, once what it holds is in it
 CELL_BYTES = 64  # of memory, about, besides the characters of a text
 WRITE_SECONDS = 0.25  # what has gathered is written as one transaction so often
 LOCK_SECONDS = 5.0
@@ -155,6 +156,7 @@ def _prepare(connection: sqlite3.Connection, path: Path) -> None:
         connection.execute("PRAGMA auto_vacuum=INCREMENTAL")
     connection.execute("PRAGMA journal_mode=WAL")
     connection.execute("PRAGMA synchronous=NORMAL")
+    connection.execute(f"PRAGMA journal_size_limit={JOURNAL_BYTES}")
     if version < FORMAT:
         connection.executescript(
             f"BEGIN IMMEDIATE; PRAGMA application_id={APPLICATION}; PRAGMA user_version={FORMAT}; {TABLES} COMMIT;"

@@ -26,6 +26,8 @@ def trim(connection: sqlite3.Connection, settings: LogSettings) -> None:
     for table in TABLES:
         newest = connection.execute(f"SELECT max(id) FROM {table}").fetchone()[0] or 0
         connection.execute(f"DELETE FROM {table} WHERE id <= ?", (newest - settings.rows,))
+    if used_bytes(connection) <= settings.size_bytes:
+        return
     while used_bytes(connection) > settings.size_bytes:
         table = max(TABLES, key=lambda name: _table_bytes(connection, name))
         oldest, newest = connection.execute(f"SELECT min(id), max(id) FROM {table}").fetchone()
@@ -33,16 +35,20 @@ def trim(connection: sqlite3.Connection, settings: LogSettings) -> None:
             break  # nothing is left but the tables themselves
         latest = oldest + (newest - oldest) // SHARE
         connection.execute(f"DELETE FROM {table} WHERE id <= ?", (latest,))
-        connection.execute("PRAGMA incremental_vacuum")
+    for _ in range(_pragma(connection, "freelist_count")):
+        connection.execute(
+            "PRAGMA incremental_vacuum(1)"
+        )  # sqlite3 takes but one step, which gives back one page
 
 
 def used_bytes(connection: sqlite3.Connection) -> int:
     """Bytes of the file that hold something."""
-    pages, free, size = (
-        int(connection.execute(f"PRAGMA {name}").fetchone()[0])
-        for name in ("page_count", "freelist_count", "page_size")
-    )
+    pages, free, size = (_pragma(connection, name) for name in ("page_count", "freelist_count", "page_size"))
     return (pages - free) * size
+
+
+def _pragma(connection: sqlite3.Connection, name: str) -> int:
+    return int(connection.execute(f"PRAGMA {name}").fetchone()[0])
 
 
 def _table_bytes(connection: sqlite3.Connection, table: str) -> float:
