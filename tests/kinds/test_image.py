@@ -67,6 +67,14 @@ def test_headers_tell_how_many_pixels_there_are(form: str) -> None:
     assert IMAGE.claimed(cells) == 90 * 120 + 120 * 160
 
 
+def test_pixels_that_take_more_room_count_more() -> None:
+    clear = PIL.Image.new("P", (90, 60))
+    deep = PIL.Image.fromarray(np.zeros((60, 90), dtype=np.uint16))
+    files = [saved(clear, "PNG"), saved(clear, "PNG", transparency=0), saved(deep, "PNG")]
+    weights = [IMAGE.claimed(pd.Series([file], dtype=object)) / (90 * 60) for file in files]
+    assert weights == [1, 2, 4]
+
+
 def test_headers_are_believed_before_the_rest_is_read() -> None:
     torn = saved(scene(), "PNG")[:200]
     assert "cut off" in IMAGE.complaint(torn)

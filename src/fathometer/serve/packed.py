@@ -33,5 +33,5 @@ class Packed:
             raise RefusedError(
                 413,
                 f"The pictures have {claimed / 1e6:,.0f} megapixels together, and {limits.pixels / 1e6:,.0f} are read "
-                "at once. Send fewer rows, or smaller pictures.",
+                "at once (transparent ones count twice, deeper than 8 bits four times). Send fewer, or smaller ones.",
             )

@@ -118,15 +118,21 @@ def pixels_of(cell: Any, frame: Frame) -> Pixels:
 
 
 def claimed_pixels(cell: Any) -> int:
-    """How many pixels a file says that it has; 0 where it is refused by its header, or no file."""
+    """How many pixels a file says that it has; 0 where it is refused by its header, or no file.
+
+    By the memory that they take while it is made plain, transparent ones count twice and deep ones four times.
+    """
     try:
         raw = _raw(cell)
         if raw is None:
             return 0
-        width, height = _opened(raw, Frame(64, 64, 3)).info["size of the whole"]
+        image = _opened(raw, Frame(64, 64, 3))
+        width, height = image.info["size of the whole"]
+        is_deep = image.mode.startswith("I") or image.mode == "F"
+        weight = 4 if is_deep else 2 if image.has_transparency_data else 1
     except Exception:  # whatever a damaged file makes a parser raise, it raises again where the cell is read
         return 0
-    return int(width * height)
+    return int(width * height) * weight
 
 
 def look_at(cell: Any) -> Look:
