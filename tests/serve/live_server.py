@@ -44,8 +44,8 @@ class Waiting:
 def settings_of(told: dict[str, Any]) -> Settings:
     """Settings from plain data."""
     limits, file = Limits(**told.pop("limits", {})), told.pop("log", None)
-    if "unix_socket" in told:
-        told["unix_socket"] = Path(told["unix_socket"])
+    for name in {"unix_socket", "key_file"} & set(told):
+        told[name] = Path(told[name])
     return replace(
         Settings(port=0, drain_seconds=0.0),
         limits=limits,

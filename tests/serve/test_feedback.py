@@ -81,6 +81,10 @@ def test_csv_and_sagemaker_say_the_same(kept: Asked) -> None:
     ]
 
 
+def test_a_compressed_body_is_refused_as_one(kept: Asked) -> None:
+    assert kept.ask("POST", "/feedback", b"\x1f\x8b", {"content-encoding": "gzip"}).status == 415
+
+
 BAD: list[tuple[bytes, str]] = [
     (b"", JSON),
     (b"[]", JSON),

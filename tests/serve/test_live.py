@@ -88,6 +88,24 @@ def test_the_command_in_the_greeting_works_as_it_is(server: Live) -> None:
     assert json.loads(done.stdout)["rows"][0]["prediction"] in ("no", "<b>yes")
 
 
+@pytest.mark.skipif(shutil.which("curl") is None, reason="there is no curl")
+@pytest.mark.parametrize("where", ["a file", "the environment"])
+def test_the_greeting_of_a_server_with_keys_works_as_it_is(
+    churn: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where: str
+) -> None:
+    key = "0123456789abcdef-key"
+    file = tmp_path / "my keys"
+    file.write_text(f"# ours\n\n {key} \nanother-key-0123456789\n")
+    monkeypatch.setenv("FATHOMETER_API_KEYS", f"{key},another-key-0123456789")
+    named = {"key_file": os.fspath(file)} if where == "a file" else {}
+    with live(churn, keys=[key, "another-key-0123456789"], **named) as running:
+        assert running.process.stdout is not None
+        command = running.process.stdout.readline().removeprefix("Try: ")
+        first = running.greeting[1].removeprefix("A key: ")
+        done = subprocess.run(first + command, shell=True, capture_output=True, text=True, check=True)
+    assert json.loads(done.stdout)["rows"][0]["prediction"] in ("no", "<b>yes")
+
+
 def test_it_answers_on_its_socket(server: Live) -> None:
     status, body = server.ask("POST", "/predict", {"rows": [ROW]})
     assert status == 200 and json.loads(body)["model"] == "churn"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import gzip
 import io
 import json
 from pathlib import Path
@@ -140,6 +141,31 @@ def test_bytes_that_are_no_text_are_called_so(served: Asked) -> None:
     for path in ("/predict", "/v1/models/churn:predict"):
         refused = served.ask("POST", path, b'{"rows": ["\xff"]}')
         assert refused.status == 400 and "not valid UTF-8 (from byte 11 on)" in refused.json["error"]
+
+
+@pytest.mark.parametrize("path", ["/predict", "/explain"])
+def test_a_compressed_body_is_refused_as_one(served: Asked, path: str) -> None:
+    packed = gzip.compress(orjson.dumps({"rows": [ROW]}))
+    refused = served.ask("POST", path, packed, {"content-encoding": "gzip"})
+    assert refused.status == 415 and "compressed ('gzip')" in refused.json["error"]
+    assert served.ask("POST", "/predict", {"rows": [ROW]}, {"content-encoding": "identity"}).status == 200
+
+
+@pytest.mark.parametrize("path", ["/predict", "/explain"])
+def test_what_is_no_json_is_sent_where_it_is_read(served: Asked, path: str) -> None:
+    table = b"age,<i>plan,since\n41,gold,2024-03-01\n"
+    form = "application/x-www-form-urlencoded"  # as curl says unless told otherwise
+    for kind in ("text/csv", "Text/CSV; charset=utf-8", form):
+        refused = served.ask("POST", path, table, {"content-type": kind})
+        assert (
+            refused.status == 415
+            and "/invocations, with the header Content-Type: text/csv." in refused.json["error"]
+        )
+    assert served.ask("POST", "/invocations", table, {"content-type": "text/csv"}).status == 200
+    lines = served.ask("POST", path, b"{}", {"content-type": "application/x-ndjson"})
+    assert lines.status == 415 and "application/x-ndjson" in lines.json["error"]
+    for kind in (form, "application/json", "text/plain", ""):
+        assert served.ask("POST", path, {"rows": [ROW]}, {"content-type": kind}).status == 200
 
 
 def test_one_row_is_not_called_several(served: Asked) -> None:

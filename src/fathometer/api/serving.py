@@ -82,6 +82,7 @@ def serve(
         unix_socket=Path(unix_socket) if unix_socket is not None else None,
         names=tuple(name.lower() for name in names),
         keys=read_keys(os.environ, Path(key_file) if key_file is not None else None),
+        key_file=Path(key_file) if key_file is not None else None,
         no_key=no_key,
         open_metrics=open_metrics,
         workers=workers,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import orjson
@@ -11,10 +12,12 @@ import orjson
 from fathometer.bundle.read import Bundle
 from fathometer.bundle.reference import drawn_cells
 from fathometer.data.wire import to_wire
+from fathometer.serve.settings import KEYS_VARIABLE
 
 DRAWN = 32  # rows of which the fullest is shown
 LONGEST_LINE = 1_500  # characters of JSON that a person still copies into a shell
-KEY_SHOWN = "$FATHOMETER_API_KEY"
+KEY_VARIABLE = "FATHOMETER_API_KEY"
+KEY_SHOWN = f"${KEY_VARIABLE}"
 
 
 def example_row(bundle: Bundle) -> dict[str, Any]:
@@ -32,6 +35,16 @@ def curl_line(url: str, row: Mapping[str, Any], has_key: bool) -> str:
         fetched = f"curl -s{key} {shlex.quote(url + '/example')}"
         return f"{fetched} | curl -s{key} {shlex.quote(url + '/predict')} --data-binary @-"
     return f"curl -s{key} {shlex.quote(url + '/predict')} --data-binary {shlex.quote(body)}"
+
+
+def key_line(key_file: Path | None) -> str:
+    """A command that sets what `curl_line` sends: the first key of the file, or of the server's environment."""
+    if key_file is None:
+        return f'export {KEY_VARIABLE}="${{{KEYS_VARIABLE}%%,*}}"'
+    file = shlex.quote(str(key_file.absolute()))
+    return (
+        f"export {KEY_VARIABLE}=$(grep -v -e '^#' -e '^[[:space:]]*$' {file} | head -n 1 | tr -d '[:space:]')"
+    )
 
 
 def _short(value: Any) -> Any:

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from fathometer.serve.desk import Desk
-from fathometer.serve.examples import curl_line
+from fathometer.serve.examples import KEY_SHOWN, curl_line
 
 STYLE = (
     "body{font:16px/1.5 system-ui,sans-serif;max-width:48rem;margin:3rem auto;padding:0 1rem;color:#1b1b1b;"
@@ -37,12 +37,13 @@ def page(desk: Desk, url: str, row: Mapping[str, Any]) -> bytes:
     further = len(bundle.schema.columns) - COLUMNS_SHOWN
     more = f"<p>And {further:,} more.</p>" if further > 0 else ""
     command = curl_line(url, row, bool(desk.settings.keys))
+    key = f"<p>{KEY_SHOWN} stands for a key.</p>" if desk.settings.keys else ""
     return (
         f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{text(desk.name)}</title>'
         f'<meta name="viewport" content="width=device-width"><style>{STYLE}</style>'
         f"<h1>{text(desk.name)}</h1><p>Version {text(desk.version)}. Predicts <b>{text(bundle.task.target)}</b>; "
         f"the {text(bundle.default)} model answers.</p><p>{text(str(bundle.about.get('verdict', '')))}</p>"
-        f"<h2>Ask it</h2><pre>{text(command)}</pre>"
+        f"<h2>Ask it</h2><pre>{text(command)}</pre>{key}"
         '<p>Everything else: <a href="/openapi.json">openapi.json</a>, <a href="/model">model</a>.</p>'
         f"<h2>Columns</h2><table><tr><th>Name<th>Kind</tr>{columns}</table>{more}</html>"
     ).encode()

@@ -18,7 +18,7 @@ from fathometer.bundle.read import open_bundle
 from fathometer.serve.app import make_app
 from fathometer.serve.connection import connections_within
 from fathometer.serve.desk import Desk
-from fathometer.serve.examples import curl_line, example_row
+from fathometer.serve.examples import curl_line, example_row, key_line
 from fathometer.serve.listening import BACKLOG, listening_socket, url_of
 from fathometer.serve.log import open_log
 from fathometer.serve.settings import Settings, check_settings
@@ -104,7 +104,10 @@ def greeting(desk: Desk, listening: socket.socket) -> str:
     command = curl_line(url, example_row(desk.bundle), bool(settings.keys))
     if settings.unix_socket is not None:
         command = command.replace("curl -s", f"curl -s --unix-socket {settings.unix_socket}", 2)
-    lines = [f"{desk.name} {desk.version} answers at {where}", f"Try: {command}"]
+    lines = [f"{desk.name} {desk.version} answers at {where}"]
+    if settings.keys:
+        lines.append(f"A key: {key_line(settings.key_file)}")
+    lines.append(f"Try: {command}")
     if not settings.is_local and settings.no_key:
         lines.append(
             "WARNING: whoever reaches this address may ask, for --no-key was given. Something in front of the server "

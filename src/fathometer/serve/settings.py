@@ -38,7 +38,7 @@ class Settings:
     host, port: where it listens; unix_socket: a path instead of these.
     names: Host headers that are answered besides those of the machine itself; "*" for any.
     keys: who knows one of these may ask; none: no key is asked for, which needs no_key unless only this machine can
-        reach the server. open_metrics: /metrics needs no key.
+        reach the server. key_file: where (some of) them were read. open_metrics: /metrics needs no key.
     workers: processes. threads: questions answered at a time in each.
     batch: whether small questions that wait are answered as one; None: where the model holds networks, or
         nothing but what answers each row by itself, to the last bit. batch_rows: at most so many; None: by the model.
@@ -52,6 +52,7 @@ class Settings:
     unix_socket: Path | None = None
     names: tuple[str, ...] = ()
     keys: tuple[str, ...] = field(default=(), repr=False)
+    key_file: Path | None = None
     no_key: bool = False
     open_metrics: bool = False
     workers: int = 1

@@ -96,12 +96,21 @@ async def decoded(desk: Desk, request: Request, decode: Callable[[Desk, Request]
     Raises:
         RefusedError: as `decode`; or the body is compressed.
     """
-    coding = request.headers.get("content-encoding", "identity").strip().lower()
-    if coding not in ("", "identity"):
-        raise RefusedError(415, f"Expected the body as it is, got it compressed ({coding[:20]!r}).")
+    demand_unpacked(request)
     if len(request.body) > LARGE_BODY:
         return await desk.apart(decode, desk, request)
     return decode(desk, request)
+
+
+def demand_unpacked(request: Request) -> None:
+    """Refuse a body that is compressed.
+
+    Raises:
+        RefusedError: 415.
+    """
+    coding = request.headers.get("content-encoding", "identity").strip().lower()
+    if coding not in ("", "identity"):
+        raise RefusedError(415, f"Expected the body as it is, got it compressed ({coding[:20]!r}).")
 
 
 async def encoded(desk: Desk, reply: Reply, encode: Callable[..., T], *wanted: object) -> T:

@@ -14,11 +14,13 @@ import orjson
 
 from fathometer.errors import UserError
 from fathometer.serve import examples, openapi, page
+from fathometer.serve.codecs.manners import demand_unpacked
 from fathometer.serve.codecs.objects import reader_of, wish_of
 from fathometer.serve.desk import Desk, request_in_hand
 from fathometer.serve.explain import explain, notes_on
 from fathometer.serve.feedback import keep, truths_of
 from fathometer.serve.protocol import Protocol, Request, Response, Route
+from fathometer.serve.protocols.mlflow import CSV, LINES, PARQUET
 from fathometer.serve.question import RefusedError, Reply
 from fathometer.serve.responses import REQUEST_HEADER
 from fathometer.serve.routes import find_protocols
@@ -26,6 +28,7 @@ from fathometer.serve.truths import fitted
 
 T = TypeVar("T")
 
+MOST_LOOKED_AT = 4096  # bytes of a body, to tell a line of csv
 LARGE_BODY = 256 * 1024  # bytes from which decoding is done on a thread
 METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -84,6 +87,7 @@ class Native(Protocol):
 
 async def predict(desk: Desk, request: Request) -> Response:
     """Answer rows."""
+    _demand_json(request, "/predict")
     reader = desk.once(reader_of)
     if len(request.body) > LARGE_BODY:
         question = await desk.apart(reader.question, request.body)
@@ -93,6 +97,7 @@ async def predict(desk: Desk, request: Request) -> Response:
 
 async def explain_rows(desk: Desk, request: Request) -> Response:
     """Which columns answers rest on."""
+    _demand_json(request, "/explain")
     wish = await unhurried(desk, request.body, wish_of, desk, request.body)
     latest = time.monotonic() + desk.limits.seconds
     rows = await desk.slowly(functools.partial(explain, desk.bundle, wish, latest))
@@ -107,6 +112,7 @@ async def feedback(desk: Desk, request: Request) -> Response:
         raise RefusedError(
             409, "This server keeps no log, so a true answer has no place. Start it without --no-log."
         )
+    demand_unpacked(request)
     body, media_type = request.body, request.headers.get("content-type", "")
     read = await unhurried(desk, body, truths_of, body, media_type, desk.limits)
     truths = await unhurried(desk, body, fitted, read, desk.labels)
@@ -120,6 +126,24 @@ async def feedback(desk: Desk, request: Request) -> Response:
         ) from error
     desk.metrics.truths(received.new)
     return Response(200, orjson.dumps(asdict(received)))
+
+
+def _demand_json(request: Request, path: str) -> None:
+    """Refuse what says, or shows, that it is something else; curl says nothing of use, so nothing need be said.
+
+    Raises:
+        RefusedError: 415.
+    """
+    demand_unpacked(request)
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    line = request.body[:MOST_LOOKED_AT].partition(b"\n")[0].lstrip()
+    is_csv = kind == CSV or (b"," in line and line[:1] not in (b"{", b"["))
+    if is_csv or kind in LINES | PARQUET:
+        raise RefusedError(
+            415,
+            f"{path} reads JSON. Rows as {'csv' if is_csv else kind} are answered at /invocations, with the header "
+            f"Content-Type: {CSV if is_csv else kind}.",
+        )
 
 
 async def unhurried(desk: Desk, body: bytes, read: Callable[..., T], *arguments: object) -> T:
