@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -78,3 +81,16 @@ def test_nothing_listens_wider_without_a_key(tmp_path: Path, monkeypatch: pytest
     monkeypatch.delenv("FATHOMETER_API_KEYS", raising=False)
     with pytest.raises(UserError, match="no key is set"):
         serving.serve(tmp_path, host="0.0.0.0", no_log=True)
+
+
+@pytest.mark.parametrize("package", serving.PACKAGES)
+def test_what_serving_needs_and_is_not_installed_is_told_with_the_command(
+    tmp_path: Path, package: str
+) -> None:
+    told = f"import sys; sys.modules[{package!r}] = None; from fathometer.cli import main; sys.exit(main())"
+    command = [sys.executable, "-c", told, "serve", os.fspath(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    said = " ".join(done.stderr.split())
+    assert done.returncode != 0 and "Traceback" not in said
+    assert f"Serving needs the package '{package.replace('_', '-')}', which is not installed." in said
+    assert 'pip install "fathometer[serve]"' in said

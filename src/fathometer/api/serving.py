@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from fathometer.bundle.read import bundle_name
-from fathometer.errors import BadRun, UserError
-from fathometer.serve.limits import MIB, Limits
-from fathometer.serve.log import default_place
-from fathometer.serve.run import run
-from fathometer.serve.settings import LogSettings, Settings, read_keys
+from fathometer.errors import BadRun, MissingExtra, UserError
+
+PACKAGES = ("httptools", "orjson", "prometheus_client", "uvicorn", "uvloop")
+
+_missing = next((name for name in PACKAGES if importlib.util.find_spec(name) is None), None)
+if _missing is not None:
+    raise MissingExtra("Serving", _missing.replace("_", "-"), 'pip install "fathometer[serve]"')
+
+from fathometer.serve.limits import MIB, Limits  # noqa: E402
+from fathometer.serve.log import default_place  # noqa: E402
+from fathometer.serve.run import run  # noqa: E402
+from fathometer.serve.settings import LogSettings, Settings, read_keys  # noqa: E402
 
 
 def serve(
