@@ -14,6 +14,7 @@ import pytest
 from crafting import asked, describe, manifest_of, put, refused, relist, small_model
 
 from fathometer.bundle import Limits, open_bundle
+from fathometer.bundle.described import MOST_COLUMNS, described
 from fathometer.bundle.manifest import make_manifest
 from fathometer.core.strict_json import DEEPEST, MOST_OBJECTS, MOST_VALUES
 from fathometer.errors import BadBundle, UserError
@@ -461,6 +462,13 @@ def test_a_newer_format_asks_for_a_newer_version(copied: Path) -> None:
         refused(copied)
 
 
+def test_more_columns_than_anyone_reads_are_refused_before_they_are_looked_at(model: Path) -> None:
+    value = json.loads((model / "model.json").read_text())
+    value["schema"]["columns"] = [None] * (MOST_COLUMNS + 1)
+    with pytest.raises(ValueError, match="20,001 columns"):
+        described(value, 2)
+
+
 def test_the_page_says_the_limits() -> None:
     page = (Path(__file__).parents[2] / "docs" / "bundle.md").read_text(encoding="utf-8")
     limits = Limits()
@@ -470,6 +478,7 @@ def test_the_page_says_the_limits() -> None:
         f"| a folder | {limits.folder_size >> 30} GiB |",
         f"| a JSON file | {limits.json_size >> 20} MiB, nested {DEEPEST} deep, {MOST_VALUES >> 20} million values, "
         f"{MOST_OBJECTS >> 20} million objects |",
+        f"| columns | {MOST_COLUMNS:,} |",
         f"| the manifest | {limits.manifest_size >> 20} MiB |",
         f"| unpacked to packed size, above {limits.ratio_from >> 20} MiB | {limits.ratio} to 1 |",
         f"| a path | {limits.name_bytes} bytes, {limits.depth} parts |",

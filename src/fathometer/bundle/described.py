@@ -17,6 +17,7 @@ from fathometer.kind import KINDS, kind_named
 from fathometer.learner import LEARNERS
 from fathometer.task import TASKS, Task, task_from_json
 
+MOST_COLUMNS = 20_000
 KEYS = {"schema", "task", "members", "mixes", "default", "about"}
 KEYS_SINCE_2 = {"requires"}
 DISTRIBUTION = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,80}[A-Za-z0-9])?")
@@ -84,6 +85,8 @@ def _schema(value: Any) -> Schema:
     columns = _object(value, "its schema", {"columns"})["columns"]
     if not isinstance(columns, list):
         raise ValueError("its columns are no list")
+    if len(columns) > MOST_COLUMNS:
+        raise ValueError(f"it has {len(columns):,} columns, and {MOST_COLUMNS:,} are the most")
     known, names, kinds = {item.name for item in fields(Column)}, set(), set(KINDS.names())
     for one in columns:
         column = _object(one, "a column", known)
