@@ -9,14 +9,14 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from crafting import pack_members, pretrained_members
+from crafting import pack_members, pretrained_members, put
 
 from fathometer.api import shipping
 from fathometer.bundle import Member, open_bundle, pack
 from fathometer.bundle.golden import golden_of
 from fathometer.data.wire import from_wire
 from fathometer.engines.inline import Inline
-from fathometer.errors import BadBundle
+from fathometer.errors import BadBundle, UserError
 
 pytest.importorskip("transformers")
 
@@ -53,6 +53,21 @@ def test_a_packed_model_is_packed_again_with_its_encoders(
         if key.startswith("frozen"):  # who tuned an encoder holds its own
             assert len(list((packed.folder / "encoders").iterdir())) == 1
         assert {"torch"} < set(packed.requires)
+
+
+def test_what_is_no_part_of_an_encoder_may_not_lie_beside_it(
+    made: tuple[Path, list[Member]], tmp_path: Path
+) -> None:
+    told = json.loads((made[0].parent / "rows.json").read_text())
+    cells = [[from_wire(cell) for cell in row] for row in told["rows"]]
+    rows = pd.DataFrame(cells, columns=told["columns"], dtype=object)
+    copied = Path(shutil.copytree(made[0], tmp_path / "copied"))
+    folders = sorted(path.parent for path in copied.rglob("config.json") if "Pooling" not in str(path))
+    put(copied, {f"{path.relative_to(copied)}/adapter_config.json": b"{}" for path in folders})
+    bundle = open_bundle(copied)
+    for key in bundle.mixes:
+        with pytest.raises(UserError, match=r"adapter_config\.json"):
+            bundle.predict(rows, key)
 
 
 def test_who_reads_with_an_encoder_may_be_off_by_more(

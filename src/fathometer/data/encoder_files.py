@@ -121,6 +121,20 @@ def licence_files(folder: Path) -> list[str]:
     ]
 
 
+def demand_no_others(folder: Path, form: str) -> None:
+    """Refuse a folder of a model's encoder that holds more than the encoder, of which nobody looked at the rest.
+
+    Libraries look for further files beside those they are asked for.
+
+    Raises:
+        UserError: it holds more.
+    """
+    known = {*used_files(folder, form), *licence_files(folder)}
+    there = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if not path.is_dir()}
+    if there - known:
+        raise UserError(f"{min(there - known)} in {folder} is no part of the encoder. Make the model again.")
+
+
 def digest_of_files(folder: Path, files: list[str]) -> str:
     """SHA-256 over the sorted names and digests of these files."""
     lines = "".join(f"{name}\x00{digest(folder / name)}\n" for name in sorted(files))

@@ -23,6 +23,7 @@ LARGEST_GRAPH = (1 << 31) - 1  # bytes: protobuf's own limit
 LARGEST_NUMBER = 10_000_000  # in a configuration: more than any vocabulary has words
 MOST_LAYERS = 256
 DEEPEST = 8  # graphs in graphs
+DEEPEST_KEY = 64  # of a configuration
 MOST_NODES = 200_000
 ORT_MARK = (
     b"ORTM"  # at the fifth byte: what onnxruntime reads as its own format, in which nothing is looked at here
@@ -74,15 +75,26 @@ KNOWN_PATTERNS = frozenset({GPT2, LLAMA3, LLAMA3.replace("{1,3}", "")})
 ESCAPED = re.compile(r"\\[pP]\{[^{}]*\}|\\.", re.DOTALL)
 REFERRING = re.compile(r"\\[0-9kgGKRXx]")
 OF_SIGNS = re.compile(r"\[\^?[^\[\]^&]+\]")
+CHOOSING = re.compile(
+    "^(?:auto_map|custom_pipelines|quantization_config)$|experts_implementation|attn_implementation(?!_autoset)"
+)
+USUAL_PARTS = (None, "eager", "sdpa")
 FIELDS_OF_LAYERS = re.compile("(?:^|_)(?:layers?|depths?|blocks)$")
 
 
 def check_configuration(config: Mapping[str, Any], folder: Path) -> None:
-    """Whether a network of this configuration can be of a usual size.
+    """Whether a network of this configuration can be of a usual size, and is made of the library's own parts.
 
     Raises:
-        UserError: it cannot.
+        UserError: it cannot, or is not.
     """
+    for name, value in _keys(config, 0):
+        is_usual = value in USUAL_PARTS if "attn_implementation" in name else not value
+        if CHOOSING.search(name) and not is_usual:
+            raise UserError(
+                f"{folder / 'config.json'} chooses code or weights of another form ({name}), which is never done. "
+                "Take an encoder of a standard architecture."
+            )
     for name, value in _numbers(config, "", 0):
         limit = MOST_LAYERS if FIELDS_OF_LAYERS.search(name) else LARGEST_NUMBER
         if abs(value) > limit and "token_id" not in name and value != 1e30:
@@ -260,6 +272,17 @@ def _numbers(value: Any, name: str, depth: int) -> Iterator[tuple[str, float]]:
     elif isinstance(value, list):
         for inner in value:
             yield from _numbers(inner, name, depth + 1)
+
+
+def _keys(value: Any, depth: int) -> Iterator[tuple[str, Any]]:
+    """Every key in a configuration, and what stands under it."""
+    if isinstance(value, Mapping) and depth <= DEEPEST_KEY:
+        for key, inner in value.items():
+            yield str(key), inner
+            yield from _keys(inner, depth + 1)
+    elif isinstance(value, list) and depth <= DEEPEST_KEY:
+        for inner in value:
+            yield from _keys(inner, depth + 1)
 
 
 def _patterns(value: Any) -> Iterator[str]:

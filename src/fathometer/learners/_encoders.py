@@ -16,7 +16,14 @@ import pandas as pd
 from fathometer.core.files import State, write_json
 from fathometer.core.memo import name_of, recalled_rows, recalled_state, remembered
 from fathometer.core.states import demand, table, text, truth, whole
-from fathometer.data.encoder_files import IMAGE, TEXT, digest_of_files, encoder_at, used_files
+from fathometer.data.encoder_files import (
+    IMAGE,
+    TEXT,
+    demand_no_others,
+    digest_of_files,
+    encoder_at,
+    used_files,
+)
 from fathometer.errors import BadBundle, UserError
 from fathometer.kind import KINDS
 from fathometer.learner import Run
@@ -162,6 +169,8 @@ def _reader(source: Source, coarse: bool) -> Reader:
     folder = Path(source.folder)
     try:
         found = digest_of_files(folder, used_files(folder, source.form))
+        if folder.parent.name == PACKED and (folder.parent.parent / MANIFEST).is_file():
+            demand_no_others(folder, source.form)
     except (UserError, OSError) as error:
         raise BadBundle(
             f"The encoder that this model reads with is not in {folder} ({error}). Put it there again."

@@ -69,6 +69,35 @@ def test_a_configuration_of_an_unheard_of_size_is_refused() -> None:
             check_configuration({key: value}, Path("folder"))
 
 
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("auto_map", {"AutoModel": "code.Model"}),
+        ("quantization_config", {"quant_method": "fp8"}),
+        ("attn_implementation", "kernels-community/flash-attn"),
+        ("_attn_implementation", "flash_attention_2"),
+        ("_attn_implementation_internal", "someone/kernel"),
+        ("attn_implementation", {"vision_config": "someone/kernel"}),
+        ("experts_implementation", "someone/kernel"),
+        ("_experts_implementation", "grouped_mm"),
+    ],
+)
+def test_a_configuration_that_chooses_code_of_others_is_refused(key: str, value: object) -> None:
+    for config in ({key: value}, {"vision_config": {key: value}}, {"parts": [{key: value}]}):
+        with pytest.raises(UserError, match="never done"):
+            check_configuration(config, Path("folder"))
+
+
+@pytest.mark.parametrize("value", [None, "eager", "sdpa"])
+def test_a_configuration_may_name_the_usual_ways(value: str | None) -> None:
+    config = {
+        "_attn_implementation": value,
+        "quantization_config": None,
+        "_attn_implementation_autoset": True,
+    }
+    check_configuration(config, Path("folder"))
+
+
 def varint(number: int) -> bytes:
     parts = []
     while number > 0x7F:

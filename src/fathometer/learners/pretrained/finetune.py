@@ -14,7 +14,7 @@ from safetensors.torch import save_file
 
 from fathometer.core.files import State, read_state, write_state
 from fathometer.core.states import array, demand, sound_state, table, truth, whole
-from fathometer.data.encoder_files import licence_files, used_files
+from fathometer.data.encoder_files import demand_no_others, licence_files, used_files
 from fathometer.data.rows import Rows
 from fathometer.errors import UserError
 from fathometer.learner import Facts, Learner, Model, Run
@@ -166,6 +166,7 @@ class FineTune(Learner):
             array(parts["offsets"], "offsets", len(weights))
             answers = answers_from_state(parts["answers"])
             demand(len(weights) == len(answers.start()), "weights and classes disagree")
+            demand_no_others(folder / ENCODER, "transformers")
             reader = TorchTextReader(folder / ENCODER, truth(state["coarse"], "coarse"))
         return FineTunedModel(reader, folder / ENCODER, encoded, length, parts)
 
