@@ -7,7 +7,7 @@ import json
 import os
 import sqlite3
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -21,7 +21,7 @@ from fathometer.bundle import Bundle, open_bundle
 from fathometer.errors import UserError
 from fathometer.serve import log as log_module
 from fathometer.serve.desk import Desk
-from fathometer.serve.log import default_place, open_log
+from fathometer.serve.log import PredictionLog, default_place, open_log
 from fathometer.serve.settings import LogSettings, Settings
 from fathometer.serve.trimming import used_bytes
 
@@ -302,3 +302,28 @@ def test_without_a_log_nothing_is_kept(bundle: Bundle) -> None:
     desk = Desk(bundle, replace(Settings(), log=LogSettings(None)))
     assert desk.log is None
     assert Asked(desk).ask("POST", "/feedback", {"feedback": []}).status == 409
+
+
+def test_what_finds_the_file_locked_is_written_when_it_is_free(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(log_module, "RETRY_SECONDS", 0.0)
+    file = tmp_path / "log.sqlite"
+    log = PredictionLog(LogSettings(file), ("x",), lambda: None, lambda rows: None)
+    tries: list[int] = []
+
+    def locked_twice(entries: Sequence[object]) -> None:
+        tries.append(len(tries))
+        if len(tries) < 3:
+            error = sqlite3.OperationalError("database is locked")
+            error.sqlite_errorcode = sqlite3.SQLITE_BUSY
+            raise error
+
+    monkeypatch.setattr(log, "_write", locked_twice)
+    log._write_patiently([])
+    assert len(tries) == 3
+    tries.clear()
+    monkeypatch.setattr(log_module, "TRIES", 2)
+    with pytest.raises(sqlite3.OperationalError):
+        log._write_patiently([])
+    log.close()

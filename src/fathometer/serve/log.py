@@ -38,6 +38,7 @@ JOURNAL_BYTES = 4 * 2**20  # beside the file, once what it holds is in it
 CELL_BYTES = 64  # of memory, about, besides the characters of a text
 WRITE_SECONDS = 0.25  # what has gathered is written as one transaction so often
 LOCK_SECONDS = 5.0
+TRIES, RETRY_SECONDS = 3, 0.1  # to write what found the file locked by another worker
 LARGE_BYTES = 1024  # of a picture or a text: the digest of a longer one is kept instead
 HASH_BYTES = 8
 
@@ -227,7 +228,7 @@ class PredictionLog:
                 return
             self._is_open = False
         self._hurry.set()
-        self._thread.join(2 * LOCK_SECONDS)
+        self._thread.join(TRIES * LOCK_SECONDS + 1.0)
         self._connection.close()
 
     def note_deployment(self, deployment: str, version: str, action: str) -> None:
@@ -262,7 +263,7 @@ class PredictionLog:
             if entries:
                 rows = sum(entry.rows for entry in entries)
                 try:
-                    self._write(entries)
+                    self._write_patiently(entries)
                 except Exception as error:  # a full disk, a lock, cells that cannot be written: answers go on
                     logger.warning("the log could not be written: %s", error)
                     self._on_error()
@@ -285,6 +286,21 @@ class PredictionLog:
                 left -= item[1] if isinstance(item, tuple) else 0
                 taken.append(item)
         return taken
+
+    def _write_patiently(self, entries: Sequence[Entry]) -> None:
+        """Several workers write one file: what finds it locked is not lost at once."""
+        for left in reversed(range(TRIES)):
+            try:
+                self._write(entries)
+            except sqlite3.OperationalError as error:
+                if left == 0 or error.sqlite_errorcode & 0xFF not in (
+                    sqlite3.SQLITE_BUSY,
+                    sqlite3.SQLITE_LOCKED,
+                ):
+                    raise
+                time.sleep(RETRY_SECONDS)
+            else:
+                return
 
     def _write(self, entries: Sequence[Entry]) -> None:
         connection = self._connection
