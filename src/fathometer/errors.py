@@ -44,7 +44,9 @@ class UnknownColumn(UserError):
         listed = list(columns)
         shown = ", ".join(listed[:20]) + (f" and {len(listed) - 20} more" if len(listed) > 20 else "")
         sought = f" {where}" if where else ""
-        super().__init__(f"There is no column {name!r}{sought}. Columns: {shown}.{did_you_mean(name, listed)}")
+        super().__init__(
+            f"There is no column {name!r}{sought}. Columns: {shown}.{did_you_mean(name, listed)}"
+        )
 
 
 class UnsuitableData(UserError):
