@@ -10,6 +10,8 @@ from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
+GATHER_SECONDS = 0.001
+
 Q = TypeVar("Q")
 A = TypeVar("A")
 
@@ -38,8 +40,8 @@ class Workplace(Generic[Q, A]):
 
     answer: called on a thread with the questions of alike jobs; gives one answer, or error, per question.
 
-    No job waits for others to come: only those that had to wait anyhow, because the threads were busy, are taken
-    together. So a lone question loses no time.
+    Only jobs that had to wait anyhow, because the threads were busy, are taken together; after that a millisecond at
+    most is given to as many to come again. So a lone question loses no time.
     """
 
     def __init__(
@@ -51,6 +53,7 @@ class Workplace(Generic[Q, A]):
         self._waiting: deque[Job[Q, A]] = deque()
         self._wake = threading.Condition()
         self._is_open = True
+        self._before = 1  # jobs that were last answered as one
         self._threads = [
             threading.Thread(target=self._work, name=f"answers-{place}", daemon=True)
             for place in range(threads)
@@ -59,10 +62,18 @@ class Workplace(Generic[Q, A]):
             thread.start()
 
     def put(self, job: Job[Q, A]) -> None:
-        """Hand over a job; called on the event loop."""
+        """Hand over a job; called on the event loop.
+
+        A thread is woken only when the loop has read what else had come by then: woken at once, it would take the lock
+        of the interpreter from the loop, and questions that came together would be answered one after the other.
+        """
         self.count += 1
         with self._wake:
             self._waiting.append(job)
+        job.loop.call_soon(job.loop.call_soon, self._wake_one)
+
+    def _wake_one(self) -> None:
+        with self._wake:
             self._wake.notify()
 
     def close(self) -> None:
@@ -91,12 +102,23 @@ class Workplace(Generic[Q, A]):
                     if not self._is_open:
                         return []
                     self._wake.wait()
+                self._gather()
+                if not self._waiting:
+                    continue
                 jobs = self._together()
+                self._before = len(jobs)
                 given_up = [job for job in jobs if job.future.done()]
                 if given_up:
                     _call(given_up[0].loop, self._forget, len(given_up))
                 if len(given_up) < len(jobs):
                     return [job for job in jobs if job not in given_up]
+
+    def _gather(self) -> None:
+        """Let those come who were answered together a moment ago: they ask again at nearly the same time."""
+        until = time.perf_counter() + GATHER_SECONDS
+        wanted = self._before if self._waiting[0].alike is not None else 1
+        while 0 < len(self._waiting) < wanted and (left := until - time.perf_counter()) > 0:
+            self._wake.wait(left)
 
     def _together(self) -> list[Job[Q, A]]:
         first = self._waiting.popleft()

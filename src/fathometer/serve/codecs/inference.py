@@ -188,7 +188,7 @@ def _frame(tensors: Sequence[Read], schema: Schema) -> pd.DataFrame:
         raise RefusedError(
             400, f"Expected as many rows in every input, got from {lengths[0]:,} to {lengths[-1]:,}."
         )
-    return pd.DataFrame(columns)
+    return pd.DataFrame({name: _as_is(cells) for name, cells in columns.items()})
 
 
 def _column(
@@ -242,7 +242,7 @@ def _whole_table(table: Tensor, schema: Schema) -> pd.DataFrame:
             None if table.missing is None else table.missing[place::width],
         )
         columns[name] = _column(part, {}, name in pictures)
-    return pd.DataFrame(columns)
+    return pd.DataFrame({name: _as_is(cells) for name, cells in columns.items()})
 
 
 def _outputs(outputs: Any, is_binary: bool) -> tuple[Wanted, ...]:
@@ -332,3 +332,9 @@ def _flag(parameters: Mapping[str, Any], name: str, default: bool) -> bool:
     if not isinstance(value, bool):
         raise RefusedError(400, f"Expected the parameter {name} as true or false.")
     return value
+
+
+def _as_is(cells: Any) -> pd.Series:
+    """A column of these cells; of texts as objects, for pandas would take long to make another kind of them."""
+    is_object = isinstance(cells, list) or getattr(cells, "dtype", None) == np.dtype(object)
+    return pd.Series(cells, dtype=object) if is_object else pd.Series(cells)

@@ -82,7 +82,8 @@ class ObjectReader:
         table = np.empty((len(rows), len(names)), dtype=object)
         for place, values in enumerate(cells):
             table[place] = values
-        return pd.DataFrame(table, columns=self._columns)
+        # as objects: pandas would make texts of another kind, which takes as long as answering
+        return pd.DataFrame(table, columns=self._columns, dtype=object)
 
     def _other_names(self, rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
         """Rows whose names are not the model's own: they may be after tidying; of others, plain cells alone are kept.
