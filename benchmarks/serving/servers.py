@@ -125,9 +125,11 @@ def running(server: Server, first: Question) -> Iterator[tuple[int, psutil.Proce
         _wait(port, first, process, Path(log.name))
         yield port, psutil.Process(process.pid)
     finally:
-        for one in [*psutil.Process(process.pid).children(recursive=True), psutil.Process(process.pid)]:
-            one.terminate()
-        process.wait(30)
+        if process.poll() is None:
+            here = psutil.Process(process.pid)
+            for one in [*here.children(recursive=True), here]:
+                one.terminate()
+            process.wait(30)
         log.close()
 
 
