@@ -7,10 +7,11 @@ from pathlib import Path
 import numpy as np
 from safetensors.numpy import load_file
 
+from fathometer.api.places import model_in
 from fathometer.bundle import Bundle, open_bundle
 from fathometer.data.rows import Rows
 from fathometer.data.storage import FILE, read_rows
-from fathometer.errors import BadRun, MissingExtra
+from fathometer.errors import MissingExtra
 
 try:
     from fathometer.export import Exportable, Exported, export_onnx, exportable
@@ -61,14 +62,9 @@ def export(
 
 def _opened(path: Path, trust_native: bool) -> tuple[Bundle, Path | None]:
     """The model, and the folder of its run where that is there."""
-    if (path / "run.json").is_file():
-        if not (path / "model").exists():
-            raise BadRun(
-                f"The run {path} has no model yet. Go on with it: fathom compare --resume {path} --budget LONGER"
-            )
-        return open_bundle(path / "model", trust_native=trust_native), path
-    run = path.parent if path.name == "model" and (path.parent / "run.json").is_file() else None
-    return open_bundle(path, trust_native=trust_native), run
+    place = model_in(path)
+    is_of_run = place.name == "model" and (place.parent / "run.json").is_file()
+    return open_bundle(place, trust_native=trust_native), place.parent if is_of_run else None
 
 
 def _rows_of(run: Path, bundle: Bundle) -> Rows | None:

@@ -14,12 +14,13 @@ import pandas as pd
 
 from fathometer.api.answering import Answered, Asking, Wish
 from fathometer.api.bad_cells import BadList
+from fathometer.api.places import model_in
 from fathometer.bundle import Bundle, open_bundle
 from fathometer.bundle.asking import ON_BAD
 from fathometer.data.outputs import Writer, as_csv
 from fathometer.data.sources import ReadOptions
 from fathometer.data.streams import ROWS, Stream, portions, rows_within, stream_table, within_memory
-from fathometer.errors import BadRun, UnknownName, UserError
+from fathometer.errors import UnknownName, UserError
 
 ROWS_OF_TEXTS, ROWS_OF_PICTURES = 2_000, 500
 """Rows that are answered at a time, where each takes more memory than a row of numbers and words."""
@@ -181,14 +182,10 @@ def open_model(model: str | Path, *, trust_native: bool = False) -> Bundle:
         trust_native: as for `predict`.
     """
     path = Path(model)
-    if path.is_file() or (path / "manifest.json").exists():
-        return open_bundle(path, trust_native=trust_native)
-    if (path / "run.json").exists() and not (path / "model").exists():
-        raise BadRun(
-            f"The run {path} has no model yet: no fold was finished by both families. "
-            f"Go on with it: fathom compare --resume {path} --budget LONGER"
-        )
-    return open_bundle(path / "model", trust_native=trust_native)
+    place = model_in(path)
+    if place == path and path.is_dir() and not (path / "manifest.json").exists():
+        place = path / "model"  # of a run whose record is gone
+    return open_bundle(place, trust_native=trust_native)
 
 
 def _answer_all(

@@ -8,8 +8,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from fathometer.api.places import model_in
 from fathometer.bundle.read import bundle_name
-from fathometer.errors import BadRun, MissingExtra, UserError
+from fathometer.errors import MissingExtra, UserError
 
 PACKAGES = ("httptools", "orjson", "prometheus_client", "uvicorn", "uvloop")
 
@@ -72,7 +73,9 @@ def serve(
     Raises:
         UserError: one clear sentence about what to put right.
     """
-    path = _model_of(Path(model))
+    path = model_in(Path(model))
+    if not path.exists():
+        raise UserError(f"There is no model at {path}. Name a model folder or file, or a run folder.")
     if no_log and log is not None:
         raise UserError("Both --log and --no-log were given. Leave one out.")
     file = None if no_log else Path(log) if log is not None else default_place(bundle_name(path))
@@ -104,14 +107,3 @@ def serve(
         drain_seconds=drain_seconds,
     )
     run(path, settings, say)
-
-
-def _model_of(path: Path) -> Path:
-    """The model of a run folder, or what was named."""
-    if (path / "run.json").exists():
-        if not (path / "model").exists():
-            raise BadRun(f"The run {path} has no model yet. Go on with it: fathom compare --resume {path}")
-        return path / "model"
-    if not path.exists():
-        raise UserError(f"There is no model at {path}. Name a model folder or file, or a run folder.")
-    return path

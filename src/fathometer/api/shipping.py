@@ -28,7 +28,7 @@ from fathometer.bundle import Bundle, Member, is_bundle, open_bundle, pack_archi
 from fathometer.bundle.format import ARCHIVE_ENDINGS, DESCRIPTION, ENCODERS_FILE, MANIFEST
 from fathometer.bundle.reference import make_reference
 from fathometer.bundle.rehearsal import check_model, renew_member
-from fathometer.core.files import read_json, sync_folder, writing_to
+from fathometer.core.files import put_folder, read_json, sync_folder, writing_to
 from fathometer.engine import ENGINES, Engine
 from fathometer.errors import BadBundle, BadRun, UnknownName, UserError
 from fathometer.study.ledger import Ledger
@@ -275,16 +275,10 @@ def _is_model_folder(place: Path) -> bool:
 
 def _put(made: Path, place: Path) -> None:
     """What was made in its place; what is there stays if that fails."""
-    if made.is_file() or not place.exists():
+    if made.is_file():
         made.replace(place)
     else:
-        before = made.with_name("before")
-        place.rename(before)
-        try:
-            made.rename(place)
-        except BaseException:
-            before.rename(place)
-            raise
+        put_folder(made, place)
     sync_folder(place.parent)
 
 

@@ -7,7 +7,6 @@ of the file belongs to exactly one entry, and both places that describe an entry
 from __future__ import annotations
 
 import os
-import secrets
 import shutil
 import stat
 import tempfile
@@ -20,7 +19,7 @@ from typing import IO
 from fathometer.bundle.format import MANIFEST, Limits, fault_of_name, fault_of_names, role_of
 from fathometer.bundle.manifest import CHUNK_BYTES, open_plain
 from fathometer.bundle.zip_reading import DEFLATED, Entry, ZipFault, data_start, read_entries
-from fathometer.core.files import sync_folder, writing_to
+from fathometer.core.files import drafted, writing_to
 from fathometer.errors import BadBundle, UserError
 
 LONG_AGO = (1980, 1, 1, 0, 0, 0)  # the earliest that zip can say
@@ -37,20 +36,14 @@ def write_zip(folder: Path, path: Path) -> None:
     Raises:
         UserError: it cannot be written.
     """
-    draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
     names = sorted(one.relative_to(folder).as_posix() for one in folder.rglob("*") if one.is_file())
-    try:
-        with writing_to(path.parent, "Make room there, or write the model elsewhere."):
-            with draft.open("xb") as stream:
-                with zipfile.ZipFile(stream, "w", allowZip64=True) as archive:
-                    for name in names:
-                        _add(archive, folder / name, name)
-                stream.flush()
-                os.fsync(stream.fileno())
-            draft.replace(path)
-            sync_folder(path.parent)
-    finally:
-        draft.unlink(missing_ok=True)
+    with (
+        writing_to(path.parent, "Make room there, or write the model elsewhere."),
+        drafted(path) as stream,
+        zipfile.ZipFile(stream, "w", allowZip64=True) as archive,
+    ):
+        for name in names:
+            _add(archive, folder / name, name)
 
 
 def unpack(path: Path, limits: Limits) -> Path:

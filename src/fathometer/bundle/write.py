@@ -27,7 +27,7 @@ from fathometer.bundle.format import (
 )
 from fathometer.bundle.manifest import make_manifest, verify
 from fathometer.bundle.requirements import requirements_text
-from fathometer.core.files import read_json, sync_folder, sync_tree, write_json, write_text
+from fathometer.core.files import put_folder, read_json, sync_folder, sync_tree, write_json, write_text
 from fathometer.data.encoder_files import digest_of_files, licence_files, used_files
 from fathometer.data.schema import Schema
 from fathometer.errors import BadBundle, UserError
@@ -106,7 +106,7 @@ def pack(
         made = created or datetime.now(UTC).isoformat(timespec="seconds")
         write_json(draft / MANIFEST, make_manifest(draft, made_by=f"fathometer {__version__}", created=made))
         sync_tree(draft)
-        _put(draft, folder)
+        put_folder(draft, folder)
         sync_folder(folder.parent)
     finally:
         shutil.rmtree(draft, ignore_errors=True)
@@ -195,21 +195,6 @@ def _without(value: Any, places: set[str]) -> Any:
             for key, one in value.items()
         }
     return [_without(one, places) for one in value] if isinstance(value, list) else value
-
-
-def _put(draft: Path, folder: Path) -> None:
-    """The draft in the folder's place; the one before stays if that fails."""
-    if not folder.exists():
-        draft.rename(folder)
-        return
-    before = folder.with_name(f"{draft.name}-before")
-    folder.rename(before)
-    try:
-        draft.rename(folder)
-    except BaseException:
-        before.rename(folder)
-        raise
-    shutil.rmtree(before, ignore_errors=True)
 
 
 def _copy(source: Path, place: Path) -> None:

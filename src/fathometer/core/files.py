@@ -7,10 +7,11 @@ import hashlib
 import json
 import os
 import secrets
+import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 from safetensors import SafetensorError
@@ -58,12 +59,13 @@ def writing_to(folder: Path, advice: str) -> Iterator[None]:
     raise UserError(f"{folder} could not be written: {reason}. {advice}")
 
 
-def write_text(path: Path, text: str) -> None:
-    """Write a file whole or not at all, and make it last before the old one is replaced."""
+@contextmanager
+def drafted(path: Path) -> Iterator[BinaryIO]:
+    """A file to be written whole or not at all; it is made to last before the old one is replaced."""
     draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
     try:
-        with draft.open("w", encoding="utf-8") as stream:
-            stream.write(text)
+        with draft.open("xb") as stream:
+            yield stream
             stream.flush()
             os.fsync(stream.fileno())
         draft.replace(path)
@@ -71,6 +73,27 @@ def write_text(path: Path, text: str) -> None:
         draft.unlink(missing_ok=True)
         raise
     sync_folder(path.parent)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text file whole or not at all."""
+    with drafted(path) as stream:
+        stream.write(text.encode("utf-8"))
+
+
+def put_folder(draft: Path, folder: Path) -> None:
+    """A finished folder in its place, on the same disk; the one before it stays if that fails, and else goes."""
+    if not folder.exists():
+        draft.rename(folder)
+        return
+    before = draft.with_name(f"{draft.name}-before")
+    folder.rename(before)
+    try:
+        draft.rename(folder)
+    except BaseException:
+        before.rename(folder)
+        raise
+    shutil.rmtree(before, ignore_errors=True)
 
 
 def read_text(path: Path, largest: int = LARGEST_TEXT) -> str:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import secrets
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,7 +12,7 @@ import numpy as np
 import onnx
 
 from fathometer.bundle import Bundle
-from fathometer.core.files import sync_folder, writing_to
+from fathometer.core.files import drafted, writing_to
 from fathometer.data.rows import Rows
 from fathometer.data.sentences import counted
 from fathometer.errors import UserError
@@ -203,14 +201,5 @@ def _milliseconds(ask: Callable[[], object]) -> float:
 
 def _put(content: bytes, out: Path) -> None:
     """The file in its place, whole or not at all."""
-    draft = out.with_name(f".{out.name}-{secrets.token_hex(4)}")
-    try:
-        with writing_to(out.parent, "Make room, or name another place."):
-            with draft.open("wb") as stream:
-                stream.write(content)
-                stream.flush()
-                os.fsync(stream.fileno())
-            draft.replace(out)
-            sync_folder(out.parent)
-    finally:
-        draft.unlink(missing_ok=True)
+    with writing_to(out.parent, "Make room, or name another place."), drafted(out) as stream:
+        stream.write(content)

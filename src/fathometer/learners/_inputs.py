@@ -94,7 +94,13 @@ class Inputs:
 def _loaded(name: str, kind: Any, state: State) -> tuple[str, str, Featurizer]:
     """A column's featurizer, of a kind that is installed."""
     with sound_state():
-        return name, kind, kind_named(text(kind, "a kind", KINDS.names())).load_features(state)
+        return name, kind, kind_named(text(kind, "a kind", _kind_names())).load_features(state)
+
+
+@lru_cache(maxsize=1)
+def _kind_names() -> frozenset[str]:
+    """Looked up once, for each look-up reads folders, and every column of every member asks."""
+    return frozenset(KINDS.names())
 
 
 @lru_cache(maxsize=64)
@@ -143,7 +149,7 @@ def join(parts: list[Features], rows: int) -> Features:
 def _fitted(name: str, train: Rows) -> tuple[Featurizer, str]:
     """A column's featurizer, and the name under which its features are remembered; "" where they are not."""
     kind_name, values = train.kinds[name], train.column(name)
-    kind: Kind = KINDS.get(kind_name)()
+    kind: Kind = kind_named(kind_name)
     if not kind.unstructured:
         return kind.fit_features(values), ""
     learned_from = name_of("featurizer", kind_name, name, kind.digests(values).tobytes())
@@ -168,7 +174,7 @@ def _transformed(rows: Rows, name: str, kind_name: str, featurizer: Featurizer, 
     def make(positions: npt.NDArray[np.intp]) -> npt.NDArray[np.float32]:
         return featurizer.transform(values.iloc[positions]).numbers
 
-    digests = KINDS.get(kind_name)().digests(values)
+    digests = kind_named(kind_name).digests(values)
     numbers = recalled_rows(made_from, digests, empty.numbers.shape[1], make)
     codes = np.zeros((len(rows), 0), dtype=np.int32)
     return Features(numbers, codes, empty.number_names, (), (), empty.common)

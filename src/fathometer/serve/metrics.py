@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Literal
 
 import pandas as pd
 from prometheus_client import (
@@ -52,41 +53,22 @@ class Metrics:
         self._batches = Counter(f"{named}_batches", "Calls of the model.", who, registry=registry).labels(
             *first
         )
-        self._duration = Histogram(
-            f"{named}_duration_seconds",
-            "From a question to its answer, decoding and encoding apart.",
-            who,
-            buckets=BUCKETS,
-            registry=registry,
-        ).labels(*first)
-        self._queue = Histogram(
-            f"{named}_queue_seconds",
-            "Of it, waiting for a thread.",
-            who,
-            buckets=BUCKETS,
-            registry=registry,
-        ).labels(*first)
-        self._in_progress = Gauge(
-            f"{named}_in_progress",
-            "Questions under way.",
-            who,
-            registry=registry,
-            multiprocess_mode="livesum",
-        ).labels(*first)
-        self._ready = Gauge(
-            "fathometer_model_ready",
-            "1 where questions are answered.",
-            who,
-            registry=registry,
-            multiprocess_mode="livemin",
-        ).labels(*first)
-        self._load = Gauge(
-            "fathometer_model_load_seconds",
-            "Opening, checking and trying the model.",
-            who,
-            registry=registry,
-            multiprocess_mode="livemax",
-        ).labels(*first)
+        self._duration, self._queue = (
+            Histogram(f"{named}_{what}", told, who, buckets=BUCKETS, registry=registry).labels(*first)
+            for what, told in (
+                ("duration_seconds", "From a question to its answer, decoding and encoding apart."),
+                ("queue_seconds", "Of it, waiting for a thread."),
+            )
+        )
+        gauges: tuple[tuple[str, str, Literal["livesum", "livemin", "livemax"]], ...] = (
+            (f"{named}_in_progress", "Questions under way.", "livesum"),
+            ("fathometer_model_ready", "1 where questions are answered.", "livemin"),
+            ("fathometer_model_load_seconds", "Opening, checking and trying the model.", "livemax"),
+        )
+        self._in_progress, self._ready, self._load = (
+            Gauge(what, told, who, registry=registry, multiprocess_mode=mode).labels(*first)
+            for what, told, mode in gauges
+        )
         self._missing = Counter(
             "fathometer_prediction_missing_features", "Missing cells.", ("column",), registry=registry
         )
