@@ -147,6 +147,10 @@ class Learner(ABC):
     family: ClassVar[str]  # "classical", "deep", "pretrained" or "baseline"
     title: ClassVar[str]  # for people: "boosted trees (LightGBM)"
     transparent: ClassVar[bool] = False  # a person can read the whole model
+    quick: ClassVar[bool] = (
+        False  # a fit on few rows takes next to nothing: it comes first where little is known
+    )
+    growth: ClassVar[float] = 1.0  # power of the rows with which the time of a fit grows, about
     only: ClassVar[frozenset[str]] = frozenset()  # kinds of column it is limited to; empty: every kind
     solves: ClassVar[frozenset[str]] = frozenset({"classification", "regression"})
     needs: ClassVar[tuple[str, ...]] = ()

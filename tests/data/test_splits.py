@@ -223,3 +223,16 @@ def test_fits_that_take_long_begin_with_fewer_folds():
     ):  # the folds are the same, and come in the same order
         np.testing.assert_array_equal(one.test, other.test)
     assert make_splits(strata[:900], clusters[:900], None, False, 0, costly=True).first == 5
+
+
+def test_few_seconds_for_the_rows_make_three_folds_first_and_the_others_later() -> None:
+    rows = 5_000
+    strata, clusters = np.zeros(rows, dtype=np.int64), np.arange(rows)
+
+    def made(seconds: float) -> Splits:
+        return make_splits(strata, clusters, None, False, 0, seconds=seconds)
+
+    assert made(np.inf).first == made(120.0).first == 5
+    assert made(20.0).first == 3
+    assert len(made(20.0).folds) == len(made(np.inf).folds)
+    assert make_splits(strata[:800], clusters[:800], None, False, 0, seconds=1.0).first == 5

@@ -78,6 +78,9 @@ def enter(
             scratch = ledger.scratch()
             places = {"valid": f"{fold}.valid", "test": f"{fold.partition('@')[0]}.test"}
             parts = {name: said[arrays[place]] for name, place in places.items()}
+            if trial.screen_loss is not None:
+                base = arrays[f"{fold.partition('@')[0]}.valid"]
+                parts["unseen"] = said[np.setdiff1d(base, arrays[f"{fold}.valid"])]
             save_file(
                 {name: np.ascontiguousarray(part) for name, part in parts.items()},
                 scratch / "predictions.safetensors",
@@ -280,6 +283,37 @@ def test_anchors_hold_what_both_families_tried_at_every_size(tmp_path: Path) -> 
         assert [fold.fold for fold in found.anchors[family][1]] == FIRST[:2]
     assert found.anchors["deep"][2][0].learned < found.anchors["deep"][1][0].learned
     assert {fold.fold for fold in found.results["deep"]} == set(FIRST)
+
+
+def test_a_fit_on_fewer_rows_is_a_member_like_one_on_all_of_a_model_that_says_the_same(
+    tmp_path: Path,
+) -> None:
+    """Its answers to the whole fold's validation rows are put together from those it was given and the others."""
+    target = a_run(tmp_path / "thin")
+    assert np.array_equal(target, a_run(tmp_path / "whole"))
+    rng = np.random.default_rng(2)
+    said = {family: probabilities(rng, target, 1.0) for family in ("classical", "deep")}
+    for folder, name in ((tmp_path / "thin", "{}@4"), (tmp_path / "whole", "{}")):
+        enter(folder, "baseline", "baseline", np.full((ROWS, 2), 0.5), FIRST)
+        for family, answers in said.items():
+            where = [name.format(fold) for fold in FIRST]
+            screened = 0.4 if "@" in name else None
+            enter(folder, family, family, answers, where, screen_loss=screened, stage="race")
+    thin, whole = measure(tmp_path / "thin"), measure(tmp_path / "whole")
+    for competitor in COMPARED:
+        for one, other in zip(thin.results[competitor], whole.results[competitor], strict=True):
+            assert one.valid_loss == other.valid_loss
+            assert np.array_equal(one.losses, other.losses)
+    assert thin.tried("deep") == whole.tried("deep") == 1
+    assert thin.anchors["deep"] == {}
+
+
+def test_a_fit_on_fewer_rows_that_answered_only_these_is_no_member(tmp_path: Path) -> None:
+    """As runs of before have them."""
+    target = filled(tmp_path, models=1)
+    before = members(measure(tmp_path))
+    enter(tmp_path, "deep", "deep9", np.eye(2)[target], [f"{fold}@2" for fold in FIRST], stage="curve")
+    assert members(measure(tmp_path)) == before
 
 
 def test_only_what_was_known_by_then_is_looked_at(tmp_path: Path) -> None:

@@ -15,20 +15,20 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fathometer.data.thinning import place
+from fathometer.data.thinning import is_whole, place
 from fathometer.study.budget import FAMILIES, SEARCH_SHARE, Budget
 from fathometer.study.ledger import Trial
 from fathometer.study.plan import (
-    CURVE_FOLDS,
-    CURVE_LEARNERS,
+    BEST,
     SEARCH_ROUNDS,
     Candidate,
+    Course,
     Lane,
     Unit,
     baseline_units,
     fairest,
-    further,
 )
+from fathometer.study.race import ranked
 
 SPACE = {"rate": {"low": 0.01, "high": 1.0, "logarithmic": True, "whole": False, "among": []}}
 Cost = Callable[[Unit], tuple[float, str]]  # processor seconds it needs, and how it ends if it has them
@@ -43,6 +43,21 @@ def candidates(family: str, count: int = 6, *, space: bool = True) -> list[Candi
 
 def folds(first: int = 5, passes: int = 3) -> tuple[tuple[str, int], ...]:
     return tuple((f"r{repeat}f{k}", repeat) for repeat in range(passes) for k in range(first))
+
+
+def a_course(family: str, count: int = 6, **changes: Any) -> Course:
+    names = [name for name, _ in folds()]
+    first = 5
+    given: dict[str, Any] = {"first": tuple(names[:first]), "later": tuple(names[first:]), **changes}
+    if given.get("recipes") is not None:
+        given["later"] = ()
+    return Course(family, tuple(given.pop("candidates", candidates(family, count))), **given)
+
+
+def a_lane(
+    course: Course, budget: Budget, finished: list[Trial], clock: Callable[[], float] = lambda: 0.0
+) -> Lane:
+    return Lane(course, budget, 3, finished, clock)
 
 
 class Simulation:
@@ -66,18 +81,11 @@ class Simulation:
         self.finished = [] if finished is None else finished
         self.started: list[tuple[float, Unit]] = []
         self.lanes = {
-            family: Lane(
-                family,
-                candidates(family),
-                folds(),
-                5,
+            family: a_lane(
+                a_course(family, recipes=recipes, sizes=sizes or {}, is_ablated=is_ablated),
                 budget,
-                3,
                 self.finished,
                 lambda: self.now,
-                recipes,
-                sizes,
-                is_ablated,
             )
             for family in FAMILIES
         }
@@ -108,8 +116,10 @@ class Simulation:
         elif needed > 1.3 * unit.seconds + 3:
             used, status = 1.3 * unit.seconds + 3, "out_of_time"
         # the same in every process, which `hash` is not, and hardly ever equal
-        loss = 0.1 + zlib.crc32(f"{unit.candidate.learner} {unit.fold}".encode()) / 2**36
-        return a_trial(unit, used, status, loss if status == "done" else None)
+        loss = 0.1 + zlib.crc32(f"{unit.candidate.recipe} {unit.fold}".encode()) / 2**36
+        trial = a_trial(unit, used, status, loss if status == "done" else None)
+        screened = loss if status == "done" and place(unit.fold)[1] > 1 else None
+        return replace(trial, wall_seconds=used * self.busy, screen_loss=screened)
 
     def spent(self, family: str) -> float:
         return self.lanes[family].spent()
@@ -130,6 +140,19 @@ def a_trial(unit: Unit, seconds: float, status: str = "done", loss: float | None
         status=status,
         **values,
     )
+
+
+SIZES = {name: (2, 4, 8) for name, _ in folds()}
+
+
+def with_sizes(cost: Cost, budget: Budget, **changes: Any) -> Simulation:
+    """With thinner folds; a fit takes as much less as they have fewer rows."""
+
+    def by_size(unit: Unit) -> tuple[float, str]:
+        seconds, status = cost(unit)
+        return seconds / place(unit.fold)[1], status
+
+    return Simulation(by_size, budget=budget, sizes=SIZES, **changes)
 
 
 def by_learner(classical: float, deep: float, status: str = "done") -> Cost:
@@ -215,7 +238,7 @@ def test_many_workers_do_not_end_a_plan_early() -> None:
     run = Simulation(by_learner(0.4, 0.4), budget=Budget(60, 48))
     for family in FAMILIES:
         stages = Counter(unit.stage for _, unit in run.started if unit.candidate.family == family)
-        assert stages["presets"] == 30
+        assert stages["race"] == 30
         assert stages["search"] > 50
 
 
@@ -224,33 +247,36 @@ def test_presets_come_in_one_order_on_every_fold_and_before_search_and_repeats()
     for family in FAMILIES:
         mine = [unit for _, unit in run.started if unit.candidate.family == family]
         orders = {
-            tuple(unit.candidate.learner for unit in mine if unit.fold == fold and unit.stage == "presets")
+            tuple(unit.candidate.learner for unit in mine if unit.fold == fold and unit.stage == "race")
             for fold, _ in folds()[:5]
         }
         assert orders == {tuple(one.learner for one in candidates(family))}
         stages = [unit.stage for unit in mine]
-        assert stages.index("search") > max(k for k, stage in enumerate(stages) if stage == "presets")
+        assert stages.index("search") > max(k for k, stage in enumerate(stages) if stage == "race")
         assert {unit.fold for unit in mine if unit.stage == "repeats"} <= {name for name, _ in folds()[5:]}
 
 
-def test_every_fold_gives_a_recipe_the_same_time() -> None:
-    run = Simulation(by_learner(3.0, 3.0), budget=Budget(300, 1))
-    for family in FAMILIES:
-        limits: dict[str, set[float]] = {}
-        for _, unit in run.started:
-            if unit.candidate.family == family and unit.stage == "presets":
-                limits.setdefault(unit.candidate.recipe, set()).add(round(unit.seconds, 6))
-        assert all(max(values) < 1.7 * min(values) for values in limits.values())
+def test_the_folds_of_the_first_pass_go_on_evenly() -> None:
+    run = with_sizes(by_learner(1.0, 3.0), Budget(300, 2))
+    first = run.lanes["deep"].course.first
+    used = dict.fromkeys(first, 0.0)
+    longest = 0.0
+    for trial in run.finished:
+        if trial.family == "deep" and place(trial.fold)[0] in used and trial.stage == "race":
+            used[place(trial.fold)[0]] += trial.cpu_seconds
+            longest = max(longest, trial.cpu_seconds)
+            assert max(used.values()) - min(used.values()) <= 3 * longest
 
 
 def test_search_takes_no_more_than_its_share_before_repeats() -> None:
-    run = Simulation(by_learner(0.5, 0.5), budget=Budget(600, 2))
+    run = Simulation(by_learner(0.5, 0.5), budget=Budget(600, 2), is_ablated=True)
     for family in FAMILIES:
         mine = [unit for _, unit in run.started if unit.candidate.family == family]
-        repeats = [k for k, unit in enumerate(mine) if unit.stage == "repeats"]
-        before = {unit.key for unit in mine[: repeats[0]] if unit.stage == "search"}
-        spent = sum(trial.cpu_seconds for trial in run.finished if trial.key in before)
-        assert spent <= SEARCH_SHARE * run.budget.family_seconds + 2 * max(unit.seconds for unit in mine)
+        before = {unit.key for unit in itertools.takewhile(lambda unit: unit.stage != "repeats", mine)}
+        searched = [t for t in run.finished if t.key in before and t.stage == "search"]
+        spent = sum(trial.cpu_seconds for trial in searched)
+        assert spent <= SEARCH_SHARE * run.budget.family_seconds + 5 * max(t.cpu_seconds for t in searched)
+        assert {unit.stage for unit in mine} >= {"ablation", "repeats"}
 
 
 def test_what_cannot_end_in_time_is_not_started_again() -> None:
@@ -314,7 +340,7 @@ def test_a_resumed_plan_repeats_no_finished_key(stop: float) -> None:
     keys = [trial.key for trial in second.finished]
     assert len(set(keys)) == len(keys)
     whole = Simulation(by_learner(0.7, 2.0), budget=budget)
-    presets = {unit.key for _, unit in whole.started if unit.stage == "presets"}
+    presets = {unit.key for _, unit in whole.started if unit.stage == "race"}
     assert presets <= set(keys)
 
 
@@ -379,95 +405,96 @@ def test_a_key_names_the_recipe_the_fold_and_the_seed_and_is_a_file_name() -> No
     assert Unit(one, "f", "presets", 0, 1.0).key == Unit(listed, "f", "repeats", 0, 9.0).key
 
 
-SIZES = {name: (2, 4, 8) for name, _ in folds()}
-
-
-def with_curve(cost: Cost, budget: Budget, **changes: Any) -> Simulation:
-    return Simulation(cost, budget=budget, sizes=SIZES, **changes)
-
-
-def test_the_curve_runs_the_same_folds_and_sizes_in_both_families() -> None:
-    run = with_curve(by_learner(0.5, 2.0), Budget(600, 2))
-    places = {}
-    for family in FAMILIES:
-        mine = [unit for _, unit in run.started if unit.candidate.family == family and unit.stage == "curve"]
-        places[family] = list(dict.fromkeys(unit.fold for unit in mine))[:9]
-        tried = {unit.fold: unit.candidate.recipe for unit in mine}
-        assert len(tried) >= 9
-        for unit in mine:
-            base, _ = place(unit.fold)
-            done = [t.recipe for t in run.finished if t.fold == base and t.family == family]
-            assert unit.candidate.recipe in done
-    assert places["classical"] == places["deep"]
-    assert {place(name)[0] for name in places["deep"]} == {"r0f0", "r0f1", "r0f2"}
-
-
-def test_the_curve_has_its_part_of_the_share_though_presets_could_use_it_all() -> None:
-    whole = by_learner(6.0, 6.0)
-
-    def cost(unit: Unit) -> tuple[float, str]:
-        seconds, status = whole(unit)
-        return seconds / place(unit.fold)[1], status
-
-    run = with_curve(cost, Budget(300, 2))
-    for family in FAMILIES:
-        spent = sum(t.cpu_seconds for t in run.finished if t.family == family and t.stage == "curve")
-        sizes = {place(t.fold)[1] for t in run.finished if t.family == family and t.stage == "curve"}
-        assert spent > 0.1 * run.budget.family_seconds
-        assert sizes == {2, 4, 8}
-        assert run.spent(family) <= run.budget.family_seconds + 1e-6
-
-
-def test_recipes_of_the_curve_are_each_folds_best_by_its_own_validation_rows() -> None:
-    run = with_curve(by_learner(0.5, 0.5), Budget(600, 1))
-    seen: list[Trial] = []
-    checked = 0
-    for trial, (_, unit) in zip(run.finished, run.started, strict=True):
-        if unit.stage == "curve":
-            base, _ = place(unit.fold)
-            losses: dict[str, float] = {}
-            for t in seen:
-                if t.fold == base and t.family == trial.family and t.valid_loss is not None:
-                    losses[t.learner] = min(t.valid_loss, losses.get(t.learner, 9.0))
-            assert trial.learner in sorted(losses, key=lambda name: losses[name])[:CURVE_LEARNERS]
-            checked += 1
-        seen.append(trial)
-    assert checked > 20
-
-
 def test_engineered_features_are_left_out_once_a_fold_where_there_are_any() -> None:
-    run = with_curve(by_learner(0.5, 0.5), Budget(600, 2), is_ablated=True)
+    run = with_sizes(by_learner(0.5, 0.5), Budget(600, 2), is_ablated=True)
     for family in FAMILIES:
         raw = [u for _, u in run.started if u.candidate.family == family and u.stage == "ablation"]
-        assert [u.fold for u in raw] == ["r0f0@2~raw", "r0f1@2~raw", "r0f2@2~raw"]
+        assert [place(u.fold)[0] for u in raw] == ["r0f0", "r0f1", "r0f2"]
         for unit in raw:
             done = {(t.fold, t.recipe) for t in run.finished}
             assert (unit.fold.removesuffix("~raw"), unit.candidate.recipe) in done
     assert not [
-        u for _, u in with_curve(by_learner(0.5, 0.5), Budget(600, 2)).started if u.stage == "ablation"
+        u for _, u in with_sizes(by_learner(0.5, 0.5), Budget(600, 2)).started if u.stage == "ablation"
     ]
 
 
-def test_further_folds_come_where_they_tell_most_and_a_fold_is_whole_before_it_is_thinned() -> None:
-    first, later = [f"r0f{k}" for k in range(5)], [f"r{r}f{k}" for r in (1, 2) for k in range(5)]
-    order = list(further(first, later, SIZES))
-    assert len(set(order)) == len(order) == len(later) + 3 * (len(first) + len(later) - CURVE_FOLDS)
-    whole = set(first)
-    for name, divisor in order:
-        if divisor == 1:
-            whole.add(name)
-        assert name in whole
-    for small, large in ((8, 4), (4, 2), (2, 1)):  # large sizes are never behind smaller ones for long
-        counts = {small: 0, large: 0}
-        for _, divisor in order[:12]:
-            if divisor in counts:
-                counts[divisor] += 1
-        assert counts[large] >= counts[small]
-    assert list(further(first, [], {})) == []
+@pytest.mark.parametrize("seconds", [60, 300, 1_200])
+def test_three_folds_have_all_sizes_in_both_families(seconds: float) -> None:
+    run = with_sizes(by_learner(1.0, 2.0), Budget(seconds, 2))
+    for family in FAMILIES:
+        sizes: dict[str, set[int]] = {}
+        for trial in run.finished:
+            if trial.family == family:
+                fold, divisor = place(trial.fold)
+                sizes.setdefault(fold, set()).add(divisor)
+        assert all(sizes[fold] == {1, 2, 4, 8} for fold in run.lanes[family].course.first[:3])
+        assert run.spent(family) <= run.budget.family_seconds + 1e-6
+
+
+def test_all_rows_are_for_the_best_by_the_folds_own_looks_and_for_favourites() -> None:
+    run = with_sizes(by_learner(3.0, 3.0), Budget(120, 1))
+    looks = {t.key: t for t in run.finished if place(t.fold)[1] == 8}
+    checked = 0
+    for family in FAMILIES:
+        favourites = {one.recipe for one in run.lanes[family].course.favourites()}
+        for fold in run.lanes[family].course.first:
+            mine = [t for t in looks.values() if t.family == family and t.fold == f"{fold}@8"]
+            best = {t.recipe for t in ranked(mine)[:BEST]}
+            began = [u for _, u in run.started if u.fold == fold and u.candidate.family == family]
+            assert {u.candidate.recipe for u in began[:BEST]} <= best | favourites
+            checked += len(began)
+    assert checked >= 10
+
+
+def test_other_folds_losses_change_nothing_that_a_fold_tries() -> None:
+    """Times are shared between folds; losses may not be, for a fold's validation rows are others' test rows."""
+
+    def tried(worse: str) -> list[tuple[str, str]]:
+        class Worse(Simulation):
+            def outcome(self, unit: Unit) -> Trial:
+                trial = super().outcome(unit)
+                if place(unit.fold)[0] == worse and trial.valid_loss is not None:
+                    loss = 1.0 - trial.valid_loss
+                    return replace(trial, valid_loss=loss, screen_loss=trial.screen_loss and loss)
+                return trial
+
+        run = Worse(lambda unit: (0.5 / place(unit.fold)[1], "done"), budget=Budget(300, 1), sizes=SIZES)
+        return [
+            (u.fold, u.candidate.recipe)
+            for family in FAMILIES
+            for _, u in run.started
+            if place(u.fold)[0] == "r0f1" and u.candidate.family == family
+        ]
+
+    assert tried("r0f0") == tried("none")
+    assert tried("r0f1") != tried("none")
+
+
+def test_a_favourite_that_did_not_fall_behind_reaches_all_rows_though_others_were_better_on_few() -> None:
+    """Strong learners often need rows to show it."""
+
+    class Slow(Simulation):
+        def outcome(self, unit: Unit) -> Trial:
+            trial = super().outcome(unit)
+            loss = 0.5 + 0.001 * (10 - unit.candidate.turn)  # the first presets are a little behind
+            return replace(trial, valid_loss=loss, screen_loss=loss if place(unit.fold)[1] > 1 else None)
+
+    # enough for the race and no more
+    run = Slow(lambda unit: (4.0 / place(unit.fold)[1], "done"), budget=Budget(100, 2), sizes=SIZES)
+    for family in FAMILIES:
+        whole = {t.learner for t in run.finished if t.family == family and t.fold == "r0f0"}
+        assert whole & {f"{family}0", f"{family}1"}
+
+
+def test_on_a_busy_machine_all_sizes_have_less_and_none_is_missing() -> None:
+    run = with_sizes(by_learner(1.0, 1.0), Budget(120, 2), busy=2.5)
+    for family in FAMILIES:
+        whole = {t.fold for t in run.finished if t.family == family and is_whole(t.fold)}
+        assert set(run.lanes[family].course.first) <= whole
 
 
 def test_a_short_plan_has_no_curve() -> None:
-    run = with_curve(by_learner(0.5, 0.5), Budget(600, 2), recipes=2, is_ablated=True)
+    run = with_sizes(by_learner(0.5, 0.5), Budget(600, 2), recipes=2, is_ablated=True)
     assert {unit.stage for _, unit in run.started} == {"presets"}
 
 
@@ -475,49 +502,29 @@ def test_features_made_for_all_do_not_make_a_recipe_hopeless_on_other_folds() ->
     """The first fold of a recipe may pay for features that the others find ready."""
     finished: list[Trial] = []
     budget = Budget(60, 2)
-    lane = Lane(
-        "classical",
-        candidates("classical", 1),
-        folds(),
-        5,
-        budget,
-        0,
-        finished,
-        lambda: 0.0,
-        keeps_features=True,
-    )
+    lane = a_lane(a_course("classical", 1, keeps_features=True), budget, finished)
     first = lane.next()
-    assert first is not None and first.for_features == pytest.approx(0.5 * budget.family_seconds)
+    assert first is not None and first.for_features > 0.4 * budget.family_seconds
     lane.end(first.key)
     dear = a_trial(first, 30.0)
     finished.append(replace(dear, shared_seconds=28.0))
     second = lane.next()
     assert second is not None and second.candidate == first.candidate and second.fold != first.fold
-    without = Lane("classical", candidates("classical", 1), folds(), 5, budget, 0, [dear], lambda: 0.0)
+    without = a_lane(a_course("classical", 1), budget, [dear])
     unit = without.next()
-    assert unit is None or unit.stage != "presets"
+    assert unit is None or unit.stage != "race"
 
 
 def test_a_first_trial_that_was_ended_while_making_features_is_followed_by_others() -> None:
     finished: list[Trial] = []
-    lane = Lane(
-        "classical",
-        candidates("classical", 1),
-        folds(),
-        5,
-        Budget(60, 2),
-        0,
-        finished,
-        lambda: 0.0,
-        keeps_features=True,
-    )
+    lane = a_lane(a_course("classical", 1, keeps_features=True), Budget(60, 2), finished)
     for _ in range(2):
         unit = lane.next()
-        assert unit is not None and unit.stage == "presets"
+        assert unit is not None and unit.stage == "race"
         lane.end(unit.key)
         finished.append(a_trial(unit, 12.0, status="out_of_time", loss=None))
     unit = lane.next()
-    assert unit is None or unit.stage != "presets"
+    assert unit is None or unit.stage != "race"
 
 
 def test_the_pre_trained_family_has_an_answer_on_every_fold_before_others_catch_up() -> None:
@@ -525,7 +532,9 @@ def test_the_pre_trained_family_has_an_answer_on_every_fold_before_others_catch_
     finished: list[Trial] = []
     budget = Budget(60, 2, families=3)
     lanes = [
-        Lane(name, candidates(name, 3), folds(3), 3, budget, 0, finished, lambda: 0.0, keeps_features=True)
+        a_lane(
+            a_course(name, 3, first=("r0f0", "r0f1", "r0f2"), later=(), keeps_features=True), budget, finished
+        )
         for name in (*FAMILIES, "pretrained")
     ]
     order = []
@@ -539,24 +548,3 @@ def test_the_pre_trained_family_has_an_answer_on_every_fold_before_others_catch_
         finished.append(replace(a_trial(unit, dear), shared_seconds=dear - 0.4))
     assert order[:3] == [("pretrained", f"r0f{k}") for k in range(3)]
     assert {family for family, _ in order[3:]} == set(FAMILIES)
-
-
-def test_a_network_is_not_begun_with_much_less_time_than_the_first_had() -> None:
-    finished: list[Trial] = []
-    lane = Lane(
-        "deep",
-        candidates("deep", 4, space=False),
-        folds(1),
-        1,
-        Budget(60, 2),
-        0,
-        finished,
-        lambda: 0.0,
-        is_raw=True,
-    )
-    used = []
-    while (unit := lane.next()) is not None and unit.stage == "presets":
-        lane.end(unit.key)
-        used.append(unit.seconds)
-        finished.append(a_trial(unit, unit.seconds))
-    assert used and all(seconds >= 0.5 * used[0] for seconds in used)

@@ -16,7 +16,9 @@ WHAT_FITS_IMPORT = ("sklearn.svm", "sklearn.ensemble", "sklearn.linear_model", "
 def test_imports_inside_functions_are_found_and_those_on_top_are_not(monkeypatch: pytest.MonkeyPatch) -> None:
     module = types.ModuleType("made_up")
     assert list(imported_later(module)) == []  # it has no source
-    source = "import json\ndef fit():\n    import heavy.part\n    from other import thing\n    from . import own\n"
+    source = (
+        "import json\ndef fit():\n    import heavy.part\n    from other import thing\n    from . import own\n"
+    )
     monkeypatch.setattr("inspect.getsource", lambda module: source)
     assert list(imported_later(module)) == ["heavy.part", "other", "other.thing"]
 

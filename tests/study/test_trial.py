@@ -133,6 +133,29 @@ def test_a_thinner_fold_learns_from_fewer_rows_and_is_judged_by_the_same(
     assert np.array_equal(half["test"], whole["test"])
 
 
+def test_a_fit_on_fewer_rows_answers_the_whole_folds_validation_rows_and_is_ranked_by_the_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = a_run(tmp_path)
+    spy(monkeypatch, zeros)
+    order = an_order(tmp_path, fold="r0f0@2")
+    done = run_trial(order)
+    whole, half = load_fold(tmp_path, "r0f0"), load_fold(tmp_path, "r0f0@2")
+    assert sorted([*half["valid"], *half["unseen"]]) == sorted(whole["valid"])
+    assert not len(whole["unseen"])
+    unseen = rows.answers[half["unseen"]]
+    assert done["screen_loss"] == pytest.approx(float((unseen**2).mean()))
+    assert load_file(Path(order.scratch) / "predictions.safetensors")["unseen"].shape == unseen.shape
+
+
+def test_a_fit_on_all_rows_has_none_left_to_be_ranked_by(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    a_run(tmp_path)
+    spy(monkeypatch, zeros)
+    assert run_trial(an_order(tmp_path))["screen_loss"] is None
+
+
 def test_a_raw_fold_shows_plain_numbers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     a_run(tmp_path)
     shown = spy(monkeypatch, zeros)

@@ -145,7 +145,7 @@ def compare(
     table = read_table(data, read or ReadOptions())
     request = replace(request, target=_target_of(table, target))
     request.check()
-    understood = understand(table, request)
+    understood = understand(table, request, seconds * (workers or allowed_cores()))
     folder = Path(out) if out is not None else _new_folder(table.origin)
     chosen = _engine(engine, workers, folder)
     facts = as_facts(table, understood, request) | _circumstances(seconds, engine, chosen.workers, model)

@@ -6,6 +6,7 @@ chosen. Rows of one cluster (duplicates, a group) never stand on two sides.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,6 +19,7 @@ Index = npt.NDArray[np.intp]
 FOLDS = 5
 REPEATS = 3
 LONG_ROWS = 20_000  # from here on fewer folds come first, and there are no repeats
+ROWS_PER_SECOND = 80  # and, where time is short, from so many rows a processor second of the whole run on
 COSTLY_ROWS = 1_000  # the same of rows whose fits take long
 TEST_ROWS_MOST = 50_000
 FORWARD_BLOCKS = 3
@@ -64,6 +66,7 @@ def make_splits(
     seed: int,
     *,
     costly: bool = False,
+    seconds: float = math.inf,
 ) -> Splits:
     """Outer folds by size, each with its inner split.
 
@@ -74,6 +77,7 @@ def make_splits(
         grouped: whether clusters are groups named by the user (only changes the words).
         costly: whether a fit takes long for its rows, as on words and pictures: fewer folds come first, or no fit would
             have the time to show what it can do.
+        seconds: of processor time that the whole run may take; where they are few for the rows, fewer folds come first.
 
     Raises:
         UnsuitableData: too few different rows or groups for three parts.
@@ -93,7 +97,8 @@ def make_splits(
             )
         )
     # three are the fewest that show how much folds vary, which a winner needs
-    first = min(parts, 3 if rows >= (COSTLY_ROWS if costly else LONG_ROWS) else FOLDS)
+    few = COSTLY_ROWS if costly else max(COSTLY_ROWS, min(LONG_ROWS, ROWS_PER_SECOND * seconds))
+    first = min(parts, 3 if rows >= few else FOLDS)
     repeats = REPEATS if rows < LONG_ROWS else 1
     folds: list[Fold] = []
     for repeat in range(repeats):

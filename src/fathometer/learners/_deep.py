@@ -63,6 +63,7 @@ class DeepLearner(Learner):
 
     family: ClassVar[str] = "deep"
     needs: ClassVar[tuple[str, ...]] = ("torch",)
+    growth: ClassVar[float] = 0.8  # with more rows fewer epochs are enough
 
     @classmethod
     def unsuited(cls, facts: Facts) -> str | None:

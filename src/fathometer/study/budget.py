@@ -22,9 +22,10 @@ TRAINING_ENDS = (
 KILL_AT = 0.91  # of the budget's wall seconds: whatever still runs is ended
 PROBE_SHARE = 0.05  # of the wall seconds, for each competitor's fitted models to be measured
 REFIT_SHARE = 0.12  # of the wall seconds, where one model is to be trained again on all rows
-SEARCH_SHARE = 0.3  # of a family's share may go into searched settings before repeats
-CURVE_SHARE = 0.2  # of a family's share is kept for the data learning curve
-ABLATION_SHARE = 0.04  # and this for the same recipe without engineered features
+RACE_SHARE = 0.85  # of a fold's part of a family's share may go into the race; the rest is for search
+SEARCH_SHARE = 0.3  # of it at most may go into searched settings before repeats
+CURVE_SHARE = 0.2  # of a fold's part is kept for fewer rows, where the race had no time for them
+ABLATION_SHARE = 0.04  # of a family's share is kept for the same recipe without engineered features
 
 UNITS = {"": 1, "s": 1, "sec": 1, "second": 1, "seconds": 1, "m": 60, "min": 60, "minute": 60, "minutes": 60}
 UNITS |= {"h": 3600, "hour": 3600, "hours": 3600}

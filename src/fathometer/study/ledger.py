@@ -21,6 +21,7 @@ import shutil
 import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import IO, Any
 
@@ -44,7 +45,8 @@ class Trial:
         what making the features would have taken where an earlier trial had made them. shared_seconds: of cpu_seconds,
         spent on features that later trials find ready. borrowed_seconds: of fit_seconds and predict_seconds, spent by
         earlier trials on what this one found ready.
-    valid_loss: on the fold's validation rows (the loss models are chosen by). at: second of the run it ended.
+    valid_loss: on the fold's validation rows (the loss models are chosen by). screen_loss: of a fit on fewer rows, on
+        those of the whole fold's validation rows that it was not given. at: second of the run it ended.
     """
 
     key: str
@@ -69,11 +71,12 @@ class Trial:
     model_bytes: int = 0
     valid_loss: float | None = None
     train_loss: float | None = None
+    screen_loss: float | None = None
     decided: Mapping[str, Any] = field(default_factory=dict)
     curve: tuple[tuple[int, float], ...] = ()
     at: float = 0.0
 
-    @property
+    @cached_property
     def recipe(self) -> str:
         """The learner and its settings, whatever the fold."""
         return f"{self.learner} {json.dumps(dict(self.settings), sort_keys=True)}"

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fathometer.core.files import read_json
-from fathometer.data.thinning import DIVISORS_LONG, place, thinned
+from fathometer.data.thinning import DIVISORS_LONG, RAW, is_whole, place, thinned
 from fathometer.kind import all_unstructured
 from fathometer.learner import LEARNERS
 from fathometer.study.budget import FAMILIES, PRETRAINED
@@ -20,6 +20,7 @@ from fathometer.study.ensemble import choose_members
 from fathometer.study.ledger import Ledger, Trial, read_arrays
 from fathometer.study.record import FoldResult, families_of, read_run
 from fathometer.study.request import APART
+from fathometer.study.trial import UNSEEN
 from fathometer.task import Prediction, Task, task_from_json
 
 COMPETITORS: Mapping[str, tuple[str, ...]] = {
@@ -84,12 +85,12 @@ class Outcome:
         return first[:1] if self.run["splits"]["how"] == "forward" else first
 
     def tried(self, family: str) -> int:
-        """How many of a family's learners were finished on every fold of the first pass that counts."""
+        """How many of a family's learners had a look, of whatever size, on every fold of the first pass that counts."""
         folds = [fold.fold for fold in self.results[family] if fold.repeat == 0]
         finished: dict[str, set[str]] = {}
         for trial in self.trials:
-            if trial.family == family and trial.status == "done":
-                finished.setdefault(trial.learner, set()).add(trial.fold)
+            if trial.family == family and trial.status == "done" and _answers_whole(trial):
+                finished.setdefault(trial.learner, set()).add(place(trial.fold)[0])
         return sum(set(folds) <= on for on in finished.values())
 
     def trial(self, key: str) -> Trial:
@@ -118,7 +119,7 @@ def measure(folder: Path, until: float = math.inf) -> Outcome:
     for fold, repeat in folds:
         for name in results:
             if name in COMPARED or fold in ready:
-                results[name].append(desk.result(fold, repeat, desk.of(fold, COMPETITORS[name])))
+                results[name].append(desk.result(fold, repeat, desk.of_any_size(fold, COMPETITORS[name])))
         for name, divisor, found in _anchors(desk, fold, repeat, has_third=fold in ready):
             anchors.setdefault(name, {}).setdefault(divisor, []).append(found)
         desk.forget()
@@ -150,20 +151,27 @@ class _Desk:
     ) -> None:
         self.task, self.ledger, self.arrays = task, ledger, arrays
         self.by_fold: dict[str, list[Trial]] = {}
+        self.by_base: dict[str, list[Trial]] = {}
         for trial in done:
             self.by_fold.setdefault(trial.fold, []).append(trial)
+            if _answers_whole(trial):
+                self.by_base.setdefault(place(trial.fold)[0], []).append(trial)
         self._stored: dict[str, dict[str, Prediction]] = {}
 
     def of(self, fold: str, families: tuple[str, ...]) -> list[Trial]:
         """The finished trials of these families on a fold."""
         return [trial for trial in self.by_fold.get(fold, []) if trial.family in families]
 
+    def of_any_size(self, fold: str, families: tuple[str, ...]) -> list[Trial]:
+        """Those on a fold or fewer of its rows that have answered all of its validation rows."""
+        return [trial for trial in self.by_base.get(fold, []) if trial.family in families]
+
     def result(self, fold: str, repeat: int, trials: list[Trial]) -> FoldResult:
         """The best mix of these trials by the fold's validation rows, on its test rows."""
         base, _ = place(fold)
         target = self.arrays["target"]
         valid, test = target[self.arrays[f"{fold}.valid"]], self.arrays[f"{base}.test"].astype(np.intp)
-        stored = [self._predictions(trial) for trial in trials]
+        stored = [self._predictions(trial, fold) for trial in trials]
         weights = choose_members([one["valid"] for one in stored], valid, self.task)
         mixed = {
             part: self.task.average([stored[i][part] for i in weights], list(weights.values()))
@@ -184,10 +192,36 @@ class _Desk:
         """Let go of the predictions of a fold that is done with."""
         self._stored.clear()
 
-    def _predictions(self, trial: Trial) -> dict[str, Prediction]:
-        if trial.key not in self._stored:
-            self._stored[trial.key] = self.ledger.predictions(trial)
-        return self._stored[trial.key]
+    def _predictions(self, trial: Trial, fold: str) -> dict[str, Prediction]:
+        """What a trial answered to the validation and test rows of a fold: its own, or the one it is part of."""
+        key = f"{trial.key} {fold}"
+        if key not in self._stored:
+            stored = self.ledger.predictions(trial)
+            if trial.fold != fold:
+                own = self.arrays[f"{trial.fold}.valid"]
+                stored["valid"] = _joined(self.arrays[f"{fold}.valid"], own, stored["valid"], stored[UNSEEN])
+            self._stored[key] = {part: stored[part] for part in ("valid", "test")}
+        return self._stored[key]
+
+
+def _joined(
+    rows: npt.NDArray[np.integer[Any]],
+    own: npt.NDArray[np.integer[Any]],
+    seen: Prediction,
+    unseen: Prediction,
+) -> Prediction:
+    """Answers to all of a fold's validation rows: to a thinner fold's own, and to the others in their order."""
+    joined = np.empty((len(rows), *seen.shape[1:]), dtype=seen.dtype)
+    order = np.argsort(rows, kind="stable")
+    joined[order[np.searchsorted(rows, own, sorter=order)]] = seen
+    others = np.setdiff1d(rows, own)
+    joined[order[np.searchsorted(rows, others, sorter=order)]] = unseen
+    return joined
+
+
+def _answers_whole(trial: Trial) -> bool:
+    """Whether a trial has answered all validation rows of its fold, or of the one that it has part of."""
+    return is_whole(trial.fold) or (trial.screen_loss is not None and not trial.fold.endswith(RAW))
 
 
 def _anchors(
@@ -280,10 +314,7 @@ def _comparable_folds(run: Mapping[str, Any], trials: tuple[Trial, ...]) -> list
     mixed with well-searched ones.
     """
     first = {name for name, _ in run["splits"]["folds"][: run["splits"]["first"]]}
-    counts: dict[tuple[str, str], int] = {}
-    for trial in trials:
-        if trial.status == "done":
-            counts[trial.fold, trial.family] = counts.get((trial.fold, trial.family), 0) + 1
+    counts = _counts(trials, first)
     usual = {family: max((counts.get((name, family), 0) for name in first), default=0) for family in FAMILIES}
     chosen = []
     for name, repeat in run["splits"]["folds"]:
@@ -302,11 +333,19 @@ def _folds_of_third(
 ) -> list[str]:
     """Those of the comparable folds that the pre-trained has finished; none where it lacks one of the first pass."""
     first = {name for name, _ in run["splits"]["folds"][: run["splits"]["first"]]}
-    counts: dict[str, int] = {}
-    for trial in trials:
-        if trial.status == "done" and trial.family == PRETRAINED:
-            counts[trial.fold] = counts.get(trial.fold, 0) + 1
+    found = _counts(trials, first)
+    counts = {fold: count for (fold, family), count in found.items() if family == PRETRAINED}
     usual = max((counts.get(name, 0) for name in first), default=0)
     enough = max(1, min(TRIALS_LEAST, usual))
     ready = [name for name, _ in folds if counts.get(name, 0) >= (1 if name in first else enough)]
     return ready if all(name in ready for name, _ in folds if name in first) else []
+
+
+def _counts(trials: tuple[Trial, ...], first: set[str]) -> dict[tuple[str, str], int]:
+    """(fold, family) -> finished trials; those on fewer rows count in the first pass: they may be all there is yet."""
+    counts: dict[tuple[str, str], int] = {}
+    for trial in trials:
+        base, _ = place(trial.fold)
+        if trial.status == "done" and (is_whole(trial.fold) or (base in first and _answers_whole(trial))):
+            counts[base, trial.family] = counts.get((base, trial.family), 0) + 1
+    return counts

@@ -41,7 +41,9 @@ def _what_a_trial_runs() -> list[ModuleType]:
     """The modules of learners and kinds, and what of this package they stand on."""
     plugins = {type_.__module__ for found in (LEARNERS, KINDS) for type_ in map(found.get, found.usable())}
     ours = __name__.partition(".")[0]
-    return [module for name, module in sys.modules.items() if name in plugins or name.partition(".")[0] == ours]
+    return [
+        module for name, module in sys.modules.items() if name in plugins or name.partition(".")[0] == ours
+    ]
 
 
 for _module in _what_a_trial_runs():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -68,8 +69,11 @@ class Understood:
     names: tuple[str, ...] = ()
 
 
-def understand(table: Table, request: Request) -> Understood:
+def understand(table: Table, request: Request, seconds: float = math.inf) -> Understood:
     """Decide kinds, task, metric, what is left out, and the folds.
+
+    Args:
+        seconds: of processor time that the run may take, where there is to be one.
 
     Raises:
         UserError: the table cannot answer the question; the sentence says why.
@@ -110,7 +114,9 @@ def understand(table: Table, request: Request) -> Understood:
     rows = Rows(rows.frame[list(schema.names)], schema.kinds, task.encode(cells))
     strata = _strata(rows, task)
     costly = bool(unstructured_among(schema.kinds.values()))
-    splits = make_splits(strata, clusters, order, found.group is not None, request.seed, costly=costly)
+    splits = make_splits(
+        strata, clusters, order, found.group is not None, request.seed, costly=costly, seconds=seconds
+    )
     thinner = [thin(fold, strata, clusters, request.seed, classes=task.outputs > 1) for fold in splits.folds]
     return Understood(
         schema=schema,

@@ -26,7 +26,7 @@ from fathometer.learner import Encoder, Facts
 from fathometer.study.budget import FAMILIES, PRETRAINED, Budget
 from fathometer.study.ledger import RUN_FORMAT, Ledger, Lock, Trial, read_arrays
 from fathometer.study.picks import Pick, chosen_rows
-from fathometer.study.plan import Candidate, Lane, Unit, baseline_units, fairest
+from fathometer.study.plan import Candidate, Course, Lane, Unit, baseline_units, fairest
 from fathometer.study.pretraining import FOLD as UNLABELLED
 from fathometer.study.pretraining import SHARE as PRETRAINING_SHARE
 from fathometer.study.pretraining import STAGE, name_encoder, order_of, run_pretraining
@@ -283,30 +283,25 @@ class _Desk:
         self._share_among(families_of(self.run, self.listed["candidates"] if self.listed else ()))
         recipes, first = self.run.get("recipes"), int(self.run["splits"]["first"])
         told = self.run["splits"]["folds"][: first if recipes else None]
-        folds = tuple((str(name), int(repeat)) for name, repeat in told)
+        names = tuple(str(name) for name, _ in told)
         sizes = {name: tuple(divisors) for name, divisors in self.run["splits"].get("sizes", {}).items()}
         baselines = [c for c in candidates if c.family == "baseline"]
-        for unit in baseline_units(
-            baselines, [name for name, _ in folds], int(self.run["seed"]), self.finished
-        ):
+        for unit in baseline_units(baselines, list(names), int(self.run["seed"]), self.finished):
             yield self._job(unit)
 
         def open_lane(family: str, candidates: list[Candidate]) -> None:
-            self.lanes[family] = Lane(
+            course = Course(
                 family,
-                [c for c in candidates if c.family == family],
-                folds,
-                first,
-                self.budget,
-                int(self.run["seed"]),
-                self.finished,
-                self.clock,
-                recipes,
+                tuple(c for c in candidates if c.family == family),
+                names[:first],
+                names[first:],
                 sizes,
+                recipes,
                 self._is_ablated(family),
                 self._keeps_features(family),
-                family == "deep" and structured_columns(self.run) == 0,
+                opens=family != "classical",
             )
+            self.lanes[family] = Lane(course, self.budget, int(self.run["seed"]), self.finished, self.clock)
 
         for family in self.families:
             if family != PRETRAINED or not self._awaits_encoder():

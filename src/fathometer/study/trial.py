@@ -24,6 +24,7 @@ from fathometer.learner import LEARNERS, Facts, Learner, Range, Run
 from fathometer.study.raw import as_raw, with_pixels
 from fathometer.task import Prediction, Task, task_from_json
 
+UNSEEN = "unseen"  # the part of a whole fold's validation rows that a fit on fewer rows is not given
 MEMO = "memo"  # in the run's folder: features that trials have made, until the run ends
 CURVE_POINTS = 60  # points of an epoch curve kept in the record
 LARGEST = 1e100  # an answer whose square, and the sum of these, is still a number
@@ -79,6 +80,9 @@ def _run_trial(order: Order) -> dict[str, Any]:
     # the test rows' targets are taken away, so that no model could look
     asked = replace(taken(parts["test"]), target=None)
     predictions = {"valid": model.predict(Rows(valid.frame, valid.kinds)), "test": model.predict(asked)}
+    unseen = taken(parts[UNSEEN])
+    if len(unseen):
+        predictions[UNSEEN] = model.predict(Rows(unseen.frame, unseen.kinds))
     _check(predictions, parts, task)
     some = np.random.default_rng(0).permutation(len(train))[:TRAIN_ROWS_SCORED]
     seen = train.take(np.sort(some))
@@ -95,8 +99,9 @@ def _run_trial(order: Order) -> dict[str, Any]:
         "predict_seconds": predicted,
         "shared_seconds": made_seconds(),
         "borrowed_seconds": borrowed_seconds(),
-        "predicted_rows": len(parts["valid"]) + len(parts["test"]) + len(seen),
+        "predicted_rows": len(seen) + sum(map(len, predictions.values())),
         "valid_loss": task.fitting_loss(valid.answers, predictions["valid"]),
+        "screen_loss": task.fitting_loss(unseen.answers, predictions[UNSEEN]) if len(unseen) else None,
         "train_loss": train_loss if math.isfinite(train_loss) else None,
         "model_bytes": size_bytes(scratch / "model"),
         "decided": run.decided,
@@ -149,6 +154,8 @@ def list_candidates(task_json: dict[str, Any], facts: Facts, only: tuple[str, ..
                 "settings": dict(settings),
                 "space": space,
                 "transparent": learner.transparent,
+                "quick": learner.quick,
+                "growth": learner.growth,
             }
             for turn, settings in learner.presets_for(facts)
         ]
@@ -162,12 +169,16 @@ def load_rows(folder: Path) -> Rows:
 
 
 def load_fold(folder: Path, name: str) -> dict[str, npt.NDArray[np.intp]]:
-    """Positions of one fold's rows: "train", "valid", "test"; of a thinner fold too (data/thinning.py)."""
+    """Positions of one fold's rows: "train", "valid", "test"; of a thinner fold too (data/thinning.py).
+
+    And "unseen": of a thinner fold, the whole fold's validation rows that are not among its own.
+    """
     arrays = load_file(folder / "folds.safetensors")
     base, divisor = place(name)
     own = thinned(base, divisor)
     places = {"train": f"{own}.train", "valid": f"{own}.valid", "test": f"{base}.test"}
-    return {part: arrays[key].astype(np.intp) for part, key in places.items()}
+    parts = {part: arrays[key].astype(np.intp) for part, key in places.items()}
+    return parts | {UNSEEN: np.setdiff1d(arrays[f"{base}.valid"].astype(np.intp), parts["valid"])}
 
 
 def _why_not(name: str, learner: type[Learner], facts: Facts, only: tuple[str, ...]) -> str | None:

@@ -47,6 +47,7 @@ class Bayes(Learner):
 
     family = "classical"
     title = "naive Bayes"
+    quick = True
     transparent = True
     solves = frozenset({"classification"})
     presets: ClassVar[Any] = ((11, {}),)

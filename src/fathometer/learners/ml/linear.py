@@ -36,6 +36,7 @@ class Linear(Learner):
 
     family = "classical"
     title = "regularised linear"
+    quick = True
     transparent = True
     presets: ClassVar[Any] = ((3, {}), (12, {"bends": False}))
     strengths: tuple[float, ...] = (0.003, 0.03, 0.3, 3.0)

@@ -56,6 +56,7 @@ class NbSvm(Learner):
 
     family = "classical"
     title = "naive Bayes weighted words (NB-SVM)"
+    quick = True
     needs = ("scipy",)
     solves = frozenset({"classification"})
     presets: ClassVar[Any] = ((2, {}),)

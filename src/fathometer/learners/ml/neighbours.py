@@ -50,6 +50,7 @@ class Neighbours(Learner):
 
     family = "classical"
     title = "nearest neighbours"
+    quick = True
     needs = ("scikit-learn",)
     presets: ClassVar[Any] = ((5, {}),)
     counts: tuple[int, ...] = (5, 12, 30, 80)  # neighbours asked; the best on the validation rows is kept

@@ -86,6 +86,8 @@ class Svm(Learner):
 
     family = "classical"
     title = "kernel SVM"
+    quick = True
+    growth = 2.0
     presets: ClassVar[Any] = ((8, {}), (13, {"penalty": 0.5, "reach": 2.0}))
     penalty: float = 2.0  # cost of a row on the wrong side
     reach: float = 1.0  # kernel width, as a multiple of scikit-learn's "scale"

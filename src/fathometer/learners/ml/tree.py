@@ -55,6 +55,7 @@ class Tree(Learner):
 
     family = "classical"
     title = "decision tree"
+    quick = True
     transparent = True
     presets: ClassVar[Any] = ((14, {}),)
     leaves: tuple[int, ...] = (4, 8, 16, 32)

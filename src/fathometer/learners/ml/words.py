@@ -39,6 +39,7 @@ class Words(Learner):
 
     family = "classical"
     title = "words with a linear model"
+    quick = True
     needs = ("scipy",)
     presets: ClassVar[Any] = ((0, {}), (4, {"letters": 5}))
     words: int = 2
