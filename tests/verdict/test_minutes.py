@@ -121,7 +121,7 @@ def test_more_time_never_narrows_what_is_believed() -> None:
         assert changes == sorted(changes)
         assert changes[0] == 0.0
         for later in found.factors:
-            assert 0.0 <= min(later.p_deep, later.p_tie, later.p_classical)
+            assert min(later.p_deep, later.p_tie, later.p_classical) >= 0.0
             assert later.p_deep + later.p_tie + later.p_classical == pytest.approx(1.0)
             assert later.low <= later.gap <= later.high
 
@@ -173,7 +173,7 @@ def test_a_family_that_catches_up_overtakes_later_than_now() -> None:
     assert turn is not None
     assert turn.leader == "classical"
     assert turn.seconds is not None
-    assert 60.0 < turn.seconds
+    assert turn.seconds > 60.0
     assert turn.low is not None
     assert turn.low <= turn.seconds
     assert sorted(turn.p_by.values()) == list(turn.p_by.values())

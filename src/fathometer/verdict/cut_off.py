@@ -31,6 +31,7 @@ POINTS = 3.0  # of an epoch curve, after which two thirds of what is believed co
 USUAL, USUAL_DOUBT = 0.06, 0.3  # gain of a doubling, and its deviation, of a learner that has only begun
 AGREED = 0.1  # share of the loss: learners nearer to each other have found what the data hold
 AGREED_LEAST = 3  # different ones, of both families
+SPREAD_LEAST = 0.1  # however well they agree, another may find more
 DOUBTED = 0.6  # standard deviation of what an epoch curve promises, as a share of it
 
 
@@ -80,6 +81,7 @@ class Reach:
     cut_off: the share of its model's weight in learners that were ended while still gaining. learners: those that were,
     with weight or without it. not_reached: learners that suit the data and were not finished on every fold.
     is_over: the run ended with time left, so that there was nothing left to try. folds: the unfinished fits of each.
+    spread: how far learners are apart, in the mean over the folds (see `apart`).
     """
 
     cut_off: float
@@ -87,6 +89,7 @@ class Reach:
     not_reached: int
     is_over: bool
     folds: tuple[tuple[Rest, ...], ...] = ()
+    spread: float = 1.0
 
     def gain(self, factor: float, luck: float = 0.0) -> float:
         """The share of its loss that the family's cut off learners would take away with `factor` times the time.
@@ -104,11 +107,10 @@ def reach(outcome: Outcome, family: str) -> Reach:
     results = outcome.results.get(family, ())
     judged = [t for t in outcome.trials if t.family in FAMILIES and t.valid_loss is not None]
     mine = [t for t in judged if t.family == family]
+    spreads = [apart([t for t in judged if t.fold == fold.fold]) for fold in results]
     folds = tuple(
-        _rests(
-            fold, [t for t in mine if t.fold == fold.fold], apart([t for t in judged if t.fold == fold.fold])
-        )
-        for fold in results
+        _rests(fold, [t for t in mine if t.fold == fold.fold], spread)
+        for fold, spread in zip(results, spreads, strict=True)
     )
     learners = _learners(mine, folds)
     return Reach(
@@ -117,6 +119,7 @@ def reach(outcome: Outcome, family: str) -> Reach:
         not_reached=_not_reached(outcome, family),
         is_over=_is_over(outcome, family),
         folds=folds,
+        spread=float(np.mean(spreads)) if spreads else 1.0,
     )
 
 
@@ -183,7 +186,7 @@ def next_gain(trial: Trial, spread: float = 1.0) -> tuple[float, float]:
     """
     known = 1 - math.exp(-max(len(trial.curve) - 1, 0) / POINTS)
     seen = last_gain(trial.curve) * (ANNEALED if "steps" in trial.decided else 1.0)
-    usual = (1 - known) * max(spread, 0.1)
+    usual = (1 - known) * max(spread, SPREAD_LEAST)
     return known * seen + usual * USUAL, math.hypot(known * DOUBTED * seen, usual * USUAL_DOUBT)
 
 

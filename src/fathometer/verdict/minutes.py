@@ -21,7 +21,7 @@ import numpy as np
 from fathometer.study.budget import FAMILIES
 from fathometer.study.outcome import Outcome
 from fathometer.verdict.compare import Contrast, Score, score
-from fathometer.verdict.cut_off import CutOff, Reach, reach
+from fathometer.verdict.cut_off import SPREAD_LEAST, CutOff, Reach, reach
 
 FACTORS = (2.0, 5.0, 25.0)
 FACTOR_MOST = 25.0
@@ -159,7 +159,8 @@ def gain(found: Reach, suited: int, factor: float) -> Gain:
         suited: how many of its learners suit the data.
     """
     promised, lucky, doublings = found.gain(factor), found.gain(factor, luck=1.0), math.log2(factor)
-    unreached = found.not_reached / max(suited, 1)
+    # where learners agree, one that was not reached will hardly find more
+    unreached = found.not_reached / max(suited, 1) * max(found.spread, SPREAD_LEAST)
     if found.is_over:
         doublings = 0.0
     mean = promised + (SEARCHED + UNREACHED * unreached) * doublings
