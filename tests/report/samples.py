@@ -104,6 +104,7 @@ def classification() -> dict[str, Any]:
         "table": _table({"classical": 80.8, "deep": 79.4, "together": 80.9, "baseline": 73.5}, 0.9),
         "curves": _curves(lambda n, top, fall: top - fall / math.sqrt(n / 590), "%"),
         "outlook": _outlook(),
+        "minutes": _minutes(),
         "measures": _measures("%"),
         "calibration": _calibration(),
         "mistakes": {
@@ -234,6 +235,7 @@ def nothing_measured() -> dict[str, Any]:
     empty = (
         "curves",
         "outlook",
+        "minutes",
         "measures",
         "calibration",
         "mistakes",
@@ -243,6 +245,53 @@ def nothing_measured() -> dict[str, Any]:
         "prices",
     )
     return bare | {"verdict": verdict} | dict.fromkeys(empty)
+
+
+def _minutes() -> dict[str, Any]:
+    """Classical ML ahead after five minutes, deep learning cut off and likely to overtake near fifteen."""
+
+    def step(factor: float, gap: float, half: float, deep: float) -> dict[str, Any]:
+        scores = {
+            "classical": {"score": 80.8 + 0.1 * math.log2(factor), "low": 80.0, "high": 81.9},
+            "deep": {"score": 79.4 + 0.8 * math.log2(factor), "low": 78.5, "high": 79.9 + math.log2(factor)},
+        }
+        ends = {"low": gap - half, "high": gap + half}
+        moved = {"change": gap + 1.4, "change_low": gap + 1.4 - half, "change_high": gap + 1.4 + half}
+        chances = {"p_deep": deep, "p_tie": 0.1, "p_classical": 0.9 - deep}
+        return {
+            "factor": factor,
+            "seconds": 300 * factor,
+            "gap": gap,
+            **ends,
+            **moved,
+            **chances,
+            "scores": scores,
+        }
+
+    learner = {"title": "TabM", "weight": 0.7, "done": 0.12, "gain": 0.14, "near": 1.0}
+    reach = {"cut_off": 0.0, "promised": 0.0, "not_reached": 1, "is_over": False, "learners": []}
+    return {
+        "seconds": 300.0,
+        "families": {
+            "classical": reach,
+            "deep": {**reach, "cut_off": 0.7, "promised": 1.2, "learners": [learner]},
+        },
+        "factors": [
+            step(1, -1.4, 0.5, 0.02),
+            step(2, -0.7, 0.9, 0.2),
+            step(5, 0.2, 1.5, 0.4),
+            step(25, 1.9, 2.6, 0.6),
+        ],
+        "turn": {"leader": "classical", "p_by": {"5": 0.5}, "seconds": 900.0, "low": 400.0, "high": None},
+        "p_turned": 0.4,
+        "measured": {
+            name: [
+                {"seconds": seconds, "score": score, "folds": 5}
+                for seconds, score in zip((75.0, 150.0, 300.0), scores, strict=True)
+            ]
+            for name, scores in (("classical", (80.2, 80.6, 80.8)), ("deep", (76.0, 78.2, 79.4)))
+        },
+    }
 
 
 def hostile(probe: str) -> dict[str, Any]:
@@ -279,6 +328,8 @@ def hostile(probe: str) -> dict[str, Any]:
     result["not_tried"] = [{"learner": probe, "why": probe}]
     result["curves"]["competitors"]["deep"]["note"] = probe
     result["curves"]["sentence"] = probe
+    result["minutes"]["families"]["deep"]["learners"][0]["title"] = probe
+    result["verdict"]["more_time"] = probe
     result["outlook"]["note"] = probe
     result["splits"] |= {"how": probe, "sentence": probe}
     result["machine"]["processor"] = probe

@@ -211,6 +211,23 @@ def test_what_more_rows_would_bring_is_said_in_the_words_of_the_verdict() -> Non
     assert "Twice the rows would bring 0.66 points." in check(as_html(result)).text()
 
 
+def test_what_more_time_would_do_is_shown_with_who_was_cut_off() -> None:
+    result = classification()
+    result["verdict"]["more_time"] = "With five times the minutes deep learning ahead is expected."
+    shown = check(as_html(result)).text()
+    assert "With five times the minutes deep learning ahead is expected." in shown
+    assert "What more time would do" in shown
+    for words in ("Learners that the clock ended while they were still gaining", "TabM", "25 min", "2.1 h"):
+        assert words in shown
+    assert "overtaking" in shown
+
+
+def test_nothing_is_said_of_time_where_nothing_is_known_of_it() -> None:
+    result = classification()
+    result["minutes"] = None
+    assert "What more time would do" not in check(as_html(result)).text()
+
+
 def test_calibration_is_not_missed_where_numbers_are_predicted() -> None:
     shown = check(as_html(regression())).text()
     assert "Can its probabilities be believed?" not in shown and "Calibration" not in shown.split("Words")[0]

@@ -17,9 +17,11 @@ from fathometer.verdict.calibration import Bin, Calibration
 from fathometer.verdict.catching_up import CatchUp, Lead
 from fathometer.verdict.compare import Contrast
 from fathometer.verdict.crossover import Crossover, Overtaking
+from fathometer.verdict.cut_off import CutOff, Reach
 from fathometer.verdict.decide import Verdict
 from fathometer.verdict.evidence import Earlier, Evidence
 from fathometer.verdict.fairness import Comparison, Fairness
+from fathometer.verdict.minutes import Later, Level, Minutes, Spent, Turn
 from fathometer.verdict.odds import Odds
 from fathometer.verdict.outlook import Ahead, Gain, LearningCurve, Outlook
 from fathometer.verdict.posterior import Belief, Spread
@@ -255,6 +257,23 @@ def overtook(rows: float, low: float, high: float) -> Overtaking:
     return Overtaking(rows, low, high)
 
 
+def minutes(p_turned: float = 0.4, leader: str = "classical") -> Minutes:
+    """Classical ML ahead now, and a network with an eighth of its epochs that would overtake near two minutes."""
+    level = {name: Level(86.0, 84.0, 88.0) for name in ("classical", "deep")}
+    now = Later(1.0, 60.0, 0.02, 0.03, 0.95, -2.0, -2.6, -1.4, 0.0, 0.0, 0.0, level)
+    then = Later(5.0, 300.0, 0.55, 0.1, 0.35, 0.7, -2.0, 3.4, 2.7, 0.1, 5.3, level)
+    cut = Reach(0.8, (CutOff("a network", 0.8, 0.12, 0.2, 1.0),), 2, False)
+    return Minutes(
+        seconds=60.0,
+        families={"classical": Reach(0.0, (), 3, False), "deep": cut},
+        promised={"classical": 0.0, "deep": 2.7},
+        factors=(now, then),
+        turn=Turn(leader, {2: 0.4, 5: 0.6, 25: 0.7}, 140.0, 70.0, None),
+        p_turned=p_turned,
+        measured={"deep": (Spent(30.0, 80.0, 2), Spent(60.0, 86.0, 5))},
+    )
+
+
 def full() -> Evidence:
     """Evidence in which every part says something."""
     probe = {
@@ -285,6 +304,7 @@ def full() -> Evidence:
         earlier=earlier("classical", "leaning_deep", "deep"),
         odds=odds(0.1, 0.5, 0.4),
         measures={"classical": light, "deep": probe, "together": probe},
+        minutes=minutes(),
     )
 
 

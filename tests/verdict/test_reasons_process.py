@@ -1,10 +1,10 @@
-"""Reasons V601 to V608: how the comparison went."""
+"""Reasons V601 to V609: how the comparison went."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
-from evidences import crossover, earlier, evidence, odds, outlook, said, standings_with, verdict
+from evidences import crossover, earlier, evidence, minutes, odds, outlook, said, standings_with, verdict
 
 DEEP = verdict("deep")
 
@@ -107,3 +107,21 @@ def test_v608_is_said_where_less_time_gave_the_same_answer() -> None:
     )
     assert said("V608", evidence(verdict=DEEP, earlier=earlier("tie", "deep", "deep"))) is None
     assert said("V608", evidence(verdict=DEEP)) is None
+
+
+def test_v609_is_said_where_more_time_would_probably_change_the_answer() -> None:
+    leaning = evidence(
+        verdict=verdict("leaning_classical", catching_up="deep"), minutes=minutes(p_turned=0.4)
+    )
+    text = said("V609", leaning)
+    assert text == (
+        "Deep learning was ended by the clock while it was still gaining (a network had 12 % of its epochs, and would "
+        "take 20 % off its loss by twice the steps), and with five times the minutes the chance that it is ahead is "
+        "60 %."
+    )
+    likely = said("V609", evidence(verdict=verdict("leaning_classical"), minutes=minutes(p_turned=0.6)))
+    assert likely is not None
+    assert "the chance that the other family is better by more than the margin is 60 %" in likely
+    assert said("V609", evidence(verdict=DEEP, minutes=minutes(p_turned=0.1))) is None
+    assert said("V609", evidence(verdict=verdict("cannot_tell"), minutes=minutes(p_turned=0.9))) is None
+    assert said("V609", evidence(verdict=DEEP)) is None

@@ -126,6 +126,8 @@ def _say_verdict(console: Console, study: Study) -> None:
             _say_pretrained(console, verdict.pretrained, margin)
     if verdict.more_rows:
         _say(console, f"More rows: {verdict.more_rows}")
+    if verdict.more_time:
+        _say(console, f"More time: {verdict.more_time}")
     for reason in verdict.weak:
         _say(console, f"Thin evidence: {reason}.")
     if verdict.next_step:

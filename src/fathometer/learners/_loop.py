@@ -94,6 +94,9 @@ def train(network: nn.Module, lesson: Lesson, run: Run, part: int = 0) -> float:
     best, best_weights, best_epoch = _judged(network, lesson), optimizer.weights.clone(), 0
     best_statistics = Statistics(network)
     steps = run.decide("steps", lambda: _planned_steps(network, lesson, optimizer, run))
+    # beside what time allowed what was wanted: who plans fewer steps ends by itself, and is cut off all the same
+    run.decide("epochs_wanted", lambda: lesson.pace.epochs)
+    run.decide("steps_an_epoch", lambda: per_epoch)
     epochs = math.ceil(steps / per_epoch)
     first_step, first_epoch = part * steps, part * (epochs + 1)
     run.report(first_epoch, best.loss)

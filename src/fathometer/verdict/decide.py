@@ -16,6 +16,8 @@ from fathometer.study.outcome import Outcome
 from fathometer.verdict.axes import Standing
 from fathometer.verdict.compare import Contrast, contrast
 from fathometer.verdict.forecast import more_rows
+from fathometer.verdict.minutes import foresee_minutes
+from fathometer.verdict.more_time import more_time, overtaken_by, reserved, to_say
 from fathometer.verdict.outlook import LearningCurve, Outlook
 from fathometer.verdict.posterior import FOLDS_LEAST, Belief, Spread, believe, t_cumulative
 from fathometer.verdict.pretrained import PretrainedView, pretrained_view
@@ -53,6 +55,8 @@ class Verdict:
         than the margin, that the difference is within it, and that classical ML is better by more.
     use: which competitor's model to use. weak: why no winner may be named, or nothing. next_step: what would decide.
     more_rows: what more data would change, in words; empty where nothing was asked of the curves.
+    more_time: what more time would change, in words; empty where nothing is known of it. catching_up: the family for
+        whose sake the answer only leans, because it was cut off while it was catching up; or nothing.
     pretrained: the pre-trained model against the better of the two, where the run has one; all the rest but `answer`,
         `sentence`, `use` and `signal` is of the two.
     """
@@ -69,6 +73,8 @@ class Verdict:
     together: Contrast | None
     signal: Mapping[str, float]
     more_rows: str = ""
+    more_time: str = ""
+    catching_up: str = ""
     pretrained: PretrainedView | None = None
 
 
@@ -91,21 +97,29 @@ def decide(
     signal = {name: _signal(outcome, name) for name in ("classical", "deep", "together")}
     weak = (*_weak(outcome), *_unsure_of_signal(signal))
     answer = _answer(families, together, signal, weak)
+    minutes = foresee_minutes(outcome, families)
+    catching_up, aside = overtaken_by(answer, minutes), ""
+    if catching_up and minutes is not None:
+        aside = to_say(catching_up, answer, minutes)
+        weak = (*weak, reserved(catching_up, answer, minutes))
+        answer = f"leaning_{answer}"
     use = _use(answer, better, table)
     belief = families.belief
     verdict = Verdict(
         answer=answer,
-        sentence=sentence(answer, outcome, families, together, table, use, bool(weak)),
+        sentence=f"{sentence(answer, outcome, families, together, table, use, bool(weak))} {aside}".rstrip(),
         p_deep=belief.above,
         p_tie=belief.within,
         p_classical=belief.below,
         use=use,
         weak=weak,
-        next_step=_next_step(answer, outcome, families, weak),
+        next_step="" if catching_up else _next_step(answer, outcome, families, weak),
         families=families,
         together=together,
         signal=signal,
         more_rows=more_rows(answer, outcome, outlook, curves or {}),
+        more_time=more_time(answer, outcome, minutes),
+        catching_up=catching_up,
     )
     return _with_pretrained(verdict, outcome, table, better)
 

@@ -16,10 +16,11 @@ from fathometer.verdict.ablation import Ablation, ablation
 from fathometer.verdict.axes import Standing, standings
 from fathometer.verdict.calibration import Calibration, calibrations
 from fathometer.verdict.catching_up import catch_up, more_rows_of
-from fathometer.verdict.compare import contrast
+from fathometer.verdict.compare import Contrast, contrast
 from fathometer.verdict.decide import Verdict, decide
 from fathometer.verdict.effort import Effort, effort
 from fathometer.verdict.fairness import Fairness, fairness
+from fathometer.verdict.minutes import Minutes, foresee_minutes, measured_at
 from fathometer.verdict.mistakes import Mistakes, mistakes
 from fathometer.verdict.odds import Odds, odds
 from fathometer.verdict.outlook import (
@@ -54,7 +55,7 @@ class Evidence:
     """All that was measured. Every part but the first three may be empty: not measured, or not to be had.
 
     measures: competitor -> what was measured on its fitted models (study/probe.py), plain data.
-    earlier: the verdict under a quarter, a half and all of the budget.
+    earlier: the verdict under a quarter, a half and all of the budget. minutes: what more time would change.
     """
 
     outcome: Outcome
@@ -72,6 +73,7 @@ class Evidence:
     earlier: Sequence[Earlier] = ()
     odds: Odds | None = None
     measures: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    minutes: Minutes | None = None
 
 
 def answer(outcome: Outcome) -> Evidence:
@@ -85,7 +87,9 @@ def gather(folder: Path, outcome: Outcome) -> Evidence:
     if outcome.folds == 0:
         return replace(answer(outcome), odds=_odds(outcome))
     table = standings(outcome)
-    curves, outlook = foresee(outcome, contrast(outcome, "classical", "deep"))
+    families = contrast(outcome, "classical", "deep")
+    curves, outlook = foresee(outcome, families)
+    parts = _parts(folder, outcome)
     predictions = Ledger(folder).predictions
     verdict, curves = _looking_ahead(outcome, decide(outcome, table, outlook, curves), curves)
     return Evidence(
@@ -101,9 +105,10 @@ def gather(folder: Path, outcome: Outcome) -> Evidence:
         simplicity=simplicity(outcome, outcome.transparent, predictions),
         prices=prices(outcome, table),
         ablation=ablation(outcome, predictions),
-        earlier=_earlier(folder, outcome),
+        earlier=tuple(_judged(outcome, share, part) for share, part in parts.items()),
         odds=_odds(outcome),
         measures=read_measures(folder),
+        minutes=_minutes(outcome, families, parts),
     )
 
 
@@ -121,29 +126,45 @@ def _looking_ahead(
     return verdict, curves if curve is None else {**curves, PRETRAINED: curve}
 
 
-def _earlier(folder: Path, outcome: Outcome) -> tuple[Earlier, ...]:
-    """The verdict on what was finished by a quarter and by a half of the budget, and on all that was used of it."""
+def _parts(folder: Path, outcome: Outcome) -> dict[float, Outcome]:
+    """What was finished by a quarter and by a half of the budget, and all, by the share that was used of it."""
     budget = float(outcome.run["budget"])
     used = min(1.0, max((trial.at for trial in outcome.trials), default=0.0) / (TRAINING_ENDS * budget))
     # a run that was stopped, or had nothing left to try, says nothing of time it did not use
-    shares = [share for share in SHARES if share < used] + [1.0 if used > NEARLY_ALL else used]
-    found = []
-    for share in shares:
-        known = outcome if share == shares[-1] else measure(folder, until=share * budget)
-        verdict = decide(known, standings(known))
-        found.append(
-            Earlier(
-                share=share,
-                seconds=share * budget,
-                answer=verdict.answer,
-                sentence=verdict.sentence,
-                p_deep=verdict.p_deep,
-                p_tie=verdict.p_tie,
-                p_classical=verdict.p_classical,
-                folds=known.folds,
-            )
-        )
-    return tuple(found)
+    earlier = {
+        share: _with_budget(measure(folder, until=share * budget), share) for share in SHARES if share < used
+    }
+    return {**earlier, (1.0 if used > NEARLY_ALL else used): outcome}
+
+
+def _with_budget(part: Outcome, share: float) -> Outcome:
+    """As if no more had been allowed: a budget of which only a part was used would look like a run with time left."""
+    return replace(part, run={**part.run, "budget": share * float(part.run["budget"])})
+
+
+def _judged(outcome: Outcome, share: float, part: Outcome) -> Earlier:
+    verdict = decide(part, standings(part))
+    return Earlier(
+        share=share,
+        seconds=share * float(outcome.run["budget"]),
+        answer=verdict.answer,
+        sentence=verdict.sentence,
+        p_deep=verdict.p_deep,
+        p_tie=verdict.p_tie,
+        p_classical=verdict.p_classical,
+        folds=part.folds,
+    )
+
+
+def _minutes(outcome: Outcome, families: Contrast, parts: Mapping[float, Outcome]) -> Minutes | None:
+    """The outlook over time, with what was measured when parts of the time were used."""
+    found = foresee_minutes(outcome, families)
+    if found is None:
+        return None
+    budget = float(outcome.run["budget"])
+    return replace(
+        found, measured=measured_at(outcome, {share * budget: part for share, part in parts.items()})
+    )
 
 
 def _odds(outcome: Outcome) -> Odds | None:

@@ -109,6 +109,7 @@ def _measured(evidence: Evidence) -> dict[str, Any]:
         "prices": _plain(evidence.prices),
         "ablation": _plain(evidence.ablation),
         "budgets": [asdict(one) for one in evidence.earlier],
+        "minutes": _minutes(evidence),
         "odds": _plain(evidence.odds),
         "reasons": [asdict(reason) for reason in find_reasons(evidence)],
         "trials": [_trial(trial) for trial in evidence.outcome.trials],
@@ -135,6 +136,20 @@ def _curves(evidence: Evidence) -> dict[str, Any] | None:
             "the same test rows at every size; the fold's best recipes are fitted again at each."
         ),
     }
+
+
+def _minutes(evidence: Evidence) -> dict[str, Any] | None:
+    """The outlook over time; of how far each family came, what is to be told."""
+    found = evidence.minutes
+    if found is None:
+        return None
+    told = ("cut_off", "learners", "not_reached", "is_over")
+    plain = asdict(found)
+    families = {
+        name: {key: reach[key] for key in told} | {"promised": found.promised[name]}
+        for name, reach in plain["families"].items()
+    }
+    return {key: value for key, value in plain.items() if key != "promised"} | {"families": families}
 
 
 def _trial(trial: Trial) -> dict[str, Any]:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from fathometer.data.sentences import counted, listed, short
+from fathometer.data.sentences import counted, listed, opened, short
 from fathometer.verdict.evidence import Earlier, Evidence
 from fathometer.verdict.forecast import ENGINES_APART
+from fathometer.verdict.minutes import LOOKED_AT
+from fathometer.verdict.more_time import TIMES, reserved
 from fathometer.verdict.reasons.facts import number, opening, percent, plain, plainly, quoted, standing
 from fathometer.verdict.reasons.reason import Reason, Strength
 from fathometer.verdict.wording import TITLES, chance, duration
@@ -25,6 +27,7 @@ FAILED_LEAST = 0.2  # of a family's trials: one is bad luck, one in five is a re
 UNLIKELY = 0.15  # odds before training, below which an answer is one to look at twice
 NOT_TRIED_MOST = 3  # that are told with their reason
 NOTED_MOST = 5
+EVEN = 0.5  # from here on another answer is likelier than this one
 # Why a measure may be left out for want of time or by a failure; other notes say that it does not apply to these data.
 MISSED = ("out of time", "failed")
 
@@ -151,6 +154,30 @@ class AnswerHeld(Reason):
             return None
         parts = " and with ".join(_part(one) for one in earlier)
         return f"The answer was {ANSWERS[now]} already with {parts}."
+
+
+class CutOffStillGaining(Reason):
+    code: ClassVar[str] = "V609"
+    title: ClassVar[str] = "More time would probably change the answer"
+    strength: ClassVar[Strength] = "warns"
+
+    def find(self, evidence: Evidence) -> str | None:
+        """Where the loser was cut off while it was catching up, or half the odds are against the answer."""
+        found, verdict = evidence.minutes, evidence.verdict
+        then = None if found is None else found.at(LOOKED_AT)
+        if found is None or then is None or plainly(verdict.answer) not in ("classical", "deep", "tie"):
+            return None
+        if verdict.catching_up in found.families:
+            return opened(f"{reserved(verdict.catching_up, plainly(verdict.answer), found)}.")
+        p = number(found.p_turned)
+        gaining = [name for name, reach in found.families.items() if reach.learners]
+        if p is None or p < EVEN or not gaining or plainly(verdict.answer) == "tie":
+            return None
+        ended = " and ".join(TITLES[name] for name in gaining)
+        return (
+            f"{opened(ended)} {'were' if len(gaining) > 1 else 'was'} ended by the clock while still gaining; with "
+            f"{TIMES} the chance that the other family is better by more than the margin is {_odds(p)}."
+        )
 
 
 def _earlier(evidence: Evidence) -> list[Earlier]:
