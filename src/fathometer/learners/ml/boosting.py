@@ -32,11 +32,15 @@ PLAIN_LEVELS = 100  # a code column with more levels is cut as a number (codes r
 
 @dataclass(frozen=True)
 class BoostingModel(Model):
-    """LightGBM's own text, and how columns go in. classes: 0 for a number."""
+    """LightGBM's own text, and how columns go in. classes: 0 for a number.
+
+    is_own: whether this process has made the text, so that it need not be looked at before the library is given it.
+    """
 
     inputs: Inputs
     text: str
     classes: int
+    is_own: bool = False
 
     @cached_property
     def trees(self) -> BoostedTrees:
@@ -48,6 +52,9 @@ class BoostingModel(Model):
     @cached_property
     def native(self) -> NativeTrees:
         """The same, in LightGBM's memory."""
+        if self.is_own:
+            numbers, sizes = self.inputs.shape
+            return NativeTrees(self.text, numbers + len(sizes), self.classes if self.classes > 2 else 1)
         return NativeTrees(self.trees.text(), self.trees.columns, self.trees.per_round)
 
     def predict(self, rows: Rows) -> Prediction:
@@ -125,7 +132,7 @@ class Boosting(Learner):
             settings, together, num_boost_round=self.rounds, valid_sets=[checked], callbacks=[clock]
         )
         text = booster.model_to_string(num_iteration=clock.best + 1)
-        return BoostingModel(inputs, text, task.outputs if task.outputs > 1 else 0)
+        return BoostingModel(inputs, text, task.outputs if task.outputs > 1 else 0, is_own=True)
 
     def _rate(self, rows: Any, settings: dict[str, Any], run: Run) -> float:
         """The learning rate, raised where the time allows too few rounds for small steps."""
