@@ -87,7 +87,7 @@ def test_without_time_for_halves_every_pair_counts_alike() -> None:
     rows = Rows(pd.DataFrame(frame), dict.fromkeys(frame, "number"), digits.target.astype(np.int64))
     labels = tuple("0123456789")
     task = TASKS.get("classification")(target="y", metric="accuracy", margin=0.5, labels=labels)  # type: ignore[call-arg]
-    train, valid, test = (rows.take(np.arange(*span)) for span in ((0, 600), (600, 800), (800, 1797)))
+    train, valid, test = (rows.take(np.arange(*span)) for span in ((0, 900), (900, 1_100), (1_100, 1797)))
     right = {}
     for seconds in (1e-6, 60.0):
         run = Run(seed=0, seconds=seconds)
