@@ -52,7 +52,6 @@ TWICE = 2.0  # times what a recipe had when it ran out of time: with less it wou
 FIRST_LOOK = 0.5  # seconds for a look at least, though others may get none
 ROOM = 1.5  # times what a recipe is expected to take, where there is as much
 HURRIED = 0.7  # of what the first network took on all rows: another is not begun with less
-OPENING = 0.4  # of a fold's time for the race, at most, for the strongest preset on all rows
 TIGHT = 0.15  # of a fold's time: where the best recipe takes more on all rows, few others can be tried there
 LOOKS = 0.2  # of a fold's time, about, for looks at few rows,
 LOOK = 0.05  # and this for one of them by what plans by the clock
@@ -133,8 +132,9 @@ class Course:
     sizes: the divisors of each fold's rows, for the race and the data learning curve.
     recipes: so many presets on the folds of the first pass are all; None: go on until the share is spent.
     is_ablated: whether there are engineered features to leave out. keeps_features: whether features of words or
-        pictures are made once for all trials. opens: whether the strongest preset comes first on all rows; networks are
-        made good by time, and a look at them for a moment tells nothing.
+        pictures are made once for all trials. opening: the part of a fold's time for the race, at most, in which the
+        strongest preset comes first on all rows; networks are made good by time, and a look at them for a moment tells
+        nothing. 0: there is none.
     """
 
     family: str
@@ -145,7 +145,7 @@ class Course:
     recipes: int | None = None
     is_ablated: bool = False
     keeps_features: bool = False
-    opens: bool = False
+    opening: float = 0.0
 
     def favourites(self) -> list[Candidate]:
         """The presets that are strongest on most data."""
@@ -296,9 +296,9 @@ class Lane:
         Networks begin on all rows; where that takes long they have no looks, for cut short they tell nothing.
         """
         sizes = self.course.sizes.get(fold, ())
-        if self.course.opens:
+        if self.course.opening:
             yield from self._opening(fold, stage)
-        if sizes and not (self.course.opens and self._is_tight(fold)):
+        if sizes and not (self.course.opening and self._is_tight(fold)):
             yield from self._each(fold, max(sizes), self.course.entrants(), stage, self._look_limit)
         yield from self._each(fold, 1, self._going_on(fold), stage, self._whole_limit)
         yield from self._on_fewer_rows(fold, stage)
@@ -306,7 +306,7 @@ class Lane:
     def _opening(self, fold: str, stage: str) -> Units:
         """The strongest preset on all rows, before anything else: an early answer, and the measure of all others."""
         candidate = self.course.favourites()[0]
-        limit = self._limit(OPENING * RACE_SHARE * self._fold_seconds())
+        limit = self._limit(self.course.opening * RACE_SHARE * self._fold_seconds())
         if limit >= SECONDS_LEAST and not self._is_hopeless(candidate, 1, limit):
             yield self._unit(candidate, fold, stage, limit)
         while self._is_busy(fold):
@@ -316,7 +316,7 @@ class Lane:
         """Whether the best recipe so far takes much of the fold's time on all rows."""
         stood = self._standing(fold)
         if not stood:
-            return self.course.opens
+            return self.course.opening > 0
         expected = self._expected(_again(stood[0][1]), 1)
         return expected is not None and expected > TIGHT * self._fold_seconds()
 
@@ -419,7 +419,7 @@ class Lane:
 
     def _opened(self, fold: str) -> float:
         """Processor seconds that the opening took; 0 where there was none."""
-        if not self.course.opens:
+        if not self.course.opening:
             return 0.0
         opening = self.course.favourites()[0].recipe
         return sum(own_seconds(trial) for trial in self._at(fold, 1) if trial.recipe == opening)
@@ -595,7 +595,7 @@ class Lane:
 
     def _enough(self, candidate: Candidate) -> float:
         """The part of what a recipe is expected to take that is worth beginning with."""
-        if self.course.opens and not self._mine.of(candidate.recipe):
+        if self.course.opening and not self._mine.of(candidate.recipe):
             return 1.0  # as much as the strongest had, or it could only be worse
         return ENOUGH_BY_PLAN if self._plans(candidate) else ENOUGH
 

@@ -23,7 +23,7 @@ from fathometer.engine import Engine, Job, Outcome
 from fathometer.errors import BadRun
 from fathometer.kind import KINDS
 from fathometer.learner import Encoder, Facts
-from fathometer.study.budget import FAMILIES, PRETRAINED, Budget
+from fathometer.study.budget import FAMILIES, OPENING, OPENING_RAW, PRETRAINED, Budget
 from fathometer.study.ledger import RUN_FORMAT, Ledger, Lock, Trial, read_arrays
 from fathometer.study.picks import Pick, chosen_rows
 from fathometer.study.plan import Candidate, Course, Lane, Unit, baseline_units, fairest
@@ -299,7 +299,7 @@ class _Desk:
                 recipes,
                 self._is_ablated(family),
                 self._keeps_features(family),
-                opens=family != "classical",
+                opening=self._opening(family),
             )
             self.lanes[family] = Lane(course, self.budget, int(self.run["seed"]), self.finished, self.clock)
 
@@ -333,6 +333,17 @@ class _Desk:
         """The budget is these families'; a third without a learner takes nothing from the two."""
         self.families = families
         self.budget = replace(self.budget, families=len(families))
+
+    def _opening(self, family: str) -> float:
+        """The part of a fold's time in which a family's strongest preset comes first on all rows.
+
+        Networks that read words or pictures themselves need most of it. Features of these cost so much that a look at
+        few rows is no cheaper.
+        """
+        is_raw = structured_columns(self.run) == 0
+        if family == "deep" and is_raw:
+            return OPENING_RAW
+        return OPENING if family != "classical" or is_raw else 0.0
 
     def _is_ablated(self, family: str) -> bool:
         """Whether a family has engineered features to leave out; networks read words and pictures as they are."""

@@ -95,7 +95,7 @@ class Svm(Learner):
     family = "classical"
     title = "kernel SVM"
     quick = True
-    growth = 2.0
+    growth = 1.7
     presets: ClassVar[Any] = ((8, {}), (13, {"penalty": 0.5, "reach": 2.0}))
     penalty: float = 2.0  # cost of a row on the wrong side
     reach: float = 1.0  # kernel width, as a multiple of scikit-learn's "scale"
