@@ -11,7 +11,7 @@ from fathometer.data.rows import Rows
 from fathometer.kind import KINDS
 from fathometer.learner import Facts, Run
 from fathometer.learners._sklearn import softmax
-from fathometer.learners.ml.svm import KEPT, WIDE, Svm, _along, _axes, _calibrated, _sides
+from fathometer.learners.ml.svm import KEPT, WIDE, Svm, _along, _as_loud, _axes, _calibrated, _halves, _sides
 from fathometer.task import TASKS
 
 
@@ -54,6 +54,49 @@ def test_a_class_without_validation_rows_stays_possible() -> None:
     parts = _calibrated(votes, target, np.arange(4))
     shares = softmax(np.tanh(_sides(4)) @ parts["weights"].T + parts["offsets"])
     assert (shares[2] > 0).all() and np.isfinite(shares).all()
+
+
+def test_every_class_is_in_both_halves_and_a_lone_row_in_neither_that_is_judged() -> None:
+    target = np.array([4] * 7 + [2] + [0] * 2 + [9] * 30)
+    halves = _halves(target, seed=0)
+    assert halves[target == 2].tolist() == [-1]
+    for seen in (4, 0, 9):
+        counts = np.bincount(halves[target == seen], minlength=2)
+        assert abs(counts[0] - counts[1]) <= 1
+    assert halves.tolist() == _halves(target, seed=0).tolist()
+
+
+def test_validation_rows_set_one_number_only() -> None:
+    rng = np.random.default_rng(0)
+    votes = np.tanh(rng.normal(size=(100, 6)))
+    told = {"weights": _sides(4), "offsets": rng.normal(size=4)}
+    loud = _as_loud(told, votes, rng.integers(0, 4, 100), np.arange(4))
+    loudness = loud["weights"][0, 0] / told["weights"][0, 0]
+    assert 0 < loudness < 0.3, "of noise it says little"
+    np.testing.assert_allclose(loud["weights"], loudness * told["weights"])
+    np.testing.assert_allclose(loud["offsets"], loudness * told["offsets"])
+
+
+def test_without_time_for_halves_every_pair_counts_alike() -> None:
+    digits = load_digits()
+    kind = KINDS.get("number")()
+    frame = {}
+    for place in range(64):
+        cells = pd.Series(digits.data[:, place].astype(object))
+        frame[f"{place}"] = kind.read(cells, kind.learn_reading(cells))
+    rows = Rows(pd.DataFrame(frame), dict.fromkeys(frame, "number"), digits.target.astype(np.int64))
+    labels = tuple("0123456789")
+    task = TASKS.get("classification")(target="y", metric="accuracy", margin=0.5, labels=labels)  # type: ignore[call-arg]
+    train, valid, test = (rows.take(np.arange(*span)) for span in ((0, 600), (600, 800), (800, 1797)))
+    right = {}
+    for seconds in (1e-6, 60.0):
+        run = Run(seed=0, seconds=seconds)
+        model = Svm().fit(train, valid, task, run)
+        assert run.decided["halves"] is (seconds == 60.0)
+        right[seconds] = (model.predict(test).argmax(axis=1) == test.answers).mean()
+        alike = np.unique(np.abs(model.parts["weights"][model.parts["weights"] != 0]).round(9))
+        assert (len(alike) == 1) is (seconds < 1)
+    assert min(right.values()) > 0.9
 
 
 def test_presets_for_pictures_are_their_own() -> None:
