@@ -87,11 +87,14 @@ class Run:
         choice: T = self.decided[name]
         return choice
 
-    def goes_on(self, step: int) -> bool:
-        """Whether there is time for this step (counted from 0); a replay stops where the first fit stopped."""
+    def goes_on(self, step: int, reserve: float = 0.0) -> bool:
+        """Whether there is time for this step (counted from 0) and, after it, for so many seconds of other work.
+
+        A replay stops where the first fit stopped.
+        """
         if self.replaying:
             return "stopped_at" not in self.decided or step < int(self.decided["stopped_at"])
-        if step > 0 and self.left() <= 0:
+        if step > 0 and self.left() <= reserve:
             self.decided.setdefault("stopped_at", step)
             return False
         return True
