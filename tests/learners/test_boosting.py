@@ -56,7 +56,7 @@ def test_a_fit_answers_as_its_saved_model_to_the_last_bit(tmp_path: Path) -> Non
         folder = tmp_path / str(classes)
         folder.mkdir()
         model.save(folder)
-        np.testing.assert_array_equal(type(model).load(folder).predict(valid), first)
+        np.testing.assert_array_equal(LEARNERS.get("boosting").load(folder).predict(valid), first)
 
 
 def test_rounds_leave_time_for_one_more_and_for_what_comes_after() -> None:
