@@ -4,12 +4,14 @@ A learner is a recipe: a frozen dataclass of settings that never holds data. `fi
 predicts. One file in `learners/ml/` or `learners/dl/` is one learner, and its file name is its name.
 
 Laws, checked by `fathometer.testing.learners` for every learner on every kind of column and task it claims:
-- it learns from the training rows only, and may stop and choose by the validation rows;
+- it learns from the training rows only, and may stop and choose by the validation rows, on which it then does no better
+  than on fresh ones: what is fitted on them is a number or two;
 - it changes nothing it is given;
 - same rows, settings and seed: same predictions; all randomness comes from `run.seed`;
 - predictions are finite, one per row, do not depend on the other rows asked, and probabilities sum to one;
 - missing and never-seen values are legal, in training and after; so are a constant column and a column all missing;
 - a saved and loaded model predicts the same; what it saves is data (arrays, JSON, native model text), never pickle;
+- after a study's preload it imports nothing further: a trial is a fork, and would pay for it every time;
 - it ends near `run.seconds` of processor time with the best it has by then;
 - with signal in the data it beats the baseline.
 """
@@ -85,11 +87,14 @@ class Run:
         choice: T = self.decided[name]
         return choice
 
-    def goes_on(self, step: int) -> bool:
-        """Whether there is time for this step (counted from 0); a replay stops where the first fit stopped."""
+    def goes_on(self, step: int, reserve: float = 0.0) -> bool:
+        """Whether there is time for this step (counted from 0) and, after it, for so many seconds of other work.
+
+        A replay stops where the first fit stopped.
+        """
         if self.replaying:
             return "stopped_at" not in self.decided or step < int(self.decided["stopped_at"])
-        if step > 0 and self.left() <= 0:
+        if step > 0 and self.left() <= reserve:
             self.decided.setdefault("stopped_at", step)
             return False
         return True

@@ -31,9 +31,9 @@ class Bert(nn.Module):
         width, norm = int(config["hidden_size"]), float(config.get("layer_norm_eps", 1e-12))
         self.embeddings = nn.ModuleDict(
             {
-                "word_embeddings": nn.Embedding(int(config["vocab_size"]), width),
-                "position_embeddings": nn.Embedding(int(config["max_position_embeddings"]), width),
-                "token_type_embeddings": nn.Embedding(int(config.get("type_vocab_size", 2)), width),
+                "word_embeddings": _embedding(int(config["vocab_size"]), width),
+                "position_embeddings": _embedding(int(config["max_position_embeddings"]), width),
+                "token_type_embeddings": _embedding(int(config.get("type_vocab_size", 2)), width),
                 "LayerNorm": nn.LayerNorm(width, eps=norm),
             }
         )
@@ -91,6 +91,12 @@ class _Layer(nn.Module):
         inner = self.activation(self.intermediate["dense"](hidden))
         ended: torch.Tensor = self.ended["LayerNorm"](self.ended["dense"](inner) + hidden)
         return ended
+
+
+def _embedding(count: int, width: int) -> nn.Embedding:
+    """Vectors that a file will fill: drawing them at random where tensors have no memory would import torch's compiler,
+    a second and more in every trial."""
+    return nn.Embedding(count, width, _weight=torch.empty(count, width))
 
 
 def _joined(inputs: int, outputs: int, norm: float) -> dict[str, nn.Module]:

@@ -13,6 +13,7 @@ LATER = 8  # turns, by which the other learners' first presets come before
 STEPS_NEEDED = 12.0  # learning rate times rounds by which boosting has mostly converged
 RATE_MOST = 0.3
 TIME_SHARE = 0.8  # of what is left, for rounds; the rest is for predicting
+AFTERWARDS = 0.1  # of what rounds took: for writing the trees down and asking them
 
 
 def affordable_rate(rate: float, seconds_per_round: float, run: Run) -> float:
@@ -30,3 +31,24 @@ def turns(presets: Presets, facts: Facts) -> Presets:
     """
     later = 0 if facts.structured else LATER
     return tuple((turn + later, settings) for turn, settings in presets)
+
+
+class Rounds:
+    """Whether there is time for another round, and for what comes after it.
+
+    With 26 classes a round takes a second and has 26 trees, which are asked for a third of the time they took: a fit
+    that began its last round just in time was stopped from outside, and lost.
+    """
+
+    def __init__(self, run: Run) -> None:
+        self.run = run
+        self.began = self.last = run.used()
+        self.longest = 0.0
+
+    def go_on(self, step: int) -> bool:
+        """To be asked after every round, with the number of the next one."""
+        now = self.run.used()
+        # the first round prepares much that the others find ready
+        self.longest = max(self.longest, now - self.last) if step > 1 else 0.0
+        self.last = now
+        return self.run.goes_on(step, self.longest + AFTERWARDS * (now - self.began))

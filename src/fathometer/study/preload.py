@@ -20,6 +20,9 @@ from types import ModuleType
 from fathometer.kind import KINDS
 from fathometer.learner import LEARNERS
 
+NOT_SEEN = ("pyarrow.pandas_compat", "pyarrow.vendored.version", "tokenizers", "torch.utils._device")
+"""Asked for by a name in quotes, or by a package itself when it is first used."""
+
 
 def imported_later(module: ModuleType) -> Iterator[str]:
     """The modules of other packages that a module imports inside its functions."""
@@ -51,3 +54,7 @@ for _module in _what_a_trial_runs():
         # an extra that is not installed, or a function of a module
         with contextlib.suppress(ImportError):
             importlib.import_module(_name)
+
+for _name in NOT_SEEN:
+    with contextlib.suppress(ImportError):
+        importlib.import_module(_name)

@@ -19,7 +19,7 @@ from fathometer.learner import Facts, Learner, Model, Range, Run
 from fathometer.learners._inputs import Inputs
 from fathometer.learners._lightgbm_native import NativeTrees
 from fathometer.learners._lightgbm_text import BoostedTrees, read_trees
-from fathometer.learners._rounds import affordable_rate, turns
+from fathometer.learners._rounds import Rounds, affordable_rate, turns
 from fathometer.learners._sklearn import normalised
 from fathometer.task import Prediction, Task
 
@@ -32,9 +32,9 @@ PLAIN_LEVELS = 100  # a code column with more levels is cut as a number (codes r
 
 @dataclass(frozen=True)
 class BoostingModel(Model):
-    """LightGBM's own text, and how columns go in. classes: 0 for a number.
+    """LightGBM's own text, and how columns go in.
 
-    is_own: whether this process has made the text, so that it need not be looked at before the library is given it.
+    classes: 0 for a number. is_own: the text comes from the library in this process, and not out of a file.
     """
 
     inputs: Inputs
@@ -51,10 +51,15 @@ class BoostingModel(Model):
 
     @cached_property
     def native(self) -> NativeTrees:
-        """The same, in LightGBM's memory."""
+        """The same, in LightGBM's memory.
+
+        What the library has just written need not be read and written anew, which takes several times as long as the
+        answers: its predictions are the same to the last bit.
+        """
         if self.is_own:
             numbers, sizes = self.inputs.shape
-            return NativeTrees(self.text, numbers + len(sizes), self.classes if self.classes > 2 else 1)
+            outputs = self.classes if self.classes > 2 else 1
+            return NativeTrees(self.text, numbers + len(sizes), outputs)
         return NativeTrees(self.trees.text(), self.trees.columns, self.trees.per_round)
 
     def predict(self, rows: Rows) -> Prediction:
@@ -217,6 +222,7 @@ class _Clock:
         self.patience = patience
         self.best = 0
         self.lowest = np.inf
+        self.rounds = Rounds(run)
 
     def __call__(self, state: Any) -> None:
         loss = float(state.evaluation_result_list[0][2])
@@ -225,7 +231,7 @@ class _Clock:
         if loss < self.lowest:
             self.lowest, self.best = loss, state.iteration
         over = state.iteration - self.best >= self.patience
-        if over or not self.run.goes_on(state.iteration + 1):
+        if over or not self.rounds.go_on(state.iteration + 1):
             raise _package().callback.EarlyStopException(self.best, state.evaluation_result_list)
 
 

@@ -19,7 +19,7 @@ from fathometer.learner import Facts, Learner, Model, Range, Run
 from fathometer.learners._catboost_trees import cells, taken_out
 from fathometer.learners._inputs import Inputs
 from fathometer.learners._oblivious import ObliviousTrees
-from fathometer.learners._rounds import affordable_rate, turns
+from fathometer.learners._rounds import Rounds, affordable_rate, turns
 from fathometer.learners._sklearn import softmax, two_columns
 from fathometer.task import Prediction, Task
 
@@ -103,12 +103,12 @@ class Catboost(Learner):
         coded = list(range(features.numbers.shape[1], features.numbers.shape[1] + features.codes.shape[1]))
         seen = task.outputs if task.outputs > 1 else 0
         known = np.isin(valid.answers, np.unique(train.answers)) if seen else np.ones(len(valid), dtype=bool)
-        clock = _Clock(run, self.patience)
         settings = self._parameters(task, run)
         pool = catboost.Pool(cells(features.numbers, features.codes), train.answers, cat_features=coded)
         if len(train) * task.outputs > LARGE:
             settings["learning_rate"] = run.decide("rate", lambda: self._rate(pool, settings, run))
         trees = catboost.CatBoost(settings)
+        clock = _Clock(run, self.patience)
         trees.fit(
             pool,
             eval_set=catboost.Pool(
@@ -188,6 +188,7 @@ class _Clock:
         self.patience = patience
         self.best = 0
         self.lowest = np.inf
+        self.rounds = Rounds(run)
 
     def after_iteration(self, info: Any) -> bool:
         losses = next(iter(info.metrics["validation"].values()))
@@ -196,4 +197,4 @@ class _Clock:
             self.run.report(step, loss)
         if loss < self.lowest:
             self.lowest, self.best = loss, step
-        return step - self.best < self.patience and self.run.goes_on(step + 1)
+        return step - self.best < self.patience and self.rounds.go_on(step + 1)
