@@ -17,6 +17,8 @@ from fathometer.verdict.decide import WINNER
 from fathometer.verdict.posterior import (
     PRIOR_FREEDOM,
     PRIOR_SCALE,
+    USUAL_EXCESS,
+    USUAL_FREEDOM,
     Belief,
     Spread,
     believe,
@@ -123,15 +125,55 @@ def test_an_unknown_spread_leaves_the_prior() -> None:
     assert prior.above == prior.below == pytest.approx(wide.above, abs=1e-3)
 
 
-def test_between_folds_it_is_the_corrected_resampled_t() -> None:
+def five_folds(means: list[float], spread: float, passes: int = 1) -> Spread:
+    """Of folds with these means, and rows that vary by so much in each."""
     rng = np.random.default_rng(0)
+    folds, rows = [], []
+    for _ in range(passes):
+        for mean, own in zip(means, rng.permutation(1_000).reshape(5, 200), strict=True):
+            values = rng.normal(size=200)
+            folds.append(mean + spread * (values - values.mean()) / values.std())
+            rows.append(own)
+    return spread_of(folds, rows, np.arange(1_000), 0.2)
+
+
+def test_what_training_rows_add_is_drawn_towards_what_is_usual() -> None:
     means = np.array([3.0, -2.0, 5.0, 1.0, 0.5])
-    folds = [np.full(40, mean) for mean in means]
-    rows = list(rng.permutation(200).reshape(5, 40))
-    spread = spread_of(folds, rows, np.arange(200), 0.2)
-    # Nadeau & Bengio (2003): s^2 (1/J + n_test / n_train)
-    assert spread.scale == pytest.approx(math.sqrt(means.var(ddof=1) * (1 / 5 + 40 / 160)))
-    assert spread.freedom == 4
+    spread = five_folds(means.tolist(), 0.01)
+    rows = means.var() / 1_000  # all that differs between rows is the mean of their fold
+    between = (USUAL_FREEDOM * (1 + USUAL_EXCESS) * 5 * rows + 4 * means.var(ddof=1)) / (USUAL_FREEDOM + 4)
+    # Nadeau & Bengio (2003), of what is above the rows' own: 1/J + n_test / n_train
+    expected = rows + (between - 5 * rows) * (1 / 5 + 1 / 4)
+    assert spread.scale == pytest.approx(math.sqrt(expected), rel=0.01)
+    assert 15 < spread.freedom < 30
+
+
+def test_folds_that_differ_as_their_rows_do_have_little_more_than_the_rows_spread() -> None:
+    noise = (np.random.default_rng(1).normal(size=5) / math.sqrt(200)).tolist()
+    spread = five_folds(noise, 1.0)
+    assert 1 / math.sqrt(1_000) < spread.scale < 1.3 / math.sqrt(1_000)
+
+
+def test_folds_that_differ_more_make_it_wider() -> None:
+    calm, wild = five_folds([0.0, 0.1, -0.1, 0.05, -0.05], 1.0), five_folds([1.0, -1.0, 2.0, -2.0, 0.0], 1.0)
+    assert wild.scale > 2 * calm.scale
+
+
+def test_passes_over_the_same_rows_are_told_apart() -> None:
+    """Rows tested again are not new rows, and their folds' means are compared with those of their own pass."""
+    one, three = five_folds([0.0] * 5, 1.0), five_folds([0.0] * 5, 1.0, passes=3)
+    assert 0.4 * one.scale < three.scale < one.scale
+
+
+def test_a_difference_that_was_never_seen_is_not_nothing() -> None:
+    """The rule of three: none in n is compatible with one in n / 3."""
+    none = [np.zeros(8) for _ in range(5)]
+    rows = list(np.arange(40).reshape(5, 8))
+    low, high = spread_of(none, rows, np.arange(40), 0.2, unit=100.0).interval()
+    assert -low == high == pytest.approx(100 * 3 / 40, rel=0.2)
+    assert spread_of(none, rows, np.arange(40), 0.2).scale == 0
+    copies = spread_of(none, rows, np.arange(40) // 4, 0.2, unit=100.0)
+    assert copies.scale > 3 * spread_of(none, rows, np.arange(40), 0.2, unit=100.0).scale
 
 
 def test_two_folds_do_not_tell_how_folds_vary() -> None:

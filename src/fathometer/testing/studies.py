@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fathometer.data.metrics import METRICS
+from fathometer.verdict.compare import WHOLE
 from fathometer.verdict.posterior import Belief, Spread, believe, spread_of
 
 Floats = npt.NDArray[np.float64]
@@ -85,7 +86,7 @@ def draw(law: Law, rng: np.random.Generator) -> tuple[Spread, float]:
     level = float(np.mean(levels))
     shift = law.gap / metric.gap_scale(level)
     gaps = [metric.gap_scale(level) * (fold + shift) for fold in folds]
-    return spread_of(gaps, rows, clusters, 1 / FOLDS), metric.margin
+    return spread_of(gaps, rows, clusters, 1 / FOLDS, WHOLE), metric.margin
 
 
 def winner(belief: Belief, needed: float) -> str:

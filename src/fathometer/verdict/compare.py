@@ -6,7 +6,9 @@ from dataclasses import dataclass
 
 from fathometer.study.outcome import Outcome
 from fathometer.study.record import FoldResult
-from fathometer.verdict.posterior import Belief, Spread, believe, spread_of
+from fathometer.verdict.posterior import Belief, Floats, Spread, believe, spread_of
+
+WHOLE = 100.0  # of a gap's units, points or per cent: all of it
 
 
 @dataclass(frozen=True)
@@ -42,7 +44,9 @@ def score(outcome: Outcome, name: str) -> Score:
     """How good a competitor is on rows no choice was made on."""
     results = outcome.results[name]
     measure = outcome.task.measure
-    spread = _spread(outcome, [fold.losses for fold in results], results)
+    # an error on one row; other losses have no such natural step
+    unit = 1.0 if measure.unit == "%" else 0.0
+    spread = _spread(outcome, [fold.losses for fold in results], results, unit)
     low, high = spread.interval()
     least = 0.0
     ends = sorted((measure.score(max(low, least)), measure.score(max(high, least))))
@@ -67,7 +71,8 @@ def contrast(outcome: Outcome, first: str, second: str) -> Contrast:
     level = sum(a + b for a, b in means) / (2 * len(means))
     scale = measure.gap_scale(level)
     differences = [scale * (a.losses - b.losses) for a, b in zip(ones, others, strict=True)]
-    spread = _spread(outcome, differences, ones)
+    # one row on which one family errs, or whose loss is the mean one
+    spread = _spread(outcome, differences, ones, WHOLE)
     low, high = spread.interval()
     belief = believe(spread, margin)
     return Contrast(
@@ -84,6 +89,6 @@ def _common(
     return first, second
 
 
-def _spread(outcome: Outcome, values: list, results: tuple[FoldResult, ...]) -> Spread:  # type: ignore[type-arg]
+def _spread(outcome: Outcome, values: list[Floats], results: tuple[FoldResult, ...], unit: float) -> Spread:
     rows = [fold.rows for fold in results]
-    return spread_of(values, rows, outcome.clusters, float(outcome.run["splits"]["overlap"]))
+    return spread_of(values, rows, outcome.clusters, float(outcome.run["splits"]["overlap"]), unit)

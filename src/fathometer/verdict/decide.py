@@ -328,21 +328,20 @@ def _next_step(answer: str, outcome: Outcome, families: Contrast, weak: tuple[st
 
 
 def _more_folds(outcome: Outcome, families: Contrast) -> str:
-    """The folds that did not fit into the budget, where they would decide."""
+    """The folds that did not fit into the budget, where they would decide: by the rows that they would test."""
     done, planned = outcome.folds, _planned_folds(outcome.run)
+    rows = int(outcome.run["data"]["rows"])
+    tested = len(np.unique(np.concatenate([fold.rows for fold in outcome.results["classical"]])))
     spread = families.spread
-    # between rows, further passes over the same rows tell nothing new
-    by_folds = spread.freedom == done - 1
-    if done >= planned or not (done < FOLDS_LEAST or by_folds):
+    # further passes over the same rows tell little that is new
+    if done >= planned or (done >= FOLDS_LEAST and tested >= rows):
         return ""
+    needed = min(FOLDS_LEAST, planned) - done
     if done >= FOLDS_LEAST:
-        overlap = float(outcome.run["splits"]["overlap"])
-        corrected = overlap / (1 - overlap)
-        narrower = math.sqrt((1 / planned + corrected) / (1 / done + corrected))
-        then = Spread(spread.mean, spread.scale * narrower, float(planned - 1))
-        if not _decides(then, families.margin):
+        needed = min(round(done * rows / tested), planned) - done
+        then = Spread(spread.mean, spread.scale * math.sqrt(tested / rows), spread.freedom)
+        if needed < 1 or not _decides(then, families.margin):
             return ""
-    needed = planned - done if done >= FOLDS_LEAST else min(FOLDS_LEAST, planned) - done
     budget = duration(float(outcome.run["budget"]) * (done + needed) / done)
     return f"{counted(needed, 'further fold')}, by resuming the run with a budget of about {budget} in all"
 

@@ -1,21 +1,23 @@
-"""How sure can one be of a difference: paired, corrected for shared training rows, drawn towards no difference.
+"""How sure can one be of a difference: paired, with what training rows add, drawn towards no difference.
 
-Two spreads are computed and the wider one is believed:
+The squared scale of the mean difference has two parts (docs/decisions/0013-sharper-inference.md):
 
-1. between folds, corrected for the rows that training parts share (Nadeau & Bengio 2003,
-   https://doi.org/10.1023/A:1024068626366; in Bayesian form Benavoli et al. 2017, arXiv:1606.04316):
-   the mean difference follows a Student-t with J - 1 degrees of freedom and squared scale
-   s^2 (1/J + rho / (1 - rho)), for J folds with rho of the rows in each test part;
-2. between test rows: each row's difference averaged over the folds that tested it, whole clusters (duplicates, groups)
+1. what test rows add: each row's difference averaged over the folds that tested it, whole clusters (duplicates, groups)
    varying together. This is what a bootstrap over clusters tends to with many draws, in closed form (the linearised
-   variance of a ratio of sums, Cochran 1977, section 6.3), with as many degrees of freedom as clusters less one.
+   variance of a ratio of sums, Cochran 1977, section 6.3). A difference that was never seen in n clusters may be there
+   in one of n / 3, so it is never nothing;
+2. what training rows add: by how much the variance between the folds of a pass is above what their test rows explain.
+   A few folds hardly show it, so it is drawn towards what is usual, as variances of genes are (Smyth 2004,
+   https://doi.org/10.2202/1544-6115.1027). Training parts share rows, so this part, and it alone, is taken J (1 / J +
+   rho / (1 - rho)) times, for J folds with rho of the rows in each test part (Nadeau & Bengio 2003,
+   https://doi.org/10.1023/A:1024068626366).
 
 What is believed of the true difference is then a normal curve with the same 95 % interval. A Student-t of few degrees
 of freedom has tails as heavy as the prior's, and would keep a difference of nine standard errors in doubt.
 
 The prior says that differences between families are mostly small: a Student-t with three degrees of freedom around
 zero, PRIOR_SCALE margins wide. It was chosen so that two equal families are seldom told apart by chance, and has
-tails heavy enough to leave a clear difference as it is (docs/decisions/0005-inference.md has the simulations).
+tails heavy enough to leave a clear difference as it is.
 """
 
 from __future__ import annotations
@@ -29,12 +31,15 @@ import numpy.typing as npt
 
 Floats = npt.NDArray[np.float64]
 
-PRIOR_SCALE = 3.0  # in margins
+PRIOR_SCALE = 2.0  # in margins
 PRIOR_FREEDOM = 3.0
 MANY_FREEDOM = 200.0  # a Student-t with so many degrees of freedom is normal
 NORMAL_HALF = 1.959964  # standard deviations to either side that hold 95 % of a normal curve
 GRID = 4_001
 FOLDS_LEAST = 3  # two folds cannot tell how much folds vary
+USUAL_EXCESS = 0.25  # of the variance that test rows give a fold's mean, training rows usually add,
+USUAL_FREEDOM = 16.0  # which is believed as if so many further folds had shown it
+UNSEEN = 1.5  # of this many clusters in all a difference that was never seen may be there: half of three, for one scale
 
 
 @dataclass(frozen=True)
@@ -76,21 +81,52 @@ def spread_of(
     rows: list[npt.NDArray[np.intp]],
     clusters: npt.NDArray[np.int64],
     overlap: float,
+    unit: float = 0.0,
 ) -> Spread:
-    """The wider of the two spreads of a quantity measured per test row on several folds.
+    """The spread of a quantity measured per test row on several folds.
 
     Args:
         folds: per fold, the quantity of each test row. rows: per fold, the positions of these rows.
         clusters: (all rows,) rows with one number are drawn together. overlap: share of rows in a test part.
+        unit: by how much one row's quantity may be off that happened to be the same on all that were tested; 0: not at
+            all.
     """
     means = np.array([values.mean() for values in folds])
     mean = float(means.mean())
-    by_rows = _between_rows(mean, folds, rows, clusters)
+    by_rows = _between_rows(mean, folds, rows, clusters, unit)
     if len(folds) < FOLDS_LEAST or math.isinf(by_rows.scale):
         return by_rows
-    variance = float(means.var(ddof=1)) * (1 / len(means) + overlap / (1 - overlap))
-    by_folds = Spread(mean, math.sqrt(variance), float(len(means) - 1))
-    return max(by_rows, by_folds, key=Spread.half_width)
+    squares, freedom, explained = 0.0, 0, []
+    for several in _passes(rows):
+        centre = float(means[several].mean())
+        squares += float(((means[several] - centre) ** 2).sum())
+        freedom += len(several) - 1
+        own = _between_rows(centre, [folds[k] for k in several], [rows[k] for k in several], clusters, unit)
+        explained.append(len(several) * own.scale**2)
+    usual = float(np.mean(explained))
+    if not math.isfinite(usual):
+        return by_rows
+    between = (USUAL_FREEDOM * (1 + USUAL_EXCESS) * usual + squares) / (USUAL_FREEDOM + freedom)
+    excess = max(between - usual, 0.0) * (1 / len(folds) + overlap / (1 - overlap))
+    variance = by_rows.scale**2 + excess
+    if variance <= 0:
+        return by_rows
+    # Satterthwaite's, of a sum of variances that are known with so many degrees of freedom each
+    known = by_rows.scale**4 / by_rows.freedom + excess**2 / (USUAL_FREEDOM + freedom)
+    return Spread(mean, math.sqrt(variance), min(max(variance**2 / known, 1.0), MANY_FREEDOM))
+
+
+def _passes(rows: list[npt.NDArray[np.intp]]) -> list[list[int]]:
+    """The folds, pass by pass: within one no row is tested twice."""
+    passes: list[list[int]] = []
+    tested: npt.NDArray[np.intp] = np.zeros(0, dtype=np.intp)
+    for number, own in enumerate(rows):
+        if not passes or np.isin(own[:1], tested).any():
+            passes.append([])
+            tested = own[:0]
+        passes[-1].append(number)
+        tested = np.concatenate([tested, own])
+    return passes
 
 
 def believe(spread: Spread, margin: float) -> Belief:
@@ -119,8 +155,9 @@ def _between_rows(
     folds: list[Floats],
     rows: list[npt.NDArray[np.intp]],
     clusters: npt.NDArray[np.int64],
+    unit: float,
 ) -> Spread:
-    """Spread of the mean of the rows' values, whole clusters varying together."""
+    """Spread of the mean of the rows' values, whole clusters varying together; as for `spread_of`."""
     places = np.concatenate(rows)
     values = np.concatenate(folds)
     tested, inverse = np.unique(places, return_inverse=True)
@@ -132,6 +169,7 @@ def _between_rows(
         return Spread(mean, math.inf, 1.0)
     apart = np.bincount(member, weights=per_row - per_row.mean())
     scale = math.sqrt(count / (count - 1) * float(apart @ apart)) / float(sizes.sum())
+    scale = max(scale, UNSEEN * unit / count)
     return Spread(mean, scale, min(float(count - 1), MANY_FREEDOM))
 
 

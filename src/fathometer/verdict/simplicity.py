@@ -63,14 +63,19 @@ def simplicity(
     rival = min(rivals, key=lambda name: float(np.mean([fold.losses.mean() for fold in shared[name]])))
     found, gap = score(both, NAME), contrast(both, NAME, rival)
     titles = Counter(trial.title for trial in chosen.values())
+    # the very answers of the rival: the simple model is all that it consists of
+    is_rival = all(
+        np.array_equal(own.prediction, other.prediction)
+        for own, other in zip(simple, shared[rival], strict=True)
+    )
     return Simplicity(
         title=min(titles, key=lambda title: (-titles[title], title)),
         score=found.score,
         low=found.low,
         high=found.high,
         price=gap.gap,
-        price_low=gap.low,
-        price_high=gap.high,
+        price_low=0.0 if is_rival else gap.low,
+        price_high=0.0 if is_rival else gap.high,
         columns=int(outcome.run["data"]["columns"]),
     )
 
