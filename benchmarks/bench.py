@@ -30,6 +30,7 @@ def main() -> int:
     work = arguments.work or Path(tempfile.mkdtemp(prefix="bench-"))
     environment = os.environ | {"FATHOMETER_BENCH_WORK": str(work / "splits")}
     steps = [
+        [sys.executable, "-m", "benchmarks.fixed_costs"],
         [sys.executable, "-m", "benchmarks.tables"],
         [
             *(sys.executable, str(HERE / "peers" / "run_all.py"), "--splits", str(work / "splits")),
