@@ -356,3 +356,17 @@ def test_a_folder_with_a_run_is_not_written_over(tmp_path: Path) -> None:
     filled(tmp_path, 1)
     with pytest.raises(BadRun, match="already holds a run"):
         a_run(tmp_path)
+
+
+def test_optimism_is_the_loss_where_learners_are_judged_over_that_where_they_are_chosen(
+    tmp_path: Path,
+) -> None:
+    target = a_run(tmp_path)
+    enter(tmp_path, "baseline", "baseline", np.full((ROWS, 2), 0.5), FIRST, valid_loss=np.log(2))
+    rng = np.random.default_rng(3)
+    for family in ("classical", "deep"):
+        enter(tmp_path, family, family, probabilities(rng, target, 1.0), FIRST, valid_loss=0.1)
+    found = measure(tmp_path).optimism
+    assert found["baseline"].ratio == pytest.approx(1.0)
+    assert (found["deep"].folds, found["deep"].trials, found["deep"].family) == (3, 3, "deep")
+    assert found["deep"].ratio > 2

@@ -1,10 +1,24 @@
-"""Reasons V601 to V609: how the comparison went."""
+"""Reasons V601 to V610: how the comparison went."""
 
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
-from evidences import crossover, earlier, evidence, minutes, odds, outlook, said, standings_with, verdict
+from evidences import (
+    a_study,
+    crossover,
+    earlier,
+    evidence,
+    minutes,
+    odds,
+    outlook,
+    said,
+    standings_with,
+    verdict,
+)
+
+from fathometer.study.outcome import Optimism
 
 DEEP = verdict("deep")
 
@@ -125,3 +139,16 @@ def test_v609_is_said_where_more_time_would_probably_change_the_answer() -> None
     assert said("V609", evidence(verdict=DEEP, minutes=minutes(p_turned=0.1))) is None
     assert said("V609", evidence(verdict=verdict("cannot_tell"), minutes=minutes(p_turned=0.9))) is None
     assert said("V609", evidence(verdict=DEEP)) is None
+
+
+def test_v610_is_said_where_a_learner_looked_better_where_it_was_chosen() -> None:
+    def study(ratio: float, folds: int = 5) -> Any:
+        one = Optimism("kernel SVM", "classical", 7, folds, ratio)
+        return evidence(outcome=replace(a_study(False), optimism={"svm": one}))
+
+    text = said("V610", study(3.1))
+    assert text is not None and "kernel SVM 3.1 times (median of 7 trials)" in text
+    assert said("V610", study(1.1)) is None
+    assert said("V610", study(3.1, folds=2)) is None
+    assert said("V610", study(float("nan"))) is None
+    assert said("V610", evidence()) is None

@@ -41,6 +41,21 @@ TRIALS_LEAST = 3  # of each family on a repeated fold, before it counts beside t
 
 
 @dataclass(frozen=True)
+class Optimism:
+    """How much better a learner looks on validation rows, by which it is chosen, than on test rows.
+
+    ratio: median over its trials of the loss on test rows over that on validation rows; 1 where neither is easier.
+    folds: on which it was finished on all rows.
+    """
+
+    title: str
+    family: str
+    trials: int
+    folds: int
+    ratio: float
+
+
+@dataclass(frozen=True)
 class Outcome:
     """Every competitor on every fold that both families have finished, and all trials.
 
@@ -55,6 +70,7 @@ class Outcome:
         a person can read whole, but the baseline.
     groups: (rows,) place of each row's group in `run["sensitive"]["labels"]`, where there are any.
     families: that share the budget.
+    optimism: learner -> what its trials on all rows look like where they are chosen, and where they are judged.
     """
 
     run: Mapping[str, Any]
@@ -70,6 +86,7 @@ class Outcome:
     suited: Mapping[str, int] = field(default_factory=dict)
     transparent: frozenset[str] = frozenset()
     families: tuple[str, ...] = FAMILIES
+    optimism: Mapping[str, Optimism] = field(default_factory=dict)
 
     @property
     def folds(self) -> int:
@@ -116,12 +133,15 @@ def measure(folder: Path, until: float = math.inf) -> Outcome:
     ready = _folds_of_third(run, trials, folds) if PRETRAINED in families else []
     results: dict[str, list[FoldResult]] = {name: [] for name in COMPETITORS if ready or name in COMPARED}
     anchors: dict[str, dict[int, list[FoldResult]]] = {name: {} for name in CURVED}
+    looks: list[tuple[Trial, float]] = []
     for fold, repeat in folds:
         for name in results:
             if name in COMPARED or fold in ready:
                 results[name].append(desk.result(fold, repeat, desk.of_any_size(fold, COMPETITORS[name])))
         for name, divisor, found in _anchors(desk, fold, repeat, has_third=fold in ready):
             anchors.setdefault(name, {}).setdefault(divisor, []).append(found)
+        for trial in desk.by_fold.get(fold, ()):
+            looks.append((trial, desk.test_loss(trial)))
         desk.forget()
     return Outcome(
         run=run,
@@ -140,6 +160,7 @@ def measure(folder: Path, until: float = math.inf) -> Outcome:
         anchors={name: {d: tuple(folds) for d, folds in of.items()} for name, of in anchors.items()},
         groups=arrays.get("groups"),
         families=families,
+        optimism=_optimism(looks),
     )
 
 
@@ -188,6 +209,13 @@ class _Desk:
             learned=len(self.arrays[f"{fold}.train"]) + len(valid),
         )
 
+    def test_loss(self, trial: Trial) -> float:
+        """The loss that recipes are chosen by, on the test rows of a trial's own fold."""
+        test = self.arrays[f"{trial.fold}.test"]
+        return self.task.fitting_loss(
+            self.arrays["target"][test], self._predictions(trial, trial.fold)["test"]
+        )
+
     def forget(self) -> None:
         """Let go of the predictions of a fold that is done with."""
         self._stored.clear()
@@ -202,6 +230,24 @@ class _Desk:
                 stored["valid"] = _joined(self.arrays[f"{fold}.valid"], own, stored["valid"], stored[UNSEEN])
             self._stored[key] = {part: stored[part] for part in ("valid", "test")}
         return self._stored[key]
+
+
+def _optimism(looks: Sequence[tuple[Trial, float]]) -> dict[str, Optimism]:
+    """By learner; a loss of nothing on validation rows has no ratio."""
+    found: dict[str, list[tuple[Trial, float]]] = {}
+    for trial, loss in looks:
+        if trial.valid_loss is not None and trial.valid_loss > 0:
+            found.setdefault(trial.learner, []).append((trial, loss / trial.valid_loss))
+    return {
+        learner: Optimism(
+            title=several[0][0].title,
+            family=several[0][0].family,
+            trials=len(several),
+            folds=len({trial.fold for trial, _ in several}),
+            ratio=float(np.median([ratio for _, ratio in several])),
+        )
+        for learner, several in sorted(found.items())
+    }
 
 
 def _joined(

@@ -110,6 +110,7 @@ def _measured(evidence: Evidence) -> dict[str, Any]:
         "ablation": _plain(evidence.ablation),
         "budgets": [asdict(one) for one in evidence.earlier],
         "minutes": _minutes(evidence),
+        "optimism": {name: asdict(one) for name, one in evidence.outcome.optimism.items()},
         "odds": _plain(evidence.odds),
         "reasons": [asdict(reason) for reason in find_reasons(evidence)],
         "trials": [_trial(trial) for trial in evidence.outcome.trials],

@@ -199,6 +199,9 @@ def method(record: Record) -> Section:
     folds = _folds(result)
     if folds:
         blocks.append(Folded("Folds", (folds,)))
+    optimism = _optimism(result)
+    if optimism:
+        blocks.append(Folded("Where learners are judged and where they are chosen", (optimism,)))
     blocks.append(Portion("How to repeat it", tuple(_repeat(record))))
     return Section("method", "How it was measured", tuple(blocks))
 
@@ -228,6 +231,25 @@ def _asked(result: Mapping[str, Any]) -> Iterator[tuple[Words, tuple[Words, ...]
     versions = mapping(result, "versions")
     if versions:
         yield "Versions", (", ".join(f"{name} {text(version)}" for name, version in versions.items()),)
+
+
+def _optimism(result: Mapping[str, Any]) -> Table | None:
+    """Whether learners look alike where they are chosen and where they are judged."""
+    rows: list[tuple[Words, ...]] = []
+    for key in mapping(result, "optimism"):
+        one = mapping(result, "optimism", key)
+        trials, ratio = number(one, "trials"), number(one, "ratio")
+        if trials is not None and ratio is not None:
+            family = text(one, "family")
+            rows.append(
+                (Name(text(one, "title")), TITLES.get(family, family), amounts.count(trials), f"{ratio:.2f}")
+            )
+    if not rows:
+        return None
+    head = ("learner", "family", "trials on all rows", "loss on test rows / on validation rows")
+    return Table(
+        "Losses where learners are judged and where they are chosen", head, tuple(rows), frozenset({2, 3})
+    )
 
 
 def _folds(result: Mapping[str, Any]) -> Table | None:

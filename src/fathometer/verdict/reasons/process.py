@@ -27,6 +27,8 @@ FAILED_LEAST = 0.2  # of a family's trials: one is bad luck, one in five is a re
 UNLIKELY = 0.15  # odds before training, below which an answer is one to look at twice
 NOT_TRIED_MOST = 3  # that are told with their reason
 NOTED_MOST = 5
+OPTIMISTIC = 1.3  # times the loss on validation rows: a learner with more on test rows is told of
+FOLDS_TOLD = 3  # folds from which that is more than a hard one
 EVEN = 0.5  # from here on another answer is likelier than this one
 # Why a measure may be left out for want of time or by a failure; other notes say that it does not apply to these data.
 MISSED = ("out of time", "failed")
@@ -177,6 +179,27 @@ class CutOffStillGaining(Reason):
         return (
             f"{opened(ended)} {'were' if len(gaining) > 1 else 'was'} ended by the clock while still gaining; with "
             f"{TIMES} the chance that the other family is better by more than the margin is {_odds(p)}."
+        )
+
+
+class LooksBetterWhereChosen(Reason):
+    code: ClassVar[str] = "V610"
+    title: ClassVar[str] = "A learner looked better where it was chosen than where it was judged"
+    strength: ClassVar[Strength] = "warns"
+
+    def find(self, evidence: Evidence) -> str | None:
+        """Where the loss on test rows is far above that on validation rows, on folds enough to tell."""
+        told = [
+            f"{plain(one.title)} {ratio:.2g} times (median of {counted(one.trials, 'trial')})"
+            for one in evidence.outcome.optimism.values()
+            if one.folds >= FOLDS_TOLD and (ratio := number(one.ratio)) is not None and ratio >= OPTIMISTIC
+        ]
+        if not told:
+            return None
+        return (
+            f"The loss on test rows is above that on validation rows: {listed(told, NOTED_MOST)}. By validation rows "
+            "learners are ranked and mixed, so these may have had more weight than they deserve; the scores are of "
+            "test rows and are not touched."
         )
 
 
