@@ -372,7 +372,7 @@ def test_facts_tell_what_is_seen() -> None:
     assert facts["brightness"][0] < 0.1 < 0.9 < facts["brightness"][1] and np.isnan(facts["brightness"][4])
     assert np.nanargmax(facts["amount of edges"]) == 2
     assert np.nanargmax(facts["colourfulness"]) == 3
-    # the spread of equal values is the rounding of their mean in single precision, and how much hangs on the processor's
+    # the spread of equal values is the rounding of their mean in single precision, which hangs on the processor's
     # order of sums; one step of one pixel would be a thousand times as much
     assert facts["contrast"][0] < np.finfo(np.float32).eps
 
