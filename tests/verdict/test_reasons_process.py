@@ -142,13 +142,14 @@ def test_v609_is_said_where_more_time_would_probably_change_the_answer() -> None
 
 
 def test_v610_is_said_where_a_learner_looked_better_where_it_was_chosen() -> None:
-    def study(ratio: float, folds: int = 5) -> Any:
-        one = Optimism("kernel SVM", "classical", 7, folds, ratio)
+    def study(ratio: float, folds: int = 5, low: float = 1.2) -> Any:
+        one = Optimism("kernel SVM", "classical", 7, folds, ratio, low)
         return evidence(outcome=replace(a_study(False), optimism={"svm": one}))
 
     text = said("V610", study(3.1))
     assert text is not None and "kernel SVM 3.1 times (median of 7 trials)" in text
     assert said("V610", study(1.1)) is None
     assert said("V610", study(3.1, folds=2)) is None
+    assert said("V610", study(3.1, low=0.9)) is None
     assert said("V610", study(float("nan"))) is None
     assert said("V610", evidence()) is None

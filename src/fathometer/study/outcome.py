@@ -45,6 +45,7 @@ class Optimism:
     """How much better a learner looks on validation rows, by which it is chosen, than on test rows.
 
     ratio: median over its trials of the loss on test rows over that on validation rows; 1 where neither is easier.
+    low: the quarter of them with the lowest have less; few rows to choose by make single trials look either way.
     folds: on which it was finished on all rows.
     """
 
@@ -53,6 +54,7 @@ class Optimism:
     trials: int
     folds: int
     ratio: float
+    low: float
 
 
 @dataclass(frozen=True)
@@ -245,6 +247,7 @@ def _optimism(looks: Sequence[tuple[Trial, float]]) -> dict[str, Optimism]:
             trials=len(several),
             folds=len({trial.fold for trial, _ in several}),
             ratio=float(np.median([ratio for _, ratio in several])),
+            low=float(np.quantile([ratio for _, ratio in several], 0.25)),
         )
         for learner, several in sorted(found.items())
     }

@@ -28,6 +28,7 @@ UNLIKELY = 0.15  # odds before training, below which an answer is one to look at
 NOT_TRIED_MOST = 3  # that are told with their reason
 NOTED_MOST = 5
 OPTIMISTIC = 1.3  # times the loss on validation rows: a learner with more on test rows is told of
+SURELY = 1.15  # and three quarters of its trials at least so much
 FOLDS_TOLD = 3  # folds from which that is more than a hard one
 EVEN = 0.5  # from here on another answer is likelier than this one
 # Why a measure may be left out for want of time or by a failure; other notes say that it does not apply to these data.
@@ -192,7 +193,10 @@ class LooksBetterWhereChosen(Reason):
         told = [
             f"{plain(one.title)} {ratio:.2g} times (median of {counted(one.trials, 'trial')})"
             for one in evidence.outcome.optimism.values()
-            if one.folds >= FOLDS_TOLD and (ratio := number(one.ratio)) is not None and ratio >= OPTIMISTIC
+            if one.folds >= FOLDS_TOLD
+            and (ratio := number(one.ratio)) is not None
+            and ratio >= OPTIMISTIC
+            and one.low >= SURELY
         ]
         if not told:
             return None
