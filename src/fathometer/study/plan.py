@@ -300,6 +300,9 @@ class Lane:
             yield from self._opening(fold, stage)
         if sizes and not (self.course.opening and self._is_tight(fold)):
             yield from self._each(fold, max(sizes), self.course.entrants(), stage, self._look_limit)
+        if self.course.opening:
+            # what is kept for the curve comes before further networks, or on a busy machine it would never come
+            yield from self._on_fewer_rows(fold, stage, CURVE_SHARE)
         yield from self._each(fold, 1, self._going_on(fold), stage, self._whole_limit)
         yield from self._on_fewer_rows(fold, stage)
 
@@ -345,7 +348,7 @@ class Lane:
     def _expected(self, candidate: Candidate, divisor: int) -> float | None:
         return self._mine.expected_seconds(candidate.recipe, divisor, candidate.growth)
 
-    def _on_fewer_rows(self, fold: str, stage: str) -> Units:
+    def _on_fewer_rows(self, fold: str, stage: str, most: float = 1.0) -> Units:
         """What the data learning curve lacks: the best recipes on fewer rows, the best one and few rows first."""
         if fold not in (*self.course.first[:CURVE_FOLDS], *self.course.later):
             return
@@ -355,6 +358,8 @@ class Lane:
                 if not self._has(candidate, name):
                     # few rows take longer than in proportion: more passes over them are worth it
                     wanted = max(own_seconds(trial) * divisor**-CURVE_GROWTH, SECONDS_LEAST)
+                    if self._used_on(fold) - self._opened(fold) + wanted > most * self._fold_seconds():
+                        return
                     limit = yield from self._granted(fold, partial(self._at_most, fold, wanted))
                     if limit < max(SECONDS_LEAST, ENOUGH * wanted):
                         return
