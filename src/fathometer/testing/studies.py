@@ -115,4 +115,4 @@ def _row_losses(law: Law, count: int, rng: np.random.Generator) -> tuple[Floats,
     one, other = (common + own * rng.standard_t(4, count) for _ in range(2))
     if law.loss == "squares":
         return one**2, other**2
-    return np.log1p(np.exp(one - 2)), np.log1p(np.exp(other - 2))
+    return np.logaddexp(0, one - 2), np.logaddexp(0, other - 2)
